@@ -1,0 +1,15 @@
+// The ABI: every export, nothing else. All take byte offsets and counts, all return a count or a status (status.ts).
+export { xxh64, sha256 } from "./checksum";
+export { pack4, unpack4 } from "./bits";
+export { histogram } from "./histogram";
+export { huffmanDecode, huffmanEncode } from "./huffman";
+export { codeLengths, readLengths, writeLengths } from "./lengths";
+export { mergePlanes, splitPlanes } from "./planes";
+export { magnitudes, prune } from "./prune";
+export { dequantize, quantize, range } from "./quantize";
+export { zrlTokens, zrlValues } from "./tokens";
+
+/** First byte that the caller may use. A function, because an exported constant becomes a mutable global. */
+export function heapBase(): i32 {
+  return __heap_base as i32;
+}

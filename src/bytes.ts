@@ -1,0 +1,81 @@
+import { argument } from "./errors.ts";
+
+/** Bytes that can be read by range. */
+export interface ByteSource {
+  readonly byteLength: number;
+  /** Bytes [start, end); 0 <= start <= end <= byteLength. The result is the caller's to keep. */
+  slice(start: number, end: number): Promise<Uint8Array>;
+}
+
+/** A place that bytes are written to. Positions may be written out of order, but each only once. */
+export interface ByteSink {
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Makes what was written final. */
+  close(): Promise<void>;
+}
+
+/** The source over bytes in memory; slices are copies. */
+export function bytesSource(bytes: Uint8Array | ArrayBuffer): ByteSource {
+  const view = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  return {
+    byteLength: view.byteLength,
+    slice: async (start, end) => view.slice(start, end),
+  };
+}
+
+/** The source over a Blob or File. */
+export function blobSource(blob: Blob): ByteSource {
+  return {
+    byteLength: blob.size,
+    slice: async (start, end) => new Uint8Array(await blob.slice(start, end).arrayBuffer()),
+  };
+}
+
+/** A sink that grows in memory; `bytes()` gives what was written. */
+export function memorySink(): ByteSink & { bytes(): Uint8Array } {
+  let buffer = new Uint8Array(4096);
+  let length = 0;
+  return {
+    async write(bytes, position) {
+      const end = position + bytes.byteLength;
+      if (end > buffer.byteLength) {
+        const larger = new Uint8Array(Math.max(end, 2 * buffer.byteLength));
+        larger.set(buffer.subarray(0, length));
+        buffer = larger;
+      }
+      buffer.set(bytes, position);
+      length = Math.max(length, end);
+    },
+    async close() {},
+    bytes: () => buffer.slice(0, length),
+  };
+}
+
+/** Reads [start, end) and insists on getting all of it. */
+export async function readExactly(source: ByteSource, start: number, end: number): Promise<Uint8Array> {
+  argument(start >= 0 && start <= end && end <= source.byteLength, "range", `within 0..${source.byteLength}`, end);
+  const bytes = await source.slice(start, end);
+  if (bytes.byteLength !== end - start) {
+    throw new Error(`source gave ${bytes.byteLength} bytes for the range ${start}..${end}`);
+  }
+  return bytes;
+}
+
+/** The text of ASCII bytes; needs no TextDecoder, which some engines lack. */
+export function asciiText(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4096) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  }
+  return text;
+}
+
+/** The bytes of ASCII text. */
+export function asciiBytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (c) => c.charCodeAt(0));
+}
+
+/** Lower-case hexadecimal. */
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,280 @@
+import { DataError, demand } from "../errors.ts";
+import { type Arena, checked, type Kernels } from "../kernels.ts";
+import type { CodeStep, Grouping } from "../plan.ts";
+import {
+  CODE_NAMES,
+  type CodeName,
+  fileOffset,
+  measureHuffman,
+  type Place,
+  readHuffman,
+  writeHuffman,
+} from "./entropy.ts";
+import { categoriesOf, measureZrl, readZrl, writeZrl } from "./tokens.ts";
+
+// Streams: bytes, or wider elements split into planes of bytes, under the code that the plan asks for.
+
+/** What the bytes of a stream are. */
+export interface Content {
+  /** Bytes of an element: above 1 the stream may be split into planes. */
+  readonly width: 1 | 2 | 4 | 8;
+  /** Floating-point elements are rotated before the split. */
+  readonly float: boolean;
+  /** Count of int4 codes in the bytes, or 0 if they are not int4 codes. */
+  readonly nibbles: number;
+}
+
+export const BYTES: Content = { width: 1, float: false, nibbles: 0 };
+export const SCALES: Content = { width: 4, float: true, nibbles: 0 };
+
+const HEADER_BYTES = 4;
+
+interface Candidate {
+  readonly code: CodeName;
+  readonly bytes: number;
+  write(dst: number): number;
+}
+
+/** A stream's code and whole size. */
+export interface Written {
+  readonly code: CodeName;
+  readonly bytes: number;
+}
+
+/**
+ * Writes the stream of n bytes at src to dst, which has room for n + 64. int4 content also lies at arena.values, one
+ * code to a byte. A code that does not pay is replaced by raw.
+ * @param kernel - values of one convolution kernel, for zrl by kernel
+ */
+export function writeStream(
+  kernels: Kernels,
+  src: number,
+  n: number,
+  content: Content,
+  step: CodeStep,
+  kernel: number,
+  dst: number,
+): Written {
+  if (content.width > 1 && step.code !== "raw" && n > 0)
+    return writePlanes(kernels, src, n, content, step, kernel, dst);
+  const raw = rawCandidate(kernels, src, n);
+  const candidates = step.code === "raw" || n === 0 ? [] : measured(kernels, src, n, content, step, kernel);
+  const best = [raw, ...candidates].reduce((a, b) => (b.bytes < a.bytes ? b : a));
+  return finish(kernels, best, dst);
+}
+
+function finish(kernels: Kernels, chosen: Candidate, dst: number): Written {
+  const { code } = chosen;
+  const bytes = chosen.write(dst + HEADER_BYTES);
+  if (bytes !== chosen.bytes) throw new Error(`${code} took ${bytes} bytes, measured ${chosen.bytes}`);
+  writeHeader(kernels, code, bytes, dst);
+  return { code, bytes: HEADER_BYTES + bytes };
+}
+
+function writeHeader(kernels: Kernels, code: CodeName, bytes: number, dst: number): void {
+  kernels.view().setUint32(dst, CODE_NAMES.indexOf(code) | (bytes << 8), true);
+}
+
+function rawCandidate(kernels: Kernels, src: number, n: number): Candidate {
+  const write = (dst: number): number => {
+    kernels.bytes().copyWithin(dst, src, src + n);
+    return n;
+  };
+  return { code: "raw", bytes: n, write };
+}
+
+// The codes that the step allows for n >= 1 bytes, measured. The zrl candidate comes last: its symbols lie in the arena.
+function measured(
+  kernels: Kernels,
+  src: number,
+  n: number,
+  content: Content,
+  { code, grouping }: CodeStep,
+  kernel: number,
+): Candidate[] {
+  const huffman = measureHuffman(kernels, src, n, 0);
+  if (huffman.only >= 0 && (code === "constant" || code === "auto")) return [constantCandidate(kernels, huffman.only)];
+  if (code === "constant") throw new DataError("code constant: the bytes of a chunk are not all equal");
+  const candidates: Candidate[] = [];
+  if (code !== "zrl") {
+    const write = (dst: number) => writeHuffman(kernels, src, n, 0, huffman.only, dst);
+    candidates.push({ code: "huffman", bytes: huffman.bytes, write });
+  }
+  if (code !== "huffman") {
+    const groups = code === "zrl" ? [grouping] : autoGroupings(grouping, kernel);
+    candidates.push(...zrlCandidates(kernels, src, n, content, huffman.counts, groups, kernel));
+  }
+  return candidates;
+}
+
+function constantCandidate(kernels: Kernels, byte: number): Candidate {
+  const write = (dst: number): number => {
+    kernels.bytes()[dst] = byte;
+    return 1;
+  };
+  return { code: "constant", bytes: 1, write };
+}
+
+// auto tries the whole chunk, by kernel where there is one, and what the plan names.
+function autoGroupings(asked: Grouping, kernel: number): Grouping[] {
+  const groupings: Grouping[] = [{ by: "chunk", size: 0 }];
+  if (kernel > 1) groupings.push({ by: "kernel", size: 1 });
+  if (asked.by !== "chunk") groupings.push(asked);
+  return groupings;
+}
+
+function zrlCandidates(
+  kernels: Kernels,
+  bytes: number,
+  n: number,
+  content: Content,
+  counts: Uint32Array,
+  groupings: readonly Grouping[],
+  kernel: number,
+): Candidate[] {
+  const arena = kernels.arena(0, "encode");
+  const src = content.nibbles > 0 ? arena.values : bytes;
+  const count = content.nibbles > 0 ? content.nibbles : n;
+  const categories = content.nibbles > 0 ? 4 : categoriesOf(counts);
+  const sizes = new Set(groupings.map((grouping) => groupSize(grouping, count, kernel)));
+  let latest = 0;
+  return Array.from(sizes, (group) => {
+    const measure = measureZrl(kernels, src, count, group, categories);
+    latest = group;
+    const write = (dst: number): number => {
+      // Another grouping's symbols may lie in the arena by now.
+      if (latest !== group) measureZrl(kernels, src, count, group, categories);
+      return writeZrl(kernels, measure, dst);
+    };
+    return { code: "zrl", bytes: measure.bytes, write };
+  });
+}
+
+function groupSize({ by, size }: Grouping, count: number, kernel: number): number {
+  const group = by === "chunk" ? count : by === "kernel" ? size * kernel : size;
+  return Math.min(Math.max(group, 1), count);
+}
+
+function writePlanes(
+  kernels: Kernels,
+  src: number,
+  n: number,
+  content: Content,
+  step: CodeStep,
+  kernel: number,
+  dst: number,
+): Written {
+  const arena = kernels.arena(0, "encode");
+  const count = n / content.width;
+  kernels.run.splitPlanes(src, count, content.width, content.float ? 1 : 0, arena.planes);
+  let end = dst + HEADER_BYTES;
+  for (let k = 0; k < content.width; k++) {
+    end += writeStream(kernels, arena.planes + k * count, count, BYTES, step, kernel, end).bytes;
+  }
+  const bytes = end - dst - HEADER_BYTES;
+  if (bytes >= n) return finish(kernels, rawCandidate(kernels, src, n), dst);
+  writeHeader(kernels, "planes", bytes, dst);
+  return { code: "planes", bytes: HEADER_BYTES + bytes };
+}
+
+/**
+ * Reads the stream at `at` into n bytes at dst and returns the address behind it, at most `end`.
+ * @throws FormatError
+ */
+export function readStream(
+  kernels: Kernels,
+  at: number,
+  end: number,
+  n: number,
+  content: Content,
+  dst: number,
+  place: Place,
+): { next: number; code: CodeName } {
+  const arena = kernels.arena(0, "decode");
+  const offset = fileOffset(place, arena, at);
+  demand(end - at >= HEADER_BYTES, "truncated", offset, `${place.field}, stream header`, "4 bytes", end - at);
+  const word = kernels.view().getUint32(at, true);
+  const code = CODE_NAMES[word & 0xff];
+  const size = word >>> 8;
+  const allowed = n === 0 ? "raw" : content.width > 1 ? "raw..planes" : "raw, constant, huffman or zrl";
+  const known = code !== undefined && (code === "raw" || n > 0) && (code !== "planes" || content.width > 1);
+  demand(known, "code", offset, `${place.field}, code`, allowed, code ?? word & 0xff);
+  const payload = at + HEADER_BYTES;
+  const room = end - payload;
+  demand(size <= room, "truncated", offset + 1, `${place.field}, payload length`, `at most ${room}`, size);
+  readPayload(kernels, arena, code, payload, size, n, content, dst, place);
+  checkNibbles(kernels, n, content, dst, offset, place);
+  return { next: payload + size, code };
+}
+
+function readPayload(
+  kernels: Kernels,
+  arena: Arena,
+  code: CodeName,
+  at: number,
+  size: number,
+  n: number,
+  content: Content,
+  dst: number,
+  place: Place,
+): void {
+  if (code === "huffman") return readHuffman(kernels, at, size, n, dst, place);
+  if (code === "planes") return readPlanes(kernels, at, at + size, n, content, dst, place);
+  if (code === "zrl") return readValues(kernels, arena, at, size, n, content, dst, place);
+  const wanted = code === "raw" ? n : 1;
+  const offset = fileOffset(place, arena, at) - 3;
+  demand(size === wanted, "length", offset, `${place.field}, ${code} payload length`, wanted, size);
+  const bytes = kernels.bytes();
+  if (code === "raw") bytes.copyWithin(dst, at, at + n);
+  else bytes.fill(bytes[at] as number, dst, dst + n);
+}
+
+function readValues(
+  kernels: Kernels,
+  arena: Arena,
+  at: number,
+  size: number,
+  n: number,
+  content: Content,
+  dst: number,
+  place: Place,
+): void {
+  if (content.nibbles === 0) return readZrl(kernels, at, size, n, dst, place);
+  readZrl(kernels, at, size, content.nibbles, arena.values, place);
+  const packed = kernels.run.pack4(arena.values, content.nibbles, dst);
+  checked(packed, fileOffset(place, arena, at), `${place.field}, int4 codes`);
+}
+
+function readPlanes(
+  kernels: Kernels,
+  at: number,
+  end: number,
+  n: number,
+  content: Content,
+  dst: number,
+  place: Place,
+): void {
+  const arena = kernels.arena(0, "decode");
+  const count = n / content.width;
+  let next = at;
+  for (let k = 0; k < content.width; k++) {
+    const inner = { offset: place.offset, field: `${place.field}, plane ${k}` };
+    next = readStream(kernels, next, end, count, BYTES, arena.planes + k * count, inner).next;
+  }
+  demand(
+    next === end,
+    "trailing",
+    fileOffset(place, arena, next),
+    place.field,
+    "the end of the planes",
+    `${end - next} bytes`,
+  );
+  kernels.run.mergePlanes(arena.planes, count, content.width, content.float ? 1 : 0, dst);
+}
+
+// The unused high nibble behind an odd count of int4 codes.
+function checkNibbles(kernels: Kernels, n: number, content: Content, dst: number, offset: number, place: Place): void {
+  if (content.nibbles % 2 === 0) return;
+  const last = kernels.bytes()[dst + n - 1] as number;
+  demand(last < 16, "padding", offset, `${place.field}, nibble after the last code`, 0, last >> 4);
+}

@@ -1,0 +1,68 @@
+import { DataError } from "../errors.ts";
+import { CHUNK_BYTES, type Kernels } from "../kernels.ts";
+import { toFloats } from "./quantize.ts";
+
+// Magnitude pruning. The threshold is an order statistic of the magnitudes, found with two histograms of their bits.
+
+const UPPER_BINS = 65536;
+const LOWER_BINS = 32768;
+
+/** Zero every magnitude whose bits are below `bits`, and the first `ties` elements that equal it. */
+export interface Threshold {
+  readonly bits: number;
+  readonly ties: number;
+}
+
+/** Gives the f32 elements of a tensor in order, a block at a time, from the start at every call. */
+export type Blocks = () => AsyncIterable<Float32Array>;
+
+/**
+ * The threshold that zeroes exactly round(sparsity * count) elements of least magnitude; of equal ones the earlier.
+ * Reads the blocks twice. @throws DataError on NaN or infinity
+ */
+export async function findThreshold(
+  kernels: Kernels,
+  blocks: Blocks,
+  count: number,
+  sparsity: number,
+): Promise<Threshold> {
+  const target = Math.round(sparsity * count);
+  if (target === 0) return { bits: 0, ties: 0 };
+  const upper = await countMagnitudes(kernels, blocks, -1, UPPER_BINS);
+  const [prefix, below] = findBin(upper, target);
+  const lower = await countMagnitudes(kernels, blocks, prefix, LOWER_BINS);
+  const [rest, belowRest] = findBin(lower, target - below);
+  return { bits: prefix * LOWER_BINS + rest, ties: target - below - belowRest };
+}
+
+// The bin that holds the target-th element (from 1), and how many lie in the bins before it.
+function findBin(bins: Float64Array, target: number): [bin: number, below: number] {
+  let below = 0;
+  let bin = 0;
+  while (below + (bins[bin] as number) < target) below += bins[bin++] as number;
+  return [bin, below];
+}
+
+async function countMagnitudes(kernels: Kernels, blocks: Blocks, prefix: number, bins: number): Promise<Float64Array> {
+  const totals = new Float64Array(bins);
+  for await (const block of blocks()) {
+    const { floats, planes, values } = toFloats(kernels, block);
+    // The bins take up to 256 KiB: the regions planes and values, of at least that size each, are free here.
+    kernels.bytes().fill(0, planes, values);
+    const result = kernels.run.magnitudes(floats, block.length, prefix, planes);
+    if (result < 0) throw new DataError("a NaN or an infinity cannot be pruned");
+    const found = new Uint32Array(kernels.bytes().buffer, planes, bins);
+    for (let i = 0; i < bins; i++) totals[i] = (totals[i] as number) + (found[i] as number);
+  }
+  return totals;
+}
+
+/** Prunes the values in place; at most CHUNK_BYTES of them. Returns what is left of the ties. */
+export function pruneValues(kernels: Kernels, values: Float32Array, threshold: Threshold): Threshold {
+  if (values.length > CHUNK_BYTES)
+    throw new RangeError(`"values" expected at most ${CHUNK_BYTES}, got ${values.length}`);
+  const { floats } = toFloats(kernels, values);
+  const used = kernels.run.prune(floats, values.length, threshold.bits, threshold.ties, floats);
+  values.set(new Float32Array(kernels.bytes().buffer, floats, values.length));
+  return { bits: threshold.bits, ties: threshold.ties - used };
+}

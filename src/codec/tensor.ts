@@ -1,0 +1,367 @@
+import { DataError, demand, PlanError } from "../errors.ts";
+import { CHUNK_BYTES, type Kernels, sha256, xxh64 } from "../kernels.ts";
+import type { CodeStep, PruneStep, QuantizeStep, Step } from "../plan.ts";
+import {
+  dtypeWidth,
+  elementCount,
+  isFloat,
+  type LazyTensor,
+  narrow,
+  type TensorInfo,
+  toFloat32,
+  widen,
+} from "../tensor.ts";
+import type { CodeName, Place } from "./entropy.ts";
+import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
+import { findThreshold, pruneValues, type Threshold } from "./prune.ts";
+import {
+  codeRange,
+  dequantizeSegments,
+  mergeRanges,
+  quantizeSegments,
+  rowCount,
+  type Scales,
+  scalesOf,
+  segmentsOf,
+  toFloats,
+} from "./quantize.ts";
+
+// One tensor: its steps in order for every chunk, and back. No content of the arena outlives an await.
+
+/** How a tensor lies in chunks; all of it follows from its shape and steps. */
+export interface Layout {
+  readonly tensor: TensorInfo;
+  readonly elements: number;
+  /** Elements in every chunk but the last. */
+  readonly chunkElements: number;
+  readonly chunks: number;
+  readonly quantize: QuantizeStep | null;
+  readonly prune: PruneStep | null;
+  readonly code: CodeStep;
+  /** Elements that share a scale; 1 if not quantized. */
+  readonly cols: number;
+  /** Values of one convolution kernel. */
+  readonly kernel: number;
+}
+
+/** What a chunk holds once decoded. */
+export interface ChunkShape {
+  /** First element of the chunk in the tensor, and count. */
+  readonly start: number;
+  readonly count: number;
+  /** Scales in the chunk. */
+  readonly rows: number;
+  /** Bytes of scales, zero points and codes (or elements). */
+  readonly scaleBytes: number;
+  readonly zeroBytes: number;
+  readonly codeBytes: number;
+  readonly decodedBytes: number;
+}
+
+/** The layout of a tensor under its steps. @param chunkElements - as a file says; default: as the writer cuts */
+export function layoutOf(tensor: TensorInfo, steps: readonly Step[], chunkElements?: number): Layout {
+  const elements = elementCount(tensor.shape);
+  const quantize = steps.find((step) => step.op === "quantize") ?? null;
+  const prune = steps.find((step) => step.op === "prune") ?? null;
+  const code = steps.find((step) => step.op === "code");
+  if (!code) throw new PlanError(`tensor "${tensor.name}": steps without a code`);
+  if (prune && !quantize && tensor.dtype === "F64") {
+    throw new PlanError(`tensor "${tensor.name}" is F64: prune needs int8 or int4 behind it`);
+  }
+  const cols = quantize ? columnsOf(tensor, quantize, elements) : 1;
+  const kernel = kernelSize(tensor.shape);
+  const chunk = chunkElements ?? cutChunks(tensor, quantize, code, cols, kernel);
+  return {
+    tensor,
+    elements,
+    chunkElements: chunk,
+    chunks: Math.ceil(elements / chunk),
+    quantize,
+    prune,
+    code,
+    cols,
+    kernel,
+  };
+}
+
+function columnsOf({ shape }: TensorInfo, { per, group }: QuantizeStep, elements: number): number {
+  const cols = per === "group" ? group : per === "channel" ? elements / (shape[0] ?? 1) : elements;
+  return Math.max(cols || 1, 1);
+}
+
+/** Values of one convolution kernel: the dimensions behind the first two, or else the last dimension. */
+function kernelSize(shape: readonly number[]): number {
+  const inner = shape.length > 2 ? shape.slice(2) : shape.slice(-1);
+  return Math.max(elementCount(inner), 1);
+}
+
+// As many elements as fit the chunk size, cut at the boundaries of rows and of zrl groups where these fit.
+function cutChunks(
+  tensor: TensorInfo,
+  quantize: QuantizeStep | null,
+  code: CodeStep,
+  cols: number,
+  kernel: number,
+): number {
+  const width = quantize ? 1 + (quantize.asymmetric ? 5 : 4) / cols : dtypeWidth(tensor.dtype);
+  // A row that is cut adds one more scale than its share.
+  const most = Math.floor((CHUNK_BYTES - (quantize ? 16 : 0)) / width);
+  const { by, size } = code.grouping;
+  const group = by === "kernel" ? size * kernel : by === "count" ? size : 1;
+  const units = [lcm(cols, group), cols, group, 1];
+  const unit = units.find((candidate) => candidate <= most) as number;
+  return Math.max(Math.floor(most / unit) * unit, 1);
+}
+
+function lcm(a: number, b: number): number {
+  let [x, y] = [a, b];
+  while (y > 0) [x, y] = [y, x % y];
+  return (a / x) * b;
+}
+
+/** The shape of the index-th chunk. */
+export function chunkShape(layout: Layout, index: number): ChunkShape {
+  const { tensor, elements, chunkElements, quantize, cols } = layout;
+  const start = index * chunkElements;
+  const count = Math.min(chunkElements, elements - start);
+  const rows = quantize ? rowCount(start, count, cols) : 0;
+  const scaleBytes = 4 * rows;
+  const zeroBytes = quantize?.asymmetric ? rows : 0;
+  const codeBytes = quantize ? Math.ceil((count * quantize.bits) / 8) : count * dtypeWidth(tensor.dtype);
+  return { start, count, rows, scaleBytes, zeroBytes, codeBytes, decodedBytes: scaleBytes + zeroBytes + codeBytes };
+}
+
+/** A chunk as it goes into the file. */
+export interface EncodedChunk {
+  readonly bytes: Uint8Array;
+  /** Code of the last stream. */
+  readonly code: CodeName;
+  readonly xxh64: Uint8Array;
+  /** First 16 bytes. */
+  readonly sha256: Uint8Array;
+  readonly shape: ChunkShape;
+}
+
+/** What a stored chunk may have over its decoded bytes: headers of streams. */
+export const STORED_EXTRA = 128;
+
+const LOSSLESS_STEP: CodeStep = { op: "code", code: "auto", grouping: { by: "chunk", size: 0 } };
+
+/**
+ * Runs the steps on a tensor, chunk by chunk. Reads it once, once more if a row is longer than a chunk, and twice more to
+ * prune.
+ * @throws DataError, with the tensor's name, on NaN or infinity in what is to be pruned or quantized
+ */
+export async function* encodeTensor(
+  kernels: Kernels,
+  tensor: LazyTensor,
+  steps: readonly Step[],
+): AsyncGenerator<EncodedChunk> {
+  const layout = layoutOf(tensor, steps);
+  const encode = layout.quantize || layout.prune ? encodeFloats : encodeStored;
+  try {
+    yield* encode(kernels, tensor, layout);
+  } catch (error) {
+    throw error instanceof DataError ? new DataError(`tensor "${tensor.name}": ${error.message}`) : error;
+  }
+}
+
+async function* encodeStored(kernels: Kernels, tensor: LazyTensor, layout: Layout): AsyncGenerator<EncodedChunk> {
+  for (let index = 0; index < layout.chunks; index++) {
+    const { start, count } = chunkShape(layout, index);
+    yield encodeBytes(kernels, layout, index, await tensor.read(start, start + count));
+  }
+}
+
+async function* encodeFloats(kernels: Kernels, tensor: LazyTensor, layout: Layout): AsyncGenerator<EncodedChunk> {
+  const { prune, quantize, elements } = layout;
+  const whole = () => blocks(kernels, tensor, layout, null);
+  const threshold = prune ? await findThreshold(kernels, whole, elements, prune.sparsity) : null;
+  const long = quantize !== null && layout.cols > layout.chunkElements;
+  const ranges = long ? await rowRanges(kernels, tensor, layout, threshold) : null;
+  let index = 0;
+  for await (const values of blocks(kernels, tensor, layout, threshold)) {
+    yield quantize
+      ? encodeValues(kernels, layout, quantize, index, values, ranges)
+      : encodeBytes(kernels, layout, index, narrow(tensor.dtype, values));
+    index++;
+  }
+}
+
+// The tensor's elements as f32, pruned, a chunk at a time.
+async function* blocks(
+  kernels: Kernels,
+  tensor: LazyTensor,
+  layout: Layout,
+  threshold: Threshold | null,
+): AsyncGenerator<Float32Array> {
+  let left = threshold;
+  for (let index = 0; index < layout.chunks; index++) {
+    const { start, count } = chunkShape(layout, index);
+    const values = widen(tensor.dtype, await tensor.read(start, start + count));
+    if (left) left = pruneValues(kernels, values, left);
+    yield values;
+  }
+}
+
+async function rowRanges(
+  kernels: Kernels,
+  tensor: LazyTensor,
+  layout: Layout,
+  threshold: Threshold | null,
+): Promise<Float32Array> {
+  const ranges = new Float32Array(2 * Math.ceil(layout.elements / layout.cols));
+  let index = 0;
+  for await (const values of blocks(kernels, tensor, layout, threshold)) {
+    const { start, count } = chunkShape(layout, index++);
+    toFloats(kernels, values);
+    mergeRanges(kernels, segmentsOf(start, count, layout.cols), ranges, Math.floor(start / layout.cols));
+  }
+  return ranges;
+}
+
+function encodeBytes(kernels: Kernels, layout: Layout, index: number, bytes: Uint8Array): EncodedChunk {
+  const arena = kernels.arena(CHUNK_BYTES, "encode");
+  kernels.bytes().set(bytes, arena.plain);
+  return finishChunk(kernels, layout, chunkShape(layout, index), arena.stored);
+}
+
+function encodeValues(
+  kernels: Kernels,
+  layout: Layout,
+  step: QuantizeStep,
+  index: number,
+  values: Float32Array,
+  ranges: Float32Array | null,
+): EncodedChunk {
+  const shape = chunkShape(layout, index);
+  const arena = toFloats(kernels, values);
+  const segments = segmentsOf(shape.start, shape.count, layout.cols);
+  const scales = chunkScales(kernels, layout, step, shape, ranges);
+  const codes = arena.plain + shape.scaleBytes + shape.zeroBytes;
+  quantizeSegments(kernels, segments, scales, codeRange(step), step.bits === 4 ? arena.values : codes);
+  if (step.bits === 4) kernels.run.pack4(arena.values, shape.count, codes);
+  const bytes = kernels.bytes();
+  bytes.set(new Uint8Array(scales.scales.slice().buffer), arena.plain);
+  if (scales.zeroPoints) bytes.set(new Uint8Array(scales.zeroPoints.slice().buffer), arena.plain + shape.scaleBytes);
+  let end = arena.stored;
+  end += writeStream(kernels, arena.plain, shape.scaleBytes, SCALES, LOSSLESS_STEP, 1, end).bytes;
+  if (step.asymmetric) {
+    end += writeStream(kernels, arena.plain + shape.scaleBytes, shape.zeroBytes, BYTES, LOSSLESS_STEP, 1, end).bytes;
+  }
+  return finishChunk(kernels, layout, shape, end);
+}
+
+// Ranges of the rows that end in this chunk are found here; longer rows need the pass before.
+function chunkScales(
+  kernels: Kernels,
+  layout: Layout,
+  step: QuantizeStep,
+  shape: ChunkShape,
+  ranges: Float32Array | null,
+): Scales {
+  const firstRow = Math.floor(shape.start / layout.cols);
+  if (ranges) return scalesOf(ranges.subarray(2 * firstRow, 2 * (firstRow + shape.rows)), step);
+  const own = new Float32Array(2 * shape.rows);
+  mergeRanges(kernels, segmentsOf(shape.start, shape.count, layout.cols), own, 0);
+  return scalesOf(own, step);
+}
+
+// Codes the last stream (codes or elements) to `at` and takes the chunk out of the arena.
+function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: number): EncodedChunk {
+  const { stored, plain } = kernels.arena(CHUNK_BYTES, "encode");
+  const src = plain + shape.scaleBytes + shape.zeroBytes;
+  const content = contentOf(layout, shape);
+  const { code, bytes } = writeStream(kernels, src, shape.codeBytes, content, layout.code, layout.kernel, at);
+  const chunk = kernels.bytes().slice(stored, at + bytes);
+  const hash = sha256(kernels, chunk).slice(0, 16);
+  return { bytes: chunk, code, xxh64: xxh64(kernels, stored, chunk.length), sha256: hash, shape };
+}
+
+function contentOf({ tensor, quantize }: Layout, { count }: ChunkShape): Content {
+  if (!quantize) return { width: dtypeWidth(tensor.dtype), float: isFloat(tensor.dtype), nibbles: 0 };
+  return quantize.bits === 4 ? { width: 1, float: false, nibbles: count } : BYTES;
+}
+
+/** A decoded chunk, still in the arena: addresses of its parts, valid until the next kernel call. */
+export interface DecodedChunk {
+  readonly shape: ChunkShape;
+  readonly scales: number;
+  /** 0 if there are none. */
+  readonly zeros: number;
+  readonly codes: number;
+  /** Code of the last stream. */
+  readonly code: CodeName;
+}
+
+/** Decodes the chunk whose bytes lie at arena.stored. @throws FormatError */
+export function decodeChunk(kernels: Kernels, layout: Layout, index: number, size: number, place: Place): DecodedChunk {
+  const shape = chunkShape(layout, index);
+  const arena = kernels.arena(shape.decodedBytes, "decode");
+  const end = arena.stored + size;
+  let at = arena.stored;
+  let dst = arena.plain;
+  let code: CodeName = "raw";
+  const read = (n: number, content: Content, part: string): number => {
+    const inner = { offset: place.offset, field: `${place.field}, ${part}` };
+    const stream = readStream(kernels, at, end, n, content, dst, inner);
+    at = stream.next;
+    code = stream.code;
+    dst += n;
+    return dst - n;
+  };
+  const scales = layout.quantize ? read(shape.scaleBytes, SCALES, "scales") : 0;
+  const zeros = layout.quantize?.asymmetric ? read(shape.zeroBytes, BYTES, "zero points") : 0;
+  const codes = read(shape.codeBytes, contentOf(layout, shape), layout.quantize ? "codes" : "elements");
+  const rest = end - at;
+  demand(rest === 0, "trailing", place.offset + size - rest, place.field, "the end of the chunk", `${rest} bytes`);
+  return { shape, scales, zeros, codes, code };
+}
+
+/** Writes a decoded chunk as f32 into `into`, which has shape.count elements. */
+export function chunkFloats(kernels: Kernels, layout: Layout, chunk: DecodedChunk, into: Float32Array): void {
+  const { shape, codes } = chunk;
+  const { tensor, quantize, cols } = layout;
+  if (!quantize) {
+    const bytes = kernels.bytes().slice(codes, codes + shape.codeBytes);
+    into.set(toFloat32(tensor.dtype, bytes));
+    return;
+  }
+  const { values } = kernels.arena(shape.decodedBytes, "decode");
+  if (quantize.bits === 4) kernels.run.unpack4(codes, shape.count, values);
+  const source = quantize.bits === 4 ? values : codes;
+  const segments = segmentsOf(shape.start, shape.count, cols);
+  dequantizeSegments(kernels, segments, source, chunk.scales, chunk.zeros, into);
+}
+
+/**
+ * Decodes the chunks of one tensor as encodeTensor gave them, to f32.
+ * @throws FormatError if the bytes are malformed; there is no checksum at this level
+ */
+export function decodeTensor(
+  kernels: Kernels,
+  tensor: TensorInfo,
+  steps: readonly Step[],
+  chunks: readonly Uint8Array[],
+): Float32Array {
+  const layout = layoutOf(tensor, steps);
+  demand(
+    chunks.length === layout.chunks,
+    "count",
+    0,
+    `tensor "${tensor.name}"`,
+    `${layout.chunks} chunks`,
+    chunks.length,
+  );
+  const out = new Float32Array(layout.elements);
+  chunks.forEach((bytes, index) => {
+    const { start, count, decodedBytes } = chunkShape(layout, index);
+    const { stored, capacity } = kernels.arena(decodedBytes, "decode");
+    const limit = capacity + STORED_EXTRA;
+    demand(bytes.length <= limit, "length", 0, `chunk ${index}`, `at most ${limit} bytes`, bytes.length);
+    kernels.bytes().set(bytes, stored);
+    const chunk = decodeChunk(kernels, layout, index, bytes.length, { offset: 0, field: `chunk ${index}` });
+    chunkFloats(kernels, layout, chunk, out.subarray(start, start + count));
+  });
+  return out;
+}

@@ -1,0 +1,402 @@
+import { asciiBytes, asciiText } from "../bytes.ts";
+import { CODE_NAMES, type CodeName } from "../codec/entropy.ts";
+import { chunkShape, type EncodedChunk, type Layout, layoutOf, STORED_EXTRA } from "../codec/tensor.ts";
+import { demand, FormatError, PlanError } from "../errors.ts";
+import { demandHash, type Kernels, sha256 } from "../kernels.ts";
+import { parseSteps, printSteps, type Step } from "../plan.ts";
+import { isDType, type TensorInfo } from "../tensor.ts";
+
+// The only file that knows where what lies in a .quern file: docs/FORMAT.md.
+
+const MAGIC = [0x89, 0x51, 0x52, 0x4e, 0x0d, 0x0a, 0x1a, 0x0a];
+const VERSION = 1;
+/** Bytes of the prelude, the last 32 of them the hash. */
+export const PRELUDE_BYTES = 88;
+const HASHED_BYTES = 56;
+const ENTRY_BYTES = 32;
+const MAX_HEADER = 100_000_000;
+const MAX_DECODED_CHUNK = 1024 * 1024;
+const MAX_DIMENSIONS = 16;
+/** Required feature bits that this reader knows: none yet. */
+const KNOWN_FEATURES = 0;
+const REQUIRED_RECORD = 0x80000000;
+
+/** A tensor of the file: what it is, what was done to it, where its chunks stand in the table. */
+export interface Entry {
+  readonly tensor: TensorInfo;
+  readonly steps: readonly Step[];
+  readonly layout: Layout;
+  readonly firstChunk: number;
+}
+
+/** What the JSON part says. */
+export interface Description {
+  readonly plan: string;
+  readonly metadata: Readonly<Record<string, string>> | null;
+  readonly entries: readonly Entry[];
+}
+
+/** The fields of the prelude. */
+export interface Prelude {
+  readonly jsonBytes: number;
+  readonly recordBytes: number;
+  readonly chunks: number;
+  readonly largestStored: number;
+  readonly largestDecoded: number;
+  readonly fileBytes: number;
+  readonly decodedBytes: number;
+  readonly sha256: Uint8Array;
+}
+
+/** One entry of the chunk table. */
+export interface ChunkEntry {
+  readonly offset: number;
+  readonly bytes: number;
+  readonly code: CodeName;
+  readonly xxh64: Uint8Array;
+  readonly sha256: Uint8Array;
+}
+
+/** A file's header, checked against itself and its hash. */
+export interface Header extends Description {
+  readonly prelude: Prelude;
+  readonly headerBytes: number;
+  chunk(index: number): ChunkEntry;
+}
+
+/** The JSON part as it lies in the file. */
+export function encodeDescription(
+  plan: string,
+  metadata: Description["metadata"],
+  layouts: readonly { layout: Layout; steps: readonly Step[] }[],
+): Uint8Array {
+  const tensors = layouts.map(({ layout, steps }) => ({
+    name: layout.tensor.name,
+    dtype: layout.tensor.dtype,
+    shape: layout.tensor.shape,
+    plan: printSteps(steps),
+    chunk: layout.chunkElements,
+  }));
+  const text = JSON.stringify({ plan, metadata, tensors }).replace(/[^\x20-\x7e]/g, escapeCharacter);
+  return asciiBytes(text.padEnd(Math.ceil(text.length / 8) * 8));
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** Bytes before the first chunk of a file with this JSON part and count of chunks. */
+export function headerLength(json: Uint8Array, chunks: number): number {
+  const length = PRELUDE_BYTES + json.length + ENTRY_BYTES * chunks;
+  if (length > MAX_HEADER) throw new RangeError(`the header would take ${length} bytes, more than ${MAX_HEADER}`);
+  return length;
+}
+
+/** Collects the chunk table while chunks are written, and makes the header once they all are. */
+export function headerBuilder(json: Uint8Array, chunks: number) {
+  const table = new Uint8Array(ENTRY_BYTES * chunks);
+  const view = new DataView(table.buffer);
+  let count = 0;
+  let position = headerLength(json, chunks);
+  let [largestStored, largestDecoded, decodedBytes] = [0, 0, 0];
+  return {
+    /** Notes the next chunk and returns its offset in the file. */
+    add(chunk: EncodedChunk): number {
+      const at = ENTRY_BYTES * count++;
+      view.setUint32(at, chunk.bytes.length, true);
+      table[at + 4] = CODE_NAMES.indexOf(chunk.code);
+      table.set(chunk.xxh64, at + 8);
+      table.set(chunk.sha256, at + 16);
+      largestStored = Math.max(largestStored, chunk.bytes.length);
+      largestDecoded = Math.max(largestDecoded, chunk.shape.decodedBytes);
+      decodedBytes += chunk.shape.decodedBytes;
+      position += chunk.bytes.length;
+      return position - chunk.bytes.length;
+    },
+    /** Everything before the first chunk, and its hash. */
+    finish(kernels: Kernels): { bytes: Uint8Array; sha256: Uint8Array } {
+      if (count !== chunks) throw new Error(`${count} chunks were written, ${chunks} announced`);
+      const prelude = encodePrelude({
+        jsonBytes: json.length,
+        recordBytes: 0,
+        chunks,
+        largestStored,
+        largestDecoded,
+        fileBytes: position,
+        decodedBytes,
+      });
+      const hash = sha256(kernels, prelude, json, table);
+      const bytes = new Uint8Array(PRELUDE_BYTES + json.length + table.length);
+      bytes.set(prelude);
+      bytes.set(hash, HASHED_BYTES);
+      bytes.set(json, PRELUDE_BYTES);
+      bytes.set(table, PRELUDE_BYTES + json.length);
+      return { bytes, sha256: hash };
+    },
+  };
+}
+
+function encodePrelude(fields: Omit<Prelude, "sha256">): Uint8Array {
+  const bytes = new Uint8Array(HASHED_BYTES);
+  const view = new DataView(bytes.buffer);
+  bytes.set(MAGIC);
+  view.setUint16(8, VERSION, true);
+  view.setUint32(20, fields.jsonBytes, true);
+  view.setUint32(24, fields.recordBytes, true);
+  view.setUint32(28, fields.chunks, true);
+  view.setUint32(32, fields.largestStored, true);
+  view.setUint32(36, fields.largestDecoded, true);
+  setSize(view, 40, fields.fileBytes);
+  setSize(view, 48, fields.decodedBytes);
+  return bytes;
+}
+
+// Sizes above 2^32 are split by division: 32-bit operators would drop the upper part.
+function setSize(view: DataView, at: number, size: number): void {
+  view.setUint32(at, size % 2 ** 32, true);
+  view.setUint32(at + 4, Math.floor(size / 2 ** 32), true);
+}
+
+function getSize(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+}
+
+/** Reads and checks the prelude of a source of `fileBytes` bytes. @throws FormatError */
+export function parsePrelude(bytes: Uint8Array, fileBytes: number): Prelude {
+  const magic = MAGIC.every((byte, i) => bytes[i] === byte);
+  demand(magic, "magic", 0, "magic", "89 51 52 4e 0d 0a 1a 0a", bytes.length === 0 ? "nothing" : "other bytes");
+  demand(bytes.length === PRELUDE_BYTES, "truncated", 0, "prelude", `${PRELUDE_BYTES} bytes`, bytes.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const u32 = (at: number) => view.getUint32(at, true);
+  demand(view.getUint16(8, true) === VERSION, "version", 8, "version", VERSION, view.getUint16(8, true));
+  demand(view.getUint16(10, true) === 0, "reserved", 10, "reserved field", 0, view.getUint16(10, true));
+  const unknown = u32(12) & ~KNOWN_FEATURES;
+  const bit = 31 - Math.clz32(unknown);
+  demand(
+    unknown === 0,
+    "feature",
+    12,
+    "required features",
+    "bits that this reader knows",
+    `bit ${bit}: a newer quern wrote this file`,
+  );
+  const prelude = {
+    jsonBytes: u32(20),
+    recordBytes: u32(24),
+    chunks: u32(28),
+    largestStored: u32(32),
+    largestDecoded: u32(36),
+    fileBytes: getSize(view, 40),
+    decodedBytes: getSize(view, 48),
+    sha256: bytes.slice(HASHED_BYTES, PRELUDE_BYTES),
+  };
+  checkSizes(prelude, fileBytes);
+  return prelude;
+}
+
+function checkSizes(prelude: Prelude, fileBytes: number): void {
+  const { jsonBytes, recordBytes, chunks, largestStored, largestDecoded, decodedBytes } = prelude;
+  demand(prelude.fileBytes === fileBytes, "file-length", 40, "file length", prelude.fileBytes, `${fileBytes} bytes`);
+  demand(jsonBytes % 8 === 0, "alignment", 20, "JSON length", "a multiple of 8", jsonBytes);
+  demand(recordBytes % 8 === 0, "alignment", 24, "record length", "a multiple of 8", recordBytes);
+  const header = PRELUDE_BYTES + jsonBytes + recordBytes + ENTRY_BYTES * chunks;
+  const most = Math.min(MAX_HEADER, fileBytes);
+  demand(header <= most, "header-length", 20, "header length", `at most ${most}`, header);
+  demand(
+    largestDecoded <= MAX_DECODED_CHUNK,
+    "limit",
+    36,
+    "largest decoded chunk",
+    `at most ${MAX_DECODED_CHUNK}`,
+    largestDecoded,
+  );
+  const storedMost = largestDecoded + STORED_EXTRA;
+  demand(largestStored <= storedMost, "limit", 32, "largest stored chunk", `at most ${storedMost}`, largestStored);
+  const decodedMost = chunks * largestDecoded;
+  demand(decodedBytes <= decodedMost, "limit", 48, "decoded total", `at most ${decodedMost}`, decodedBytes);
+}
+
+/** Bytes of the header behind the prelude. */
+export function restLength({ jsonBytes, recordBytes, chunks }: Prelude): number {
+  return jsonBytes + recordBytes + ENTRY_BYTES * chunks;
+}
+
+/** Reads and checks the header: `head` is the prelude, `rest` what restLength asks for. @throws FormatError */
+export function parseHeader(kernels: Kernels, prelude: Prelude, head: Uint8Array, rest: Uint8Array): Header {
+  const hash = sha256(kernels, head.subarray(0, HASHED_BYTES), rest);
+  demandHash(hash, prelude.sha256, "SHA-256", HASHED_BYTES, "header");
+  const { jsonBytes, recordBytes } = prelude;
+  const description = parseDescription(rest.subarray(0, jsonBytes));
+  checkRecords(rest.subarray(jsonBytes, jsonBytes + recordBytes), PRELUDE_BYTES + jsonBytes);
+  const table = rest.subarray(jsonBytes + recordBytes);
+  const headerBytes = PRELUDE_BYTES + rest.length;
+  const offsets = checkTable(prelude, description.entries, table, headerBytes);
+  return { ...description, prelude, headerBytes, chunk: (index) => chunkEntry(table, offsets, index) };
+}
+
+function chunkEntry(table: Uint8Array, offsets: Float64Array, index: number): ChunkEntry {
+  const at = ENTRY_BYTES * index;
+  const offset = offsets[index] as number;
+  return {
+    offset,
+    bytes: (offsets[index + 1] as number) - offset,
+    code: CODE_NAMES[table[at + 4] as number] as CodeName,
+    xxh64: table.subarray(at + 8, at + 16),
+    sha256: table.subarray(at + 16, at + 32),
+  };
+}
+
+// The table against the tensors and the totals; returns the offset of every chunk and of the end.
+function checkTable(prelude: Prelude, entries: readonly Entry[], table: Uint8Array, start: number): Float64Array {
+  const { chunks } = prelude;
+  const view = new DataView(table.buffer, table.byteOffset, table.length);
+  const offsets = new Float64Array(chunks + 1).fill(start);
+  const announced = entries.reduce((sum, entry) => sum + entry.layout.chunks, 0);
+  demand(announced === chunks, "count", 28, "chunk count", announced, chunks);
+  const base = start - table.length;
+  let [largestStored, largestDecoded, decodedBytes, index] = [0, 0, 0, 0];
+  for (const { layout } of entries) {
+    for (let i = 0; i < layout.chunks; i++, index++) {
+      const at = ENTRY_BYTES * index;
+      const stored = view.getUint32(at, true);
+      const { decodedBytes: decoded } = chunkShape(layout, i);
+      checkEntry(view, at, base, decoded, stored);
+      offsets[index + 1] = (offsets[index] as number) + stored;
+      largestStored = Math.max(largestStored, stored);
+      largestDecoded = Math.max(largestDecoded, decoded);
+      decodedBytes += decoded;
+    }
+  }
+  const end = offsets[chunks] as number;
+  demand(end === prelude.fileBytes, "file-length", base, "end of the last chunk", prelude.fileBytes, end);
+  demand(
+    largestStored === prelude.largestStored,
+    "total",
+    32,
+    "largest stored chunk",
+    largestStored,
+    prelude.largestStored,
+  );
+  demand(
+    largestDecoded === prelude.largestDecoded,
+    "total",
+    36,
+    "largest decoded chunk",
+    largestDecoded,
+    prelude.largestDecoded,
+  );
+  demand(decodedBytes === prelude.decodedBytes, "total", 48, "decoded total", decodedBytes, prelude.decodedBytes);
+  return offsets;
+}
+
+function checkEntry(view: DataView, at: number, base: number, decoded: number, stored: number): void {
+  const most = decoded + STORED_EXTRA;
+  demand(decoded <= MAX_DECODED_CHUNK, "limit", base + at, "decoded chunk", `at most ${MAX_DECODED_CHUNK}`, decoded);
+  demand(stored <= most, "limit", base + at, "stored chunk", `at most ${most}`, stored);
+  const code = view.getUint8(at + 4);
+  demand(code < CODE_NAMES.length, "code", base + at + 4, "code of a chunk", `below ${CODE_NAMES.length}`, code);
+  const reserved = view.getUint32(at + 4, true) >>> 8;
+  demand(reserved === 0, "reserved", base + at + 5, "reserved bytes", 0, reserved);
+}
+
+function checkRecords(records: Uint8Array, base: number): void {
+  const view = new DataView(records.buffer, records.byteOffset, records.length);
+  for (let at = 0; at < records.length; ) {
+    const type = view.getUint32(at, true);
+    const length = view.getUint32(at + 4, true);
+    const known = type < REQUIRED_RECORD;
+    demand(
+      known,
+      "record",
+      base + at,
+      "record type",
+      "a type that this reader knows",
+      `required type ${type - REQUIRED_RECORD}`,
+    );
+    const room = records.length - at - 8;
+    demand(length <= room, "truncated", base + at + 4, "record length", `at most ${room}`, length);
+    const end = at + 8 + Math.ceil(length / 8) * 8;
+    const padding = records.subarray(at + 8 + length, end).every((byte) => byte === 0);
+    demand(padding, "padding", base + at + 8 + length, "padding of a record", 0, "other bytes");
+    at = end;
+  }
+}
+
+function parseDescription(bytes: Uint8Array): Description {
+  const text = asciiText(bytes);
+  const value = parseJson(text);
+  const entries: Entry[] = [];
+  const names = new Set<string>();
+  let firstChunk = 0;
+  for (const item of value.tensors) {
+    const entry = parseEntry(item, firstChunk);
+    const { name } = entry.tensor;
+    demand(!names.has(name), "duplicate", PRELUDE_BYTES, "tensor names", "each only once", JSON.stringify(name));
+    names.add(name);
+    firstChunk += entry.layout.chunks;
+    entries.push(entry);
+  }
+  // What the writer would write is the one spelling that is taken, so duplicate or unknown keys cannot hide anything.
+  const again = asciiText(encodeDescription(value.plan, value.metadata, entries));
+  demand(again === text, "json", PRELUDE_BYTES, "JSON", "the canonical spelling", "another spelling or unknown keys");
+  return { plan: value.plan, metadata: value.metadata, entries };
+}
+
+interface RawDescription {
+  plan: string;
+  metadata: Record<string, string> | null;
+  tensors: unknown[];
+}
+
+function parseJson(text: string): RawDescription {
+  const bad = (actual: string): FormatError =>
+    new FormatError({
+      code: "json",
+      offset: PRELUDE_BYTES,
+      field: "JSON",
+      expected: "plan, metadata, tensors",
+      actual,
+    });
+  let value: Partial<RawDescription> | null;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw bad((error as Error).message);
+  }
+  if (typeof value !== "object" || value === null) throw bad(typeof value);
+  const { plan, metadata, tensors } = value;
+  if (typeof plan !== "string") throw bad("no plan");
+  if (!Array.isArray(tensors)) throw bad("no tensors");
+  if (metadata === undefined || typeof metadata !== "object" || Array.isArray(metadata)) throw bad("no metadata");
+  const texts = Object.values(metadata ?? {}).every((item) => typeof item === "string");
+  if (!texts) throw bad("metadata that is not text");
+  return { plan, metadata, tensors };
+}
+
+function parseEntry(item: unknown, firstChunk: number): Entry {
+  const { name, dtype, shape, plan, chunk } = (item ?? {}) as Record<string, unknown>;
+  const field = (what: string) => `${what} of tensor ${JSON.stringify(name) ?? "without a name"}`;
+  const check = (ok: boolean, what: string, expected: string, actual: unknown): void =>
+    demand(ok, "json", PRELUDE_BYTES, field(what), expected, JSON.stringify(actual) ?? "nothing");
+  check(typeof name === "string", "name", "a string", name);
+  check(isDType(dtype), "dtype", "a known dtype", dtype);
+  const extents =
+    Array.isArray(shape) && shape.length <= MAX_DIMENSIONS && shape.every((n) => Number.isSafeInteger(n) && n >= 0);
+  check(extents, "shape", `at most ${MAX_DIMENSIONS} whole numbers`, shape);
+  check(typeof plan === "string", "plan", "a string", plan);
+  check(Number.isSafeInteger(chunk) && (chunk as number) >= 1, "chunk", "a whole number >= 1", chunk);
+  const tensor = { name, dtype, shape } as TensorInfo;
+  try {
+    const steps = parseSteps(plan as string);
+    return { tensor, steps, layout: layoutOf(tensor, steps, chunk as number), firstChunk };
+  } catch (error) {
+    if (!(error instanceof PlanError || error instanceof RangeError)) throw error;
+    throw new FormatError({
+      code: "json",
+      offset: PRELUDE_BYTES,
+      field: field("plan"),
+      expected: "a valid tensor",
+      actual: error.message,
+    });
+  }
+}

@@ -1,0 +1,259 @@
+import { argument, demand, FormatError } from "./errors.ts";
+
+// The only file that knows WebAssembly: picks a tier, instantiates it, lays out its memory, turns statuses into errors.
+
+export type Tier = "simd" | "scalar";
+
+/** Exports of assembly/index.ts. Byte offsets and counts in, a count or a negative status out. */
+export interface KernelExports {
+  heapBase(): number;
+  histogram(src: number, n: number, dst: number): number;
+  magnitudes(src: number, n: number, prefix: number, dst: number): number;
+  prune(src: number, n: number, threshold: number, ties: number, dst: number): number;
+  range(src: number, rows: number, cols: number, dst: number): number;
+  quantize(
+    src: number,
+    rows: number,
+    cols: number,
+    scales: number,
+    zeros: number,
+    qmin: number,
+    qmax: number,
+    dst: number,
+  ): number;
+  dequantize(src: number, rows: number, cols: number, scales: number, zeros: number, dst: number): number;
+  pack4(src: number, n: number, dst: number): number;
+  unpack4(src: number, n: number, dst: number): number;
+  splitPlanes(src: number, n: number, width: number, rotate: number, dst: number): number;
+  mergePlanes(src: number, n: number, width: number, rotate: number, dst: number): number;
+  codeLengths(hist: number, dst: number, scratch: number): number;
+  writeLengths(lengths: number, only: number, dst: number): number;
+  readLengths(src: number, size: number, dst: number): number;
+  huffmanEncode(src: number, n: number, lengths: number, dst: number, scratch: number): number;
+  huffmanDecode(src: number, size: number, n: number, lengths: number, dst: number): number;
+  zrlTokens(src: number, n: number, group: number, categories: number, symbols: number, raw: number): number;
+  zrlValues(
+    symbols: number,
+    m: number,
+    raw: number,
+    rawSize: number,
+    group: number,
+    categories: number,
+    n: number,
+    dst: number,
+  ): number;
+  xxh64(src: number, n: number, dst: number): number;
+  sha256(state: number, src: number, blocks: number): number;
+}
+
+/** Offsets of the regions of a decoder's memory. Each is followed by at least SLACK bytes that belong to it. */
+export interface Arena {
+  /** Decoded bytes that a chunk may have with this arena. */
+  readonly capacity: number;
+  readonly histogram: number;
+  /** Two tables of code lengths, 260 bytes each: of values and of zrl symbols. */
+  readonly lengths: readonly [number, number];
+  readonly scratch: number;
+  /** The chunk as it lies in the file. */
+  readonly stored: number;
+  /** The chunk decoded: scales, zero points, codes; or elements. */
+  readonly plain: number;
+  /** Byte planes of elements. */
+  readonly planes: number;
+  /** Codes one to a byte, where plain has two to a byte. */
+  readonly values: number;
+  /** Symbols of zrl. */
+  readonly symbols: number;
+  /** f32 elements: a piece when decoding, a whole chunk (and the raw bits of zrl) when encoding. */
+  readonly floats: number;
+  readonly end: number;
+}
+
+export interface Kernels {
+  readonly tier: Tier;
+  readonly run: KernelExports;
+  /** The arena, grown to hold chunks of at least `capacity` decoded bytes. */
+  arena(capacity: number, purpose: "decode" | "encode"): Arena;
+  /** The memory as bytes. Growing replaces it: take it anew after every call of arena(). */
+  bytes(): Uint8Array;
+  view(): DataView;
+}
+
+/** Decoded bytes of a chunk that the writer cuts, and what the arena is laid out for unless a file needs more. */
+export const CHUNK_BYTES = 256 * 1024;
+/** f32 elements that are dequantized at a time. */
+export const PIECE = 16 * 1024;
+
+const SLACK = 1024;
+const PAGE = 65536;
+const SCRATCH_BYTES = 32 * 1024;
+
+/** Options of loadKernels. */
+export interface KernelOptions {
+  /** Insists on one tier; default: simd where the engine has it, else scalar. */
+  tier?: Tier | undefined;
+  /** A compiled kernel module, for places that may not compile from bytes. Its tier must be told. */
+  module?: WebAssembly.Module | undefined;
+}
+
+/**
+ * Instantiates the kernels with a memory of their own.
+ * @throws RangeError if there is no such tier; the engine's error if it cannot compile the module.
+ */
+export async function loadKernels(options: KernelOptions = {}): Promise<Kernels> {
+  const tier = options.tier ?? (hasSimd() ? "simd" : "scalar");
+  argument(tier === "simd" || tier === "scalar", "tier", '"simd" or "scalar"', tier);
+  const module = options.module ?? (await WebAssembly.compile(await embeddedBytes(tier)));
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const instance = await WebAssembly.instantiate(module, { env: { memory } });
+  return kernelsOver(tier, instance.exports as unknown as KernelExports, memory);
+}
+
+function kernelsOver(tier: Tier, run: KernelExports, memory: WebAssembly.Memory): Kernels {
+  let arena: Arena | undefined;
+  let purposeSeen: "decode" | "encode" = "decode";
+  return {
+    tier,
+    run,
+    arena(capacity, purpose) {
+      const larger = Math.max(capacity, arena?.capacity ?? CHUNK_BYTES);
+      if (!arena || larger > arena.capacity || (purpose === "encode" && purposeSeen === "decode")) {
+        if (purpose === "encode") purposeSeen = purpose;
+        arena = layOut(run.heapBase(), larger, purposeSeen);
+        const missing = Math.ceil(arena.end / PAGE) - memory.buffer.byteLength / PAGE;
+        if (missing > 0) memory.grow(missing);
+      }
+      return arena;
+    },
+    bytes: () => new Uint8Array(memory.buffer),
+    view: () => new DataView(memory.buffer),
+  };
+}
+
+function layOut(base: number, capacity: number, purpose: "decode" | "encode"): Arena {
+  let next = Math.ceil(base / 64) * 64;
+  const region = (size: number): number => {
+    const at = next;
+    next = Math.ceil((at + size + SLACK) / 64) * 64;
+    return at;
+  };
+  return {
+    capacity,
+    histogram: region(1024),
+    lengths: [region(260), region(260)],
+    scratch: region(SCRATCH_BYTES),
+    stored: region(capacity),
+    plain: region(capacity),
+    planes: region(capacity),
+    values: region(capacity),
+    symbols: region(capacity),
+    floats: region(4 * (purpose === "encode" ? capacity : PIECE)),
+    end: next,
+  };
+}
+
+/** A module that validates only where 128-bit SIMD is known: a function that drops v128.const 0. */
+const SIMD_PROBE = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 9, 1, 7, 0, 65, 0, 253, 15, 26, 11];
+
+function hasSimd(): boolean {
+  return WebAssembly.validate(Uint8Array.from(SIMD_PROBE));
+}
+
+async function embeddedBytes(tier: Tier): Promise<Uint8Array<ArrayBuffer>> {
+  const text = tier === "simd" ? await import("./embedded/simd.ts") : await import("./embedded/scalar.ts");
+  return base64Bytes(text.default);
+}
+
+const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+// Written out because engines of the embedded class lack atob.
+function base64Bytes(text: string): Uint8Array<ArrayBuffer> {
+  const digits = text.replace(/=+$/, "");
+  const out = new Uint8Array(Math.floor((digits.length * 3) / 4));
+  let acc = 0;
+  for (let i = 0, at = 0; i < digits.length; i++) {
+    acc = ((acc << 6) | BASE64.indexOf(digits[i] as string)) & 0xffffff;
+    if (i % 4 > 0) out[at++] = (acc >> (6 - 2 * (i % 4))) & 0xff;
+  }
+  return out;
+}
+
+/** What each negative status of assembly/status.ts means: code, what was expected, what was found. */
+const STATUSES: Record<number, readonly [code: string, expected: string, actual: string]> = {
+  [-1]: ["not-finite", "finite values", "a NaN or an infinity"],
+  [-2]: ["code-lengths", "a table of code lengths", "an undefined or missing entry"],
+  [-3]: ["kraft", "code lengths that fill the code space exactly", "too many codes"],
+  [-4]: ["stream-sizes", "stream sizes within the payload", "a stream beyond its end"],
+  [-5]: ["bits", "a bit stream that is used up exactly", "bits missing or left over"],
+  [-6]: ["padding", "zero fill bits", "a set bit"],
+  [-7]: ["symbol", "a symbol of the alphabet", "a symbol beyond it"],
+  [-8]: ["run", "a run inside its group", "a run past its end"],
+  [-9]: ["count", "values that fill the chunk exactly", "too few or too many"],
+  [-10]: ["level", "a value in the range of the type", "a value beyond it"],
+};
+
+/** A kernel's result if it is not a status, else a FormatError for the field at the file offset. */
+export function checked(result: number, offset: number, field: string): number {
+  if (result >= 0) return result;
+  const [code, expected, actual] = STATUSES[result] ?? ["status", "a known status", String(result)];
+  throw new FormatError({ code, offset, field, expected, actual });
+}
+
+/** XXH64 of n bytes of the kernels' memory, as 8 bytes. */
+export function xxh64(kernels: Kernels, src: number, n: number): Uint8Array {
+  const at = kernels.arena(0, "decode").scratch;
+  kernels.run.xxh64(src, n, at);
+  return kernels.bytes().slice(at, at + 8);
+}
+
+// Fractions of the square roots of the first 8 primes (FIPS 180-4, 5.3.3).
+const SHA256_START = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
+
+/** SHA-256 of byte strings taken as one, as 32 bytes. Uses the plain region of the arena. */
+export function sha256(kernels: Kernels, ...parts: readonly Uint8Array[]): Uint8Array {
+  const { scratch: state, plain, capacity } = kernels.arena(0, "decode");
+  const memory = kernels.bytes();
+  const view = kernels.view();
+  SHA256_START.forEach((word, i) => {
+    view.setUint32(state + 4 * i, word, true);
+  });
+  let pending = 0;
+  let total = 0;
+  const digest = (part: Uint8Array): void => {
+    for (let at = 0; at < part.length; ) {
+      const take = Math.min(part.length - at, capacity - pending);
+      memory.set(part.subarray(at, at + take), plain + pending);
+      at += take;
+      pending += take;
+      const blocks = kernels.run.sha256(state, plain, Math.floor(pending / 64));
+      memory.copyWithin(plain, plain + 64 * blocks, plain + pending);
+      pending -= 64 * blocks;
+    }
+    total += part.length;
+  };
+  for (const part of parts) digest(part);
+  digest(sha256Padding(total));
+  return Uint8Array.from({ length: 32 }, (_, i) => memory[state + (i ^ 3)] as number);
+}
+
+function sha256Padding(length: number): Uint8Array {
+  const padding = new Uint8Array(((119 - (length % 64)) % 64) + 9);
+  padding[0] = 0x80;
+  const view = new DataView(padding.buffer, padding.length - 8);
+  view.setUint32(0, Math.floor(length / 0x20000000));
+  view.setUint32(4, (length * 8) >>> 0);
+  return padding;
+}
+
+/** Throws unless two hashes are equal. */
+export function demandHash(
+  actual: Uint8Array,
+  expected: Uint8Array,
+  kind: string,
+  offset: number,
+  field: string,
+): void {
+  const same = actual.length === expected.length && actual.every((byte, i) => byte === expected[i]);
+  const text = (bytes: Uint8Array) => `${kind} ${Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("")}`;
+  demand(same, "checksum", offset, field, text(expected), text(actual));
+}

@@ -1,0 +1,171 @@
+import { type ByteSink, type ByteSource, readExactly } from "../bytes.ts";
+import { demand, FormatError } from "../errors.ts";
+import { dtypeWidth, elementCount, isDType, type LazyTensor, type Model, type TensorInfo } from "../tensor.ts";
+
+// The safetensors format as published by Hugging Face (huggingface/safetensors, README "Format"): u64 header length,
+// JSON header, tensor bytes without holes.
+
+/** The published limit; a header is parsed whole, so a longer one is refused before it is read. */
+const MAX_HEADER = 100_000_000;
+const PIECE_BYTES = 1024 * 1024;
+
+interface Place {
+  readonly info: TensorInfo;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Reads the header of a safetensors file; elements are read when asked for. Tensors come in the order of their bytes.
+ * @throws FormatError
+ */
+export async function readSafetensors(source: ByteSource): Promise<Model> {
+  demand(source.byteLength >= 8, "truncated", 0, "header length", "8 bytes", source.byteLength);
+  const head = await readExactly(source, 0, 8);
+  const view = new DataView(head.buffer, head.byteOffset, 8);
+  const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
+  const most = Math.min(MAX_HEADER, source.byteLength - 8);
+  demand(length <= most, "header-length", 0, "header length", `at most ${most}`, length);
+  const json = parseHeader(await readExactly(source, 8, 8 + length));
+  const { __metadata__: metadata, ...rest } = json;
+  const places = Object.entries(rest).map(([name, value]) => placeOf(name, value));
+  places.sort((a, b) => a.start - b.start || a.end - b.end);
+  checkCover(places, source.byteLength - 8 - length);
+  const base = 8 + length;
+  return { metadata: metadataOf(metadata), tensors: places.map((place) => tensorAt(source, base, place)) };
+}
+
+function tensorAt(source: ByteSource, base: number, { info, start }: Place): LazyTensor {
+  const width = dtypeWidth(info.dtype);
+  const at = base + start;
+  return { ...info, read: (first, end) => readExactly(source, at + first * width, at + end * width) };
+}
+
+function bad(field: string, expected: string, actual: string): FormatError {
+  return new FormatError({ code: "safetensors-header", offset: 8, field, expected, actual });
+}
+
+function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw bad("header", "UTF-8 text", "other bytes");
+  }
+  if (!text.startsWith("{")) throw bad("header", 'JSON that starts with "{"', JSON.stringify(text.slice(0, 8)));
+  let value: Record<string, unknown>;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw bad("header", "JSON", (error as Error).message);
+  }
+  checkDuplicates(text, Object.keys(value));
+  return value;
+}
+
+// JSON.parse keeps the last of two equal keys silently. Keys of the outer object are found by walking the text.
+function checkDuplicates(text: string, keys: readonly string[]): void {
+  const seen = new Set<string>();
+  let depth = 0;
+  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(?:\s*:)?|[{}[\]]/g)) {
+    if (token === "{" || token === "[") depth++;
+    else if (token === "}" || token === "]") depth--;
+    else if (depth === 1 && token.endsWith(":")) {
+      const name = JSON.parse(token.slice(0, -1)) as string;
+      if (seen.has(name)) throw bad("tensor names", "each only once", JSON.stringify(name));
+      seen.add(name);
+    }
+  }
+  if (seen.size !== keys.length) throw bad("tensor names", `${keys.length}`, `${seen.size}`);
+}
+
+function metadataOf(value: unknown): Record<string, string> | null {
+  if (value === undefined) return null;
+  const valid = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!valid || !Object.values(value).every((item) => typeof item === "string")) {
+    throw bad("__metadata__", "text by key", JSON.stringify(value).slice(0, 80));
+  }
+  return value as Record<string, string>;
+}
+
+function placeOf(name: string, value: unknown): Place {
+  const field = `tensor ${JSON.stringify(name)}`;
+  const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
+  const printed = (x: unknown): string => (JSON.stringify(x) ?? "nothing").slice(0, 80);
+  if (!isDType(dtype)) throw bad(`dtype of ${field}`, "F64 F32 F16 BF16 I64 I32 I16 I8 U8 or BOOL", printed(dtype));
+  if (!isCounts(shape)) throw bad(`shape of ${field}`, "whole numbers", printed(shape));
+  if (!isCounts(offsets) || offsets.length !== 2)
+    throw bad(`data_offsets of ${field}`, "[start, end]", printed(offsets));
+  const [start, end] = offsets as [number, number];
+  let bytes: number;
+  try {
+    bytes = elementCount(shape) * dtypeWidth(dtype);
+  } catch (error) {
+    throw bad(`shape of ${field}`, "a countable number of elements", (error as Error).message);
+  }
+  if (end - start !== bytes) throw bad(`data_offsets of ${field}`, `${bytes} bytes`, `${end - start}`);
+  return { info: { name, dtype, shape }, start, end };
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+// The tensors, by position, must cover the data exactly: no hole, no overlap, nothing behind the last.
+function checkCover(places: readonly Place[], length: number): void {
+  let at = 0;
+  for (const { info, start, end } of places) {
+    const field = `data_offsets of tensor ${JSON.stringify(info.name)}`;
+    if (start !== at) throw bad(field, `a start at ${at}, where the tensor before ends`, String(start));
+    at = end;
+  }
+  if (at !== length) throw bad("tensors", `to end with the file, at ${length}`, String(at));
+}
+
+/** Bytes of a safetensors header: length, JSON, spaces up to a multiple of 8. */
+function encodeHeader(model: Model): Uint8Array {
+  const header: Record<string, unknown> = {};
+  if (model.metadata) header["__metadata__"] = model.metadata;
+  let at = 0;
+  for (const { name, dtype, shape } of model.tensors) {
+    const end = at + elementCount(shape) * dtypeWidth(dtype);
+    Object.defineProperty(header, name, { value: { dtype, shape, data_offsets: [at, end] }, enumerable: true });
+    at = end;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const bytes = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
+  bytes.set(json, 8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, bytes.length - 8, true);
+  view.setUint32(4, 0, true);
+  return bytes;
+}
+
+/**
+ * Writes a model as a safetensors file, a piece at a time, and closes the sink. Tensors keep their order; the same model
+ * gives the same bytes. @returns bytes written
+ */
+export async function writeSafetensors(
+  model: Model,
+  sink: ByteSink,
+  options: { onProgress?: (progress: { done: number; total: number }) => void; signal?: AbortSignal } = {},
+): Promise<number> {
+  const header = encodeHeader(model);
+  await sink.write(header, 0);
+  const sizes = model.tensors.map(({ dtype, shape }) => elementCount(shape) * dtypeWidth(dtype));
+  const total = sizes.reduce((sum, size) => sum + size, header.length);
+  let done = header.length;
+  for (const tensor of model.tensors) {
+    const count = elementCount(tensor.shape);
+    const step = PIECE_BYTES / dtypeWidth(tensor.dtype);
+    for (let start = 0; start < count; start += step) {
+      options.signal?.throwIfAborted();
+      const bytes = await tensor.read(start, Math.min(start + step, count));
+      await sink.write(bytes, done);
+      done += bytes.length;
+      options.onProgress?.({ done, total });
+    }
+  }
+  await sink.close();
+  return total;
+}

@@ -1,0 +1,232 @@
+import { PlanError } from "./errors.ts";
+import { elementCount, isFloat, type TensorInfo } from "./tensor.ts";
+
+/** Zero the elements of least magnitude, this share of the tensor. */
+export interface PruneStep {
+  readonly op: "prune";
+  /** 0 <= sparsity <= 1; round(sparsity * elements) elements become zero. */
+  readonly sparsity: number;
+}
+
+/** Uniform quantization, one scale per row of the granularity. Formulas: docs/FORMAT.md. */
+export interface QuantizeStep {
+  readonly op: "quantize";
+  readonly bits: 4 | 8;
+  /** The elements that share a scale: all, those of one index of the first dimension, or `group` neighbours. */
+  readonly per: "tensor" | "channel" | "group";
+  /** Elements in a group, 8..65536; 0 unless per is "group". */
+  readonly group: number;
+  readonly asymmetric: boolean;
+}
+
+/** How zrl groups values: whole chunk, `size` convolution kernels, or `size` values. */
+export interface Grouping {
+  readonly by: "chunk" | "kernel" | "count";
+  readonly size: number;
+}
+
+export type Code = "raw" | "constant" | "huffman" | "zrl" | "auto";
+
+/** The entropy code of the bytes that the steps before left. */
+export interface CodeStep {
+  readonly op: "code";
+  readonly code: Code;
+  /** Only read by zrl and auto. */
+  readonly grouping: Grouping;
+}
+
+export type Step = PruneStep | QuantizeStep | CodeStep;
+
+/** Steps for the tensors that the rule takes: by name (glob), small ones, or all. */
+export interface Rule {
+  readonly name?: string;
+  /** Takes tensors that are 1-D or scalar, have fewer elements than this, or are not floating point. */
+  readonly small?: number;
+  readonly steps: readonly Step[];
+}
+
+/** Rules in order; the first that takes a tensor decides. The last one takes every tensor. */
+export type Plan = readonly Rule[];
+
+/** Below this many elements a tensor is small by default: its scales and tables would outweigh what they save. */
+export const SMALL = 1024;
+
+const WHOLE_CHUNK: Grouping = { by: "chunk", size: 0 };
+const MAX_GROUP = 65536;
+const MIN_GROUP = 8;
+
+/** The steps of a tensor: code "auto" on the bytes as they are. */
+export const LOSSLESS: readonly Step[] = [{ op: "code", code: "auto", grouping: WHOLE_CHUNK }];
+
+/**
+ * Parses a plan, such as "int8 channel > auto" or "*.bias=raw; small 1024=lossless; prune 0.8 > int8 channel > zrl kernel".
+ * A plan that quantizes or prunes and has no rule of its own for small tensors gets "small 1024=lossless".
+ * @throws PlanError
+ */
+export function parsePlan(text: string, overrides: readonly string[] = []): Plan {
+  const parts = [...overrides, ...text.split(";")].map((part) => part.trim());
+  const rules = parts.map(parseRule);
+  const last = rules.at(-1);
+  if (!last || !isDefault(last)) throw new PlanError(`plan "${text}": the last rule must not have a selector`);
+  if (rules.slice(0, -1).some(isDefault))
+    throw new PlanError(`plan "${text}": only the last rule may go without "name="`);
+  const lossy = last.steps.length > 1;
+  if (!lossy || rules.some((rule) => rule.small !== undefined)) return rules;
+  return [...rules.slice(0, -1), { small: SMALL, steps: LOSSLESS }, last];
+}
+
+function isDefault(rule: Rule): boolean {
+  return rule.name === undefined && rule.small === undefined;
+}
+
+function parseRule(text: string): Rule {
+  const equals = text.lastIndexOf("=");
+  const steps = parseSteps(text.slice(equals + 1));
+  if (equals < 0) return { steps };
+  const selector = text.slice(0, equals).trim();
+  const small = /^small (\d+)$/.exec(selector);
+  if (small) return { small: Number(small[1]), steps };
+  if (selector === "") throw new PlanError(`rule "${text}": a name or pattern must stand before "="`);
+  return { name: selector, steps };
+}
+
+/** Parses the steps of one tensor, such as "int4 group 32 asymmetric > huffman". @throws PlanError */
+export function parseSteps(text: string): readonly Step[] {
+  const steps = text.split(">").map((part) => parseStep(part.trim().split(/\s+/), text));
+  if (steps.at(-1)?.op !== "code") steps.push({ op: "code", code: "auto", grouping: WHOLE_CHUNK });
+  const order = steps.map((step) => ["prune", "quantize", "code"].indexOf(step.op));
+  if (order.some((rank, i) => i > 0 && rank <= (order[i - 1] as number))) {
+    throw new PlanError(`steps "${text}": the order is prune > int8 or int4 > code, each at most once`);
+  }
+  return steps;
+}
+
+function parseStep(words: readonly string[], text: string): Step {
+  const [verb = "", ...rest] = words;
+  const step = parsers[verb]?.(rest, verb);
+  if (step) return step;
+  const known =
+    "prune S, int8 or int4 [tensor|channel|group N] [asymmetric], raw, lossless, constant, huffman, zrl, auto";
+  throw new PlanError(`steps "${text}": "${words.join(" ")}" is not a step; known: ${known}`);
+}
+
+type StepParser = (rest: readonly string[], verb: string) => Step | undefined;
+
+const parsers: Record<string, StepParser | undefined> = {
+  __proto__: null as never,
+  prune: parsePrune,
+  int8: parseQuantize,
+  int4: parseQuantize,
+  raw: parseCode,
+  lossless: (rest) => parseCode(rest, "auto"),
+  constant: parseCode,
+  huffman: parseCode,
+  zrl: parseCode,
+  auto: parseCode,
+};
+
+function parsePrune(rest: readonly string[]): Step | undefined {
+  const sparsity = Number(rest[0]);
+  return rest.length === 1 && sparsity >= 0 && sparsity <= 1 ? { op: "prune", sparsity } : undefined;
+}
+
+function parseQuantize(rest: readonly string[], verb: string): Step | undefined {
+  const words = [...rest];
+  const per = words[0] === "tensor" || words[0] === "group" ? words.shift() : "channel";
+  if (words[0] === "channel" && rest[0] === "channel") words.shift();
+  const group = per === "group" ? wholeNumber(words.shift(), MIN_GROUP, MAX_GROUP) : 0;
+  const symmetry = words.shift() ?? "symmetric";
+  if (group === undefined || words.length > 0 || !/^a?symmetric$/.test(symmetry)) return undefined;
+  return {
+    op: "quantize",
+    bits: verb === "int8" ? 8 : 4,
+    per: per as QuantizeStep["per"],
+    group,
+    asymmetric: symmetry === "asymmetric",
+  };
+}
+
+function parseCode(rest: readonly string[], verb: string): Step | undefined {
+  const code = verb as Code;
+  if (rest.length === 0) return { op: "code", code, grouping: WHOLE_CHUNK };
+  if (code !== "zrl" && code !== "auto") return undefined;
+  const byKernel = rest[0] === "kernel";
+  const words = byKernel ? rest.slice(1) : rest;
+  const size = byKernel && words.length === 0 ? 1 : wholeNumber(words[0], 1, MAX_GROUP);
+  if (size === undefined || words.length > 1) return undefined;
+  return { op: "code", code, grouping: { by: byKernel ? "kernel" : "count", size } };
+}
+
+function wholeNumber(word: string | undefined, least: number, most: number): number | undefined {
+  const n = /^\d+$/.test(word ?? "") ? Number(word) : Number.NaN;
+  return n >= least && n <= most ? n : undefined;
+}
+
+/** The plan on one line; parsePlan reads it back to the same plan. */
+export function printPlan(plan: Plan): string {
+  return plan.map((rule) => selector(rule) + printSteps(rule.steps)).join("; ");
+}
+
+function selector(rule: Rule): string {
+  if (rule.name !== undefined) return `${rule.name}=`;
+  return rule.small === undefined ? "" : `small ${rule.small}=`;
+}
+
+/** The steps of one tensor on one line. */
+export function printSteps(steps: readonly Step[]): string {
+  const only = steps.length === 1 ? steps[0] : undefined;
+  if (only?.op === "code" && only.code === "auto" && only.grouping.by === "chunk") return "lossless";
+  return steps.map(printStep).join(" > ");
+}
+
+function printStep(step: Step): string {
+  if (step.op === "prune") return `prune ${step.sparsity}`;
+  if (step.op === "code") return step.code + printGrouping(step.grouping);
+  const group = step.per === "group" ? ` ${step.group}` : "";
+  return `int${step.bits} ${step.per}${group}${step.asymmetric ? " asymmetric" : ""}`;
+}
+
+function printGrouping({ by, size }: Grouping): string {
+  if (by === "chunk") return "";
+  if (by === "count") return ` ${size}`;
+  return size === 1 ? " kernel" : ` kernel ${size}`;
+}
+
+/** The steps that a plan gives a tensor. @throws PlanError if they cannot be applied to its dtype. */
+export function stepsFor(plan: Plan, tensor: TensorInfo): readonly Step[] {
+  const rule = plan.find((candidate) => takes(candidate, tensor));
+  if (!rule) throw new PlanError(`no rule of the plan takes tensor "${tensor.name}"`);
+  if (rule.steps.length > 1 && !isFloat(tensor.dtype)) {
+    const steps = printSteps(rule.steps);
+    throw new PlanError(`tensor "${tensor.name}" is ${tensor.dtype}: "${steps}" needs a floating-point dtype`);
+  }
+  return rule.steps;
+}
+
+function takes(rule: Rule, tensor: TensorInfo): boolean {
+  if (rule.name !== undefined) return globMatches(rule.name, tensor.name);
+  if (rule.small === undefined) return true;
+  return tensor.shape.length <= 1 || !isFloat(tensor.dtype) || elementCount(tensor.shape) < rule.small;
+}
+
+/** Glob with `*` (any run of characters) and `?` (one character); linear in pattern times name, whatever the pattern. */
+export function globMatches(pattern: string, name: string): boolean {
+  let p = 0;
+  let n = 0;
+  let star = -1;
+  let mark = 0;
+  while (n < name.length) {
+    if (pattern[p] === "*") {
+      star = p++;
+      mark = n;
+    } else if (p < pattern.length && (pattern[p] === "?" || pattern[p] === name[n])) {
+      p++;
+      n++;
+    } else if (star >= 0) {
+      p = star + 1;
+      n = ++mark;
+    } else return false;
+  }
+  while (pattern[p] === "*") p++;
+  return p === pattern.length;
+}

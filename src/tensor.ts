@@ -1,0 +1,160 @@
+import { argument } from "./errors.ts";
+
+/** Element types, named as safetensors names them. */
+export type DType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U8" | "BOOL";
+
+const WIDTHS: Record<DType, 1 | 2 | 4 | 8> = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+};
+
+export interface TensorInfo {
+  readonly name: string;
+  readonly dtype: DType;
+  /** Extents, outermost first; [] is a scalar. Elements lie in row-major order. */
+  readonly shape: readonly number[];
+}
+
+/** A tensor whose elements are read by range, so that no reader has to hold a whole model. */
+export interface LazyTensor extends TensorInfo {
+  /** Little-endian bytes of elements [start, end). */
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
+/** A tensor in memory. `bytes` are little endian. */
+export interface Tensor extends TensorInfo {
+  readonly bytes: Uint8Array;
+}
+
+/** What every format is read into. Tensors are in execution order as far as the source tells one. */
+export interface Model {
+  readonly tensors: readonly LazyTensor[];
+  /** Free text by key, or null where the source has none. */
+  readonly metadata: Readonly<Record<string, string>> | null;
+}
+
+/** Whether the word is a dtype of this package. */
+export function isDType(word: unknown): word is DType {
+  return typeof word === "string" && Object.hasOwn(WIDTHS, word);
+}
+
+/** Bytes of one element. */
+export function dtypeWidth(dtype: DType): 1 | 2 | 4 | 8 {
+  return WIDTHS[dtype];
+}
+
+export function isFloat(dtype: DType): boolean {
+  return dtype === "F32" || dtype === "F16" || dtype === "BF16" || dtype === "F64";
+}
+
+/** Count of elements; 1 for a scalar. Exact: throws RangeError beyond 2^53 - 1. */
+export function elementCount(shape: readonly number[]): number {
+  let count = 1;
+  let largest = 1;
+  for (const extent of shape) {
+    argument(Number.isSafeInteger(extent) && extent >= 0, "shape", "extents that are whole numbers >= 0", extent);
+    count *= extent;
+    // A zero extent must not hide a product that no reader could count to.
+    largest *= Math.max(extent, 1);
+    argument(Number.isSafeInteger(largest), "shape", "at most 2^53 - 1 elements", shape.join(" x "));
+  }
+  return count;
+}
+
+/** The lazy form of a tensor in memory. */
+export function lazyTensor(tensor: Tensor): LazyTensor {
+  const width = dtypeWidth(tensor.dtype);
+  const { name, dtype, shape } = tensor;
+  return { name, dtype, shape, read: async (start, end) => tensor.bytes.slice(start * width, end * width) };
+}
+
+/** Elements as f32: F32 as it is, F16 and BF16 exactly, F64 rounded half to even. Not for integer dtypes. */
+export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
+  const aligned = bytes.byteOffset % dtypeWidth(dtype) === 0 ? bytes : bytes.slice();
+  const { buffer, byteOffset, byteLength } = aligned;
+  if (dtype === "F32") return new Float32Array(buffer, byteOffset, byteLength / 4);
+  if (dtype === "F64") return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
+  argument(dtype === "F16" || dtype === "BF16", "dtype", "a floating-point dtype", dtype);
+  const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
+  const out = new Uint32Array(halves.length);
+  if (dtype === "BF16") for (let i = 0; i < out.length; i++) out[i] = (halves[i] as number) << 16;
+  else for (let i = 0; i < out.length; i++) out[i] = halfToFloatBits(halves[i] as number);
+  return new Float32Array(out.buffer);
+}
+
+/** Elements of any dtype as f32: floats as widen does, integers rounded to the nearest f32. */
+export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
+  return isFloat(dtype) ? widen(dtype, bytes) : Float32Array.from(integers(dtype, bytes), Number);
+}
+
+/** Elements of any dtype as f64; exact but for I64 beyond 2^53. */
+export function toFloat64(dtype: DType, bytes: Uint8Array): Float64Array {
+  if (dtype === "F64") return new Float64Array(bytes.slice().buffer);
+  return Float64Array.from(isFloat(dtype) ? widen(dtype, bytes) : integers(dtype, bytes), Number);
+}
+
+function integers(dtype: DType, bytes: Uint8Array): Iterable<number | bigint> & ArrayLike<number | bigint> {
+  const { buffer } = bytes.slice();
+  if (dtype === "I8") return new Int8Array(buffer);
+  if (dtype === "I16") return new Int16Array(buffer);
+  if (dtype === "I32") return new Int32Array(buffer);
+  if (dtype === "I64") return new BigInt64Array(buffer);
+  return new Uint8Array(buffer);
+}
+
+function halfToFloatBits(half: number): number {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >> 10) & 31;
+  const fraction = half & 0x3ff;
+  if (exponent === 31) return sign | 0x7f800000 | (fraction << 13);
+  if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+  if (fraction === 0) return sign;
+  // Subnormal: shift the leading one to bit 10; each step lowers the exponent by one.
+  const shift = Math.clz32(fraction) - 21;
+  return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
+}
+
+/** f32 elements as bytes of a floating-point dtype, rounded half to even. The inverse of widen. */
+export function narrow(dtype: DType, values: Float32Array): Uint8Array {
+  if (dtype === "F32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  if (dtype === "F64") return new Uint8Array(Float64Array.from(values).buffer);
+  argument(dtype === "F16" || dtype === "BF16", "dtype", "a floating-point dtype", dtype);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const round = dtype === "BF16" ? floatToBfloatBits : floatToHalfBits;
+  const out = new Uint16Array(bits.length);
+  for (let i = 0; i < out.length; i++) out[i] = round(bits[i] as number);
+  return new Uint8Array(out.buffer);
+}
+
+function floatToBfloatBits(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
+
+function floatToHalfBits(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude >= 0x7f800000) {
+    // A NaN keeps the payload bits that fit, and stays a NaN.
+    return sign | 0x7c00 | (magnitude > 0x7f800000 ? (magnitude >>> 13) & 0x3ff || 0x200 : 0);
+  }
+  const exponent = (magnitude >>> 23) - 112;
+  if (exponent > 0) {
+    const rounded = magnitude - (112 << 23) + 0xfff + ((magnitude >>> 13) & 1);
+    return sign | Math.min(rounded >>> 13, 0x7c00);
+  }
+  if (exponent < -10) return sign;
+  // Subnormal half: units of 2^-24, so shift the 24-bit significand right by 14 - exponent.
+  const significand = (magnitude & 0x7fffff) | 0x800000;
+  const shift = 14 - exponent;
+  const half = (1 << (shift - 1)) - 1 + ((significand >>> shift) & 1);
+  return sign | ((significand + half) >>> shift);
+}

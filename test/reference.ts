@@ -1,0 +1,37 @@
+// The kernels once more, as plain as the specification (docs/FORMAT.md): written from it alone, never for speed.
+// Decoders refuse by throwing an Error whose message names the status.
+export { pack4, unpack4 } from "./reference/bits.ts";
+export { xxh64 } from "./reference/checksum.ts";
+export { histogram } from "./reference/histogram.ts";
+export {
+  codeLengths,
+  huffmanDecode,
+  huffmanEncode,
+  readLengths,
+  readStreams,
+  type Table,
+  tableOf,
+  writeLengths,
+  writeStreams,
+} from "./reference/huffman.ts";
+export { mergePlanes, splitPlanes } from "./reference/planes.ts";
+export { magnitudeBits, magnitudes, prune } from "./reference/prune.ts";
+export {
+  dequantize,
+  quantize,
+  range,
+  roundEven,
+  type ScaleOptions,
+  type Scales,
+  scales,
+} from "./reference/quantize.ts";
+export {
+  categoryOf,
+  largestCategory,
+  runsOf,
+  type Tokens,
+  zrlDecode,
+  zrlEncode,
+  zrlTokens,
+  zrlValues,
+} from "./reference/tokens.ts";
