@@ -247,8 +247,8 @@ describe.each(tiers())("hostile tokens on $name", (tier) => {
       const tokens = zrlTokens(values, group, categories);
       const symbols = resized(tokens.symbols, symbolsMore);
       const raw = resized(tokens.raw, rawMore);
-      const escape = runsOf(categories) * categories;
-      for (const e of edits) symbols[e.at % symbols.length] = e.special ? escape + (e.symbol % 3) : e.symbol;
+      const escapeSymbol = runsOf(categories) * categories;
+      for (const e of edits) symbols[e.at % symbols.length] = e.special ? escapeSymbol + (e.symbol % 3) : e.symbol;
       raw[flip % raw.length] ^= flip >> 8;
       const n = Math.max(0, values.length + nMore);
       checkValues(tier, { symbols, raw }, Math.max(1, group + groupMore), categories, n);

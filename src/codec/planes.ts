@@ -218,9 +218,22 @@ function readPayload(
   dst: number,
   place: Place,
 ): void {
-  if (code === "huffman") return readHuffman(kernels, at, size, n, dst, place);
-  if (code === "planes") return readPlanes(kernels, at, at + size, n, content, dst, place);
-  if (code === "zrl") return readValues(kernels, arena, at, size, n, content, dst, place);
+  if (code === "huffman") readHuffman(kernels, at, size, n, dst, place);
+  else if (code === "planes") readPlanes(kernels, at, at + size, n, content, dst, place);
+  else if (code === "zrl") readValues(kernels, arena, at, size, n, content, dst, place);
+  else readPlain(kernels, arena, code, at, size, n, dst, place);
+}
+
+function readPlain(
+  kernels: Kernels,
+  arena: Arena,
+  code: "raw" | "constant",
+  at: number,
+  size: number,
+  n: number,
+  dst: number,
+  place: Place,
+): void {
   const wanted = code === "raw" ? n : 1;
   const offset = fileOffset(place, arena, at) - 3;
   demand(size === wanted, "length", offset, `${place.field}, ${code} payload length`, wanted, size);
@@ -239,7 +252,10 @@ function readValues(
   dst: number,
   place: Place,
 ): void {
-  if (content.nibbles === 0) return readZrl(kernels, at, size, n, dst, place);
+  if (content.nibbles === 0) {
+    readZrl(kernels, at, size, n, dst, place);
+    return;
+  }
   readZrl(kernels, at, size, content.nibbles, arena.values, place);
   const packed = kernels.run.pack4(arena.values, content.nibbles, dst);
   checked(packed, fileOffset(place, arena, at), `${place.field}, int4 codes`);

@@ -37,9 +37,9 @@ export function measureZrl(kernels: Kernels, src: number, n: number, group: numb
   const arena = kernels.arena(0, "encode");
   const symbols = kernels.run.zrlTokens(src, n, group, categories, arena.symbols, arena.floats);
   const huffman = measureHuffman(kernels, arena.symbols, symbols, 1);
-  const escape = Math.floor(PAIRS / categories) * categories;
+  const escapeSymbol = Math.floor(PAIRS / categories) * categories;
   let bits = 0;
-  for (let s = 0; s < escape; s++) bits += (huffman.counts[s] as number) * ((s % categories) + 1);
+  for (let s = 0; s < escapeSymbol; s++) bits += (huffman.counts[s] as number) * ((s % categories) + 1);
   const raw = Math.ceil(bits / 8);
   return { group, categories, symbols, huffman, raw, bytes: HEADER_BYTES + huffman.bytes + raw };
 }

@@ -125,7 +125,7 @@ function checkCover(places: readonly Place[], length: number): void {
 /** Bytes of a safetensors header: length, JSON, spaces up to a multiple of 8. */
 function encodeHeader(model: Model): Uint8Array {
   const header: Record<string, unknown> = {};
-  if (model.metadata) header["__metadata__"] = model.metadata;
+  if (model.metadata) header.__metadata__ = model.metadata;
   let at = 0;
   for (const { name, dtype, shape } of model.tensors) {
     const end = at + elementCount(shape) * dtypeWidth(dtype);

@@ -55,22 +55,22 @@ function* groupSymbols(values: Int8Array, categories: number): Generator<number>
 export function zrlValues(tokens: Tokens, group: number, categories: number, n: number): Int8Array {
   const bits = bitReader(tokens.raw);
   const values: number[] = [];
-  const escape = runsOf(categories) * categories;
+  const escapeSymbol = runsOf(categories) * categories;
   let escaped = false;
   for (const symbol of tokens.symbols) {
     if (values.length === n) throw new Error("COUNT");
     // The last group may be shorter.
     const left = Math.min(group - (values.length % group), n - values.length);
-    if (symbol > escape + 1) throw new Error("SYMBOL");
+    if (symbol > escapeSymbol + 1) throw new Error("SYMBOL");
     // Zeros at the end of a group are written as one end symbol, never as escapes.
-    if (symbol === escape + 1 && escaped) throw new Error("RUN");
-    if (symbol === escape + 1) pushZeros(values, left);
-    else if (symbol === escape) pushZeros(values, inside(runsOf(categories), left));
+    if (symbol === escapeSymbol + 1 && escaped) throw new Error("RUN");
+    if (symbol === escapeSymbol + 1) pushZeros(values, left);
+    else if (symbol === escapeSymbol) pushZeros(values, inside(runsOf(categories), left));
     else {
       pushZeros(values, inside(Math.floor(symbol / categories), left));
       values.push(readValue(bits.next, (symbol % categories) + 1));
     }
-    escaped = symbol === escape;
+    escaped = symbol === escapeSymbol;
   }
   if (values.length !== n) throw new Error("COUNT");
   bits.end();

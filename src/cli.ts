@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { USAGE_EXIT } from "./cli/terminal.ts";
+import { addVerbs } from "./cli/verbs.ts";
+
+const program = new Command("quern")
+  .description("Makes neural-network weights small on the wire and fast in memory.")
+  .version("0.1.0")
+  .exitOverride()
+  .addHelpText(
+    "after",
+    `
+Plans say what is done to each tensor, in order:
+  raw                               bytes as they are
+  lossless                          dtype kept, bytes entropy-coded
+  int8 channel > auto               one scale per output channel, best code per chunk (the default)
+  prune 0.8 > int8 channel > zrl    zero the 80 % smallest weights, then zero-run coding
+  int4 group 32 asymmetric > huffman
+Small tensors (1-D, below 1024 elements, or not floating point) stay lossless unless the plan says otherwise.
+
+Examples:
+  quern pack model.safetensors -o model.quern
+  quern pack model.safetensors -o model.quern --plan "int4 group 32 > auto" --plan-for "head.*=int8 channel > auto"
+  quern inspect model.quern
+  quern diff model.safetensors model.quern
+  quern unpack model.quern -o back.safetensors
+
+Exit codes: 0 done, 1 bad input (the message says where), 2 wrong usage, 130 interrupted.`,
+  );
+
+addVerbs(program);
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // --help and --version arrive here too, with exit code 0.
+  process.exitCode = error.exitCode === 0 ? 0 : USAGE_EXIT;
+}

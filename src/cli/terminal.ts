@@ -1,0 +1,80 @@
+import { SingleBar } from "cli-progress";
+import { DataError, FormatError, PlanError } from "../errors.ts";
+
+// What the user sees while a verb runs, and how it ends.
+
+export const USAGE_EXIT = 2;
+const INPUT_EXIT = 1;
+const INTERRUPTED_EXIT = 130;
+
+/** A mistake in how the command was called. */
+export class UsageError extends Error {}
+
+class Interrupted extends Error {}
+
+/** What a verb gets: the signal of Ctrl-C, and a progress bar that shows only on a terminal. */
+export interface Task {
+  readonly signal: AbortSignal;
+  progress(step: { done: number; total: number }): void;
+}
+
+/** Runs a verb: bar, Ctrl-C, errors as one line on stderr, exit code. */
+export async function runVerb(verb: (task: Task) => Promise<void>): Promise<void> {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort(new Interrupted("interrupted"));
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  const bar = newBar();
+  try {
+    await verb({ signal: controller.signal, progress: bar.update });
+  } catch (error) {
+    bar.stop();
+    process.exitCode = exitCode(error);
+    process.stderr.write(`quern: ${message(error)}\n`);
+  } finally {
+    bar.stop();
+    process.removeListener("SIGINT", stop);
+    process.removeListener("SIGTERM", stop);
+  }
+}
+
+function newBar() {
+  const bar = new SingleBar({
+    format: "{bar} {percentage} %  {value} of {total} MB  {eta} s left",
+    hideCursor: true,
+    clearOnComplete: true,
+    stream: process.stderr,
+  });
+  let running = false;
+  const update = ({ done, total }: { done: number; total: number }): void => {
+    if (!process.stderr.isTTY) return;
+    const megabytes = (bytes: number): number => Math.round(bytes / 1e5) / 10;
+    if (!running) bar.start(megabytes(total), 0);
+    running = true;
+    bar.update(megabytes(done));
+  };
+  const stop = (): void => {
+    if (running) bar.stop();
+    running = false;
+  };
+  return { update, stop };
+}
+
+function exitCode(error: unknown): number {
+  if (error instanceof Interrupted) return INTERRUPTED_EXIT;
+  return error instanceof UsageError || error instanceof PlanError ? USAGE_EXIT : INPUT_EXIT;
+}
+
+function message(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const expected = [FormatError, PlanError, DataError, UsageError, Interrupted].some((kind) => error instanceof kind);
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ENOENT") return `${(error as NodeJS.ErrnoException).path}: no such file or folder`;
+  // Anything else is unexpected: the stack helps whoever gets the report.
+  return expected || code ? error.message : (error.stack ?? error.message);
+}
+
+/** Prints a verb's result: one JSON object on stdout, or text. */
+export function printResult(json: boolean, result: object, text: () => string): void {
+  process.stdout.write(`${json ? JSON.stringify(result) : text()}\n`);
+}
