@@ -34,7 +34,7 @@ function reverse(code: i32, length: i32): i32 {
 }
 
 /**
- * Codes n symbols at src with complete code lengths: stream sizes and bit streams at dst (docs/FORMAT.md, huffman).
+ * Codes n symbols at src with complete code lengths (at least two symbols): stream sizes and bit streams at dst (docs/FORMAT.md, huffman).
  * scratch: 4 KiB. May write 64 bytes beyond the result. Returns the bytes written.
  */
 export function huffmanEncode(src: usize, n: i32, lengths: usize, dst: usize, scratch: usize): i32 {

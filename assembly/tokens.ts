@@ -25,12 +25,26 @@ function nextValue(at: usize, end: usize): usize {
   return at;
 }
 
+// Per byte: category | raw field << 8. The raw field is the magnitude below its leading one, with the sign above it.
+const LEVELS = memory.data(1024, 16);
+
+function buildLevels(): void {
+  for (let byte = 1; byte < 256; byte++) {
+    const value = ((byte << 24) >> 24) as i32;
+    const magnitude = abs(value);
+    const category = 32 - clz(magnitude);
+    const field = (magnitude ^ (1 << (category - 1))) | ((value >>> 31) << (category - 1));
+    store<u32>(LEVELS + (byte << 2), category | (field << 8));
+  }
+}
+
 /**
  * Turns n signed bytes at src into symbols (one byte each) and raw bits. categories: 1..8, at least the largest present.
  * Writes at most n + 64 bytes to each of symbols and raw. Returns the count of symbols.
  */
 export function zrlTokens(src: usize, n: i32, group: i32, categories: i32, symbols: usize, raw: usize): i32 {
   assert(group > 0 && categories > 0 && categories <= 8);
+  buildLevels();
   const runs = PAIRS / categories;
   const escape = runs * categories;
   const first = symbols;
@@ -39,7 +53,23 @@ export function zrlTokens(src: usize, n: i32, group: i32, categories: i32, symbo
   let bits: u64 = 0;
   let groupEnd = min(src + group, end);
   while (src < end) {
-    const value = load<u8>(src) ? src : nextValue(src, end);
+    // Values without zeros before them, in a loop of its own: it keeps everything in registers.
+    for (; src < groupEnd; src++) {
+      const level = load<u32>(LEVELS + ((load<u8>(src) as usize) << 2));
+      if (level == 0) break;
+      store<u8>(symbols++, ((level & 0xff) - 1) as u8);
+      acc |= ((level >> 8) as u64) << bits;
+      bits += (level & 0xff) as u64;
+      store<u64>(raw, acc, 0, 1);
+      raw += (bits >> 3) as usize;
+      acc >>= bits & 0x38;
+      bits &= 7;
+    }
+    if (src == groupEnd) {
+      groupEnd = min(groupEnd + group, end);
+      continue;
+    }
+    const value = nextValue(src, end);
     while (value >= groupEnd && src < end) {
       store<u8>(symbols++, (escape + 1) as u8);
       src = groupEnd;
@@ -47,20 +77,18 @@ export function zrlTokens(src: usize, n: i32, group: i32, categories: i32, symbo
     }
     if (src >= end) break;
     let run = (value - src) as i32;
+    src = value;
+    // A group of zeros may end where the value begins: then the loop above takes it.
+    if (run == 0) continue;
     for (; run >= runs; run -= runs) store<u8>(symbols++, escape as u8);
-    const level = load<i8>(value) as i32;
-    const magnitude = abs(level);
-    const category = 32 - clz(magnitude);
-    store<u8>(symbols++, (run * categories + category - 1) as u8);
-    const sign = (level >>> 31) << (category - 1);
-    acc |= ((magnitude ^ (1 << (category - 1)) | sign) as u64) << bits;
-    bits += category as u64;
+    const level = load<u32>(LEVELS + ((load<u8>(src++) as usize) << 2));
+    store<u8>(symbols++, (run * categories + (level & 0xff) - 1) as u8);
+    acc |= ((level >> 8) as u64) << bits;
+    bits += (level & 0xff) as u64;
     store<u64>(raw, acc, 0, 1);
     raw += (bits >> 3) as usize;
     acc >>= bits & 0x38;
     bits &= 7;
-    src = value + 1;
-    if (src == groupEnd) groupEnd = min(groupEnd + group, end);
   }
   return (symbols - first) as i32;
 }
@@ -106,7 +134,7 @@ export function zrlValues(
       if (bit > rawBits) return BITS;
       const sign = -((field >> top) as i32);
       const value = ((field | (1 << top)) ^ sign) - sign;
-      over |= (value == 128) as i32;
+      over |= (value + 128) & ~0xff;
       store<i8>(dst++, value as i8);
     } else if (symbol == escape) {
       dst += runs;

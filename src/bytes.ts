@@ -3,7 +3,7 @@ import { argument } from "./errors.ts";
 /** Bytes that can be read by range. */
 export interface ByteSource {
   readonly byteLength: number;
-  /** Bytes [start, end); 0 <= start <= end <= byteLength. The result is the caller's to keep. */
+  /** Bytes [start, end); 0 <= start <= end <= byteLength. The caller only reads the result, which may be a view. */
   slice(start: number, end: number): Promise<Uint8Array>;
 }
 
@@ -14,12 +14,12 @@ export interface ByteSink {
   close(): Promise<void>;
 }
 
-/** The source over bytes in memory; slices are copies. */
+/** The source over bytes in memory, which must not change while it is in use. */
 export function bytesSource(bytes: Uint8Array | ArrayBuffer): ByteSource {
   const view = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
   return {
     byteLength: view.byteLength,
-    slice: async (start, end) => view.slice(start, end),
+    slice: async (start, end) => view.subarray(start, end),
   };
 }
 

@@ -1,4 +1,4 @@
-import { argument, demand, FormatError } from "./errors.ts";
+import { argument, FormatError } from "./errors.ts";
 
 // The only file that knows WebAssembly: picks a tier, instantiates it, lays out its memory, turns statuses into errors.
 
@@ -197,63 +197,4 @@ export function checked(result: number, offset: number, field: string): number {
   if (result >= 0) return result;
   const [code, expected, actual] = STATUSES[result] ?? ["status", "a known status", String(result)];
   throw new FormatError({ code, offset, field, expected, actual });
-}
-
-/** XXH64 of n bytes of the kernels' memory, as 8 bytes. */
-export function xxh64(kernels: Kernels, src: number, n: number): Uint8Array {
-  const at = kernels.arena(0, "decode").scratch;
-  kernels.run.xxh64(src, n, at);
-  return kernels.bytes().slice(at, at + 8);
-}
-
-// Fractions of the square roots of the first 8 primes (FIPS 180-4, 5.3.3).
-const SHA256_START = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
-
-/** SHA-256 of byte strings taken as one, as 32 bytes. Uses the plain region of the arena. */
-export function sha256(kernels: Kernels, ...parts: readonly Uint8Array[]): Uint8Array {
-  const { scratch: state, plain, capacity } = kernels.arena(0, "decode");
-  const memory = kernels.bytes();
-  const view = kernels.view();
-  SHA256_START.forEach((word, i) => {
-    view.setUint32(state + 4 * i, word, true);
-  });
-  let pending = 0;
-  let total = 0;
-  const digest = (part: Uint8Array): void => {
-    for (let at = 0; at < part.length; ) {
-      const take = Math.min(part.length - at, capacity - pending);
-      memory.set(part.subarray(at, at + take), plain + pending);
-      at += take;
-      pending += take;
-      const blocks = kernels.run.sha256(state, plain, Math.floor(pending / 64));
-      memory.copyWithin(plain, plain + 64 * blocks, plain + pending);
-      pending -= 64 * blocks;
-    }
-    total += part.length;
-  };
-  for (const part of parts) digest(part);
-  digest(sha256Padding(total));
-  return Uint8Array.from({ length: 32 }, (_, i) => memory[state + (i ^ 3)] as number);
-}
-
-function sha256Padding(length: number): Uint8Array {
-  const padding = new Uint8Array(((119 - (length % 64)) % 64) + 9);
-  padding[0] = 0x80;
-  const view = new DataView(padding.buffer, padding.length - 8);
-  view.setUint32(0, Math.floor(length / 0x20000000));
-  view.setUint32(4, (length * 8) >>> 0);
-  return padding;
-}
-
-/** Throws unless two hashes are equal. */
-export function demandHash(
-  actual: Uint8Array,
-  expected: Uint8Array,
-  kind: string,
-  offset: number,
-  field: string,
-): void {
-  const same = actual.length === expected.length && actual.every((byte, i) => byte === expected[i]);
-  const text = (bytes: Uint8Array) => `${kind} ${Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("")}`;
-  demand(same, "checksum", offset, field, text(expected), text(actual));
 }

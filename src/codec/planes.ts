@@ -253,10 +253,10 @@ function readValues(
   place: Place,
 ): void {
   if (content.nibbles === 0) {
-    readZrl(kernels, at, size, n, dst, place);
+    readZrl(kernels, at, size, n, 8, dst, place);
     return;
   }
-  readZrl(kernels, at, size, content.nibbles, arena.values, place);
+  readZrl(kernels, at, size, content.nibbles, 4, arena.values, place);
   const packed = kernels.run.pack4(arena.values, content.nibbles, dst);
   checked(packed, fileOffset(place, arena, at), `${place.field}, int4 codes`);
 }

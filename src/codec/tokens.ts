@@ -57,8 +57,20 @@ export function writeZrl(kernels: Kernels, measure: ZrlMeasure, dst: number): nu
   return HEADER_BYTES + coded + measure.raw;
 }
 
-/** Reads the payload of `size` bytes at `at` into n >= 1 signed bytes at dst. @throws FormatError */
-export function readZrl(kernels: Kernels, at: number, size: number, n: number, dst: number, place: Place): void {
+/**
+ * Reads the payload of `size` bytes at `at` into n >= 1 signed bytes at dst.
+ * @param most - largest level category: 8, or 4 for int4
+ * @throws FormatError
+ */
+export function readZrl(
+  kernels: Kernels,
+  at: number,
+  size: number,
+  n: number,
+  most: 4 | 8,
+  dst: number,
+  place: Place,
+): void {
   const arena = kernels.arena(0, "decode");
   const offset = fileOffset(place, arena, at);
   const named = (name: string) => `${place.field}, ${name}`;
@@ -68,7 +80,14 @@ export function readZrl(kernels: Kernels, at: number, size: number, n: number, d
   const group = view.getUint32(at, true) >>> 8;
   const symbols = view.getUint32(at + 4, true) & 0xffffff;
   const coded = view.getUint32(at + 6, true) >>> 8;
-  demand(categories >= 1 && categories <= 8, "categories", offset, named("zrl categories"), "1..8", categories);
+  demand(
+    categories >= 1 && categories <= most,
+    "categories",
+    offset,
+    named("zrl categories"),
+    `1..${most}`,
+    categories,
+  );
   demand(group >= 1 && group <= n, "group", offset + 1, named("zrl group"), `1..${n}`, group);
   demand(symbols >= 1 && symbols <= n, "symbols", offset + 4, named("zrl symbol count"), `1..${n}`, symbols);
   const rest = size - HEADER_BYTES;

@@ -2,9 +2,10 @@ import { asciiBytes, asciiText } from "../bytes.ts";
 import { CODE_NAMES, type CodeName } from "../codec/entropy.ts";
 import { chunkShape, type EncodedChunk, type Layout, layoutOf, STORED_EXTRA } from "../codec/tensor.ts";
 import { demand, FormatError, PlanError } from "../errors.ts";
-import { demandHash, type Kernels, sha256 } from "../kernels.ts";
+import type { Kernels } from "../kernels.ts";
 import { parseSteps, printSteps, type Step } from "../plan.ts";
 import { isDType, type TensorInfo } from "../tensor.ts";
+import { type Checksums, demandHash, sha256 } from "./checksum.ts";
 
 // The only file that knows where what lies in a .quern file: docs/FORMAT.md.
 
@@ -49,12 +50,10 @@ export interface Prelude {
 }
 
 /** One entry of the chunk table. */
-export interface ChunkEntry {
+export interface ChunkEntry extends Checksums {
   readonly offset: number;
   readonly bytes: number;
   readonly code: CodeName;
-  readonly xxh64: Uint8Array;
-  readonly sha256: Uint8Array;
 }
 
 /** A file's header, checked against itself and its hash. */
@@ -101,12 +100,12 @@ export function headerBuilder(json: Uint8Array, chunks: number) {
   let [largestStored, largestDecoded, decodedBytes] = [0, 0, 0];
   return {
     /** Notes the next chunk and returns its offset in the file. */
-    add(chunk: EncodedChunk): number {
+    add(chunk: EncodedChunk, sums: Checksums): number {
       const at = ENTRY_BYTES * count++;
       view.setUint32(at, chunk.bytes.length, true);
       table[at + 4] = CODE_NAMES.indexOf(chunk.code);
-      table.set(chunk.xxh64, at + 8);
-      table.set(chunk.sha256, at + 16);
+      table.set(sums.xxh64, at + 8);
+      table.set(sums.sha256, at + 16);
       largestStored = Math.max(largestStored, chunk.bytes.length);
       largestDecoded = Math.max(largestDecoded, chunk.shape.decodedBytes);
       decodedBytes += chunk.shape.decodedBytes;

@@ -2,9 +2,10 @@ import { type ByteSource, blobSource, bytesSource, hex, readExactly } from "../b
 import type { CodeName } from "../codec/entropy.ts";
 import { chunkFloats, chunkShape, type DecodedChunk, decodeChunk } from "../codec/tensor.ts";
 import { argument, demand } from "../errors.ts";
-import { demandHash, type Kernels, loadKernels, sha256, type Tier, xxh64 } from "../kernels.ts";
+import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
 import { printSteps } from "../plan.ts";
 import { type DType, dtypeWidth, type LazyTensor, type Model, narrow } from "../tensor.ts";
+import { checksums, demandHash, xxh64 } from "./checksum.ts";
 import {
   type ChunkEntry,
   type Entry,
@@ -278,7 +279,8 @@ async function checkChunk(reader: Reader, index: number): Promise<number> {
   await fetchChunk(reader, entry, index - entry.firstChunk);
   const bytes = await readExactly(source, chunk.offset, chunk.offset + chunk.bytes);
   const field = `chunk ${index - entry.firstChunk} of tensor ${JSON.stringify(entry.tensor.name)}`;
-  demandHash(sha256(kernels, bytes).slice(0, 16), chunk.sha256, "SHA-256", chunk.offset, field);
+  const { sha256 } = await checksums(kernels, bytes);
+  demandHash(sha256, chunk.sha256, "SHA-256", chunk.offset, field);
   return chunk.bytes;
 }
 

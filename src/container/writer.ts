@@ -5,6 +5,7 @@ import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
 import { type Plan, parsePlan, printPlan, printSteps, type Step, stepsFor } from "../plan.ts";
 import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
+import { checksums } from "./checksum.ts";
 import { encodeDescription, headerBuilder } from "./format.ts";
 
 /** How far a long task is. Bytes are those of the source's elements. */
@@ -119,7 +120,8 @@ async function packTensor(
   signal?.throwIfAborted();
   for await (const chunk of encodeTensor(kernels, tensor, steps)) {
     signal?.throwIfAborted();
-    await sink.write(chunk.bytes, header.add(chunk));
+    const sums = await checksums(kernels, chunk.bytes);
+    await sink.write(chunk.bytes, header.add(chunk, sums));
     codes[chunk.code] = (codes[chunk.code] ?? 0) + 1;
     storedBytes += chunk.bytes.length;
     decodedBytes += chunk.shape.decodedBytes;

@@ -90,9 +90,12 @@ export function readLengths(bytes: Uint8Array): Table & { size: number } {
   const lengths = new Uint8Array(256);
   let symbol = 0;
   let kraft = 0;
+  let run = false;
   while (kraft < FULL) {
     const nibble = nibbles.next();
-    if (nibble === 0) symbol += readRun(nibbles.next);
+    if (nibble === 0 && run) throw new Error("LENGTHS");
+    run = nibble === 0;
+    if (run) symbol += readRun(nibbles.next);
     else if (symbol > 255) throw new Error("LENGTHS");
     else if (nibble === 15 && kraft === 0) return { lengths, onlySymbol: symbol, size: nibbles.used() };
     else if (nibble > LIMIT) throw new Error("LENGTHS");

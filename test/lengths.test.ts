@@ -20,14 +20,14 @@ const TABLES: [name: string, lengths: Uint8Array, onlySymbol: number, bytes: num
   ["only symbol 255", new Uint8Array(256), 255, [0xf0, 0xef, 0x0f]],
 ];
 
-// Two absent symbols as two runs of one: not as the encoder writes them, but nothing forbids it.
-const SPLIT_RUN = Uint8Array.of(0x00, 0x00, 0x11);
-
 // What is wrong with it, the bytes, the status.
 const BAD_TABLES: [name: string, bytes: number[], status: number][] = [
   ["nothing", [], STATUS.LENGTHS],
   ["a table cut short", [0x21], STATUS.LENGTHS],
   ["a run cut short", [0xf0], STATUS.LENGTHS],
+  ["a run behind a run", [0x00, 0x00, 0x11], STATUS.LENGTHS],
+  ["a run behind a run, then an only symbol", [0x00, 0x00, 0x0f], STATUS.LENGTHS],
+  ["a run behind a long run", [0xf0, 0x00, 0xf0, 0x00, 0x11], STATUS.LENGTHS],
   ["a long run cut short", [0xf0, 0xe0], STATUS.LENGTHS],
   ["a nibble 12", [0xc1, 0x01], STATUS.LENGTHS],
   ["a nibble 13", [0x0d, 0x00], STATUS.LENGTHS],
@@ -50,10 +50,6 @@ describe("the twin", () => {
 
   test.each(BAD_TABLES)("refuses %s", (_, bytes, status) => {
     expect(() => readLengths(Uint8Array.from(bytes))).toThrow(nameOf(status));
-  });
-
-  test("reads runs of absent symbols that follow each other", () => {
-    expect(readLengths(SPLIT_RUN)).toEqual({ lengths: lengthsOf([2, 1], [3, 1]), onlySymbol: -1, size: 3 });
   });
 
   test("gives the later of equals the shorter code", () => {
@@ -136,10 +132,6 @@ describe.each(tiers())("tables on $name", (tier) => {
 
   test.each(BAD_TABLES)("are refused: %s", (_, bytes, status) => {
     expect(readTable(tier, Uint8Array.from(bytes)).status).toBe(status);
-  });
-
-  test("may have runs of absent symbols that follow each other", () => {
-    expect(readTable(tier, SPLIT_RUN).status).toBe(3);
   });
 
   test("are read or refused as by the twin, whatever the bytes", () => {
