@@ -1,17 +1,9 @@
-import { DataError, demand, PlanError } from "../errors.ts";
+import { DataError, demand } from "../errors.ts";
 import { CHUNK_BYTES, checked, type Kernels } from "../kernels.ts";
-import type { CodeStep, PruneStep, QuantizeStep, Step } from "../plan.ts";
-import {
-  dtypeWidth,
-  elementCount,
-  isFloat,
-  type LazyTensor,
-  narrow,
-  type TensorInfo,
-  toFloat32,
-  widen,
-} from "../tensor.ts";
+import type { CodeStep, QuantizeStep, Step } from "../plan.ts";
+import { dtypeWidth, isFloat, type LazyTensor, narrow, type TensorInfo, toFloat32, widen } from "../tensor.ts";
 import type { CodeName, Place } from "./entropy.ts";
+import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
 import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
 import { findThreshold, pruneValues, type Threshold } from "./prune.ts";
 import {
@@ -19,7 +11,6 @@ import {
   dequantizeSegments,
   mergeRanges,
   quantizeSegments,
-  rowCount,
   type Scales,
   scalesOf,
   segmentsOf,
@@ -27,109 +18,6 @@ import {
 } from "./quantize.ts";
 
 // One tensor: its steps in order for every chunk, and back. No content of the arena outlives an await.
-
-/** How a tensor lies in chunks; all of it follows from its shape and steps. */
-export interface Layout {
-  readonly tensor: TensorInfo;
-  readonly elements: number;
-  /** Elements in every chunk but the last. */
-  readonly chunkElements: number;
-  readonly chunks: number;
-  readonly quantize: QuantizeStep | null;
-  readonly prune: PruneStep | null;
-  readonly code: CodeStep;
-  /** Elements that share a scale; 1 if not quantized. */
-  readonly cols: number;
-  /** Values of one convolution kernel. */
-  readonly kernel: number;
-}
-
-/** What a chunk holds once decoded. */
-export interface ChunkShape {
-  /** First element of the chunk in the tensor, and count. */
-  readonly start: number;
-  readonly count: number;
-  /** Scales in the chunk. */
-  readonly rows: number;
-  /** Bytes of scales, zero points and codes (or elements). */
-  readonly scaleBytes: number;
-  readonly zeroBytes: number;
-  readonly codeBytes: number;
-  readonly decodedBytes: number;
-}
-
-/** The layout of a tensor under its steps. @param chunkElements - as a file says; default: as the writer cuts */
-export function layoutOf(tensor: TensorInfo, steps: readonly Step[], chunkElements?: number): Layout {
-  const elements = elementCount(tensor.shape);
-  const quantize = steps.find((step) => step.op === "quantize") ?? null;
-  const prune = steps.find((step) => step.op === "prune") ?? null;
-  const code = steps.find((step) => step.op === "code");
-  if (!code) throw new PlanError(`tensor "${tensor.name}": steps without a code`);
-  if (prune && !quantize && tensor.dtype === "F64") {
-    throw new PlanError(`tensor "${tensor.name}" is F64: prune needs int8 or int4 behind it`);
-  }
-  const cols = quantize ? columnsOf(tensor, quantize, elements) : 1;
-  const kernel = kernelSize(tensor.shape);
-  const chunk = chunkElements ?? cutChunks(tensor, quantize, code, cols, kernel);
-  return {
-    tensor,
-    elements,
-    chunkElements: chunk,
-    chunks: Math.ceil(elements / chunk),
-    quantize,
-    prune,
-    code,
-    cols,
-    kernel,
-  };
-}
-
-function columnsOf({ shape }: TensorInfo, { per, group }: QuantizeStep, elements: number): number {
-  const cols = per === "group" ? group : per === "channel" ? elements / (shape[0] ?? 1) : elements;
-  return Math.max(cols || 1, 1);
-}
-
-/** Values of one convolution kernel: the dimensions behind the first two, or else the last dimension. */
-function kernelSize(shape: readonly number[]): number {
-  const inner = shape.length > 2 ? shape.slice(2) : shape.slice(-1);
-  return Math.max(elementCount(inner), 1);
-}
-
-// As many elements as fit the chunk size, cut at the boundaries of rows and of zrl groups where these fit.
-function cutChunks(
-  tensor: TensorInfo,
-  quantize: QuantizeStep | null,
-  code: CodeStep,
-  cols: number,
-  kernel: number,
-): number {
-  const width = quantize ? 1 + (quantize.asymmetric ? 5 : 4) / cols : dtypeWidth(tensor.dtype);
-  // A row that is cut adds one more scale than its share.
-  const most = Math.floor((CHUNK_BYTES - (quantize ? 16 : 0)) / width);
-  const { by, size } = code.grouping;
-  const group = by === "kernel" ? size * kernel : by === "count" ? size : 1;
-  const units = [lcm(cols, group), cols, group, 1];
-  const unit = units.find((candidate) => candidate <= most) as number;
-  return Math.max(Math.floor(most / unit) * unit, 1);
-}
-
-function lcm(a: number, b: number): number {
-  let [x, y] = [a, b];
-  while (y > 0) [x, y] = [y, x % y];
-  return (a / x) * b;
-}
-
-/** The shape of the index-th chunk. */
-export function chunkShape(layout: Layout, index: number): ChunkShape {
-  const { tensor, elements, chunkElements, quantize, cols } = layout;
-  const start = index * chunkElements;
-  const count = Math.min(chunkElements, elements - start);
-  const rows = quantize ? rowCount(start, count, cols) : 0;
-  const scaleBytes = 4 * rows;
-  const zeroBytes = quantize?.asymmetric ? rows : 0;
-  const codeBytes = quantize ? Math.ceil((count * quantize.bits) / 8) : count * dtypeWidth(tensor.dtype);
-  return { start, count, rows, scaleBytes, zeroBytes, codeBytes, decodedBytes: scaleBytes + zeroBytes + codeBytes };
-}
 
 /** A chunk as it goes into the file. */
 export interface EncodedChunk {

@@ -1,41 +1,22 @@
-import { asciiBytes, asciiText } from "../bytes.ts";
 import { CODE_NAMES, type CodeName } from "../codec/entropy.ts";
-import { chunkShape, type EncodedChunk, type Layout, layoutOf, STORED_EXTRA } from "../codec/tensor.ts";
-import { demand, FormatError, PlanError } from "../errors.ts";
+import { chunkShape } from "../codec/layout.ts";
+import { type EncodedChunk, STORED_EXTRA } from "../codec/tensor.ts";
+import { demand } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
-import { parseSteps, printSteps, type Step } from "../plan.ts";
-import { isDType, type TensorInfo } from "../tensor.ts";
 import { type Checksums, demandHash, sha256 } from "./checksum.ts";
+import { type Description, type Entry, PRELUDE_BYTES, parseDescription } from "./description.ts";
 
 // The only file that knows where what lies in a .quern file: docs/FORMAT.md.
 
 const MAGIC = [0x89, 0x51, 0x52, 0x4e, 0x0d, 0x0a, 0x1a, 0x0a];
 const VERSION = 1;
-/** Bytes of the prelude, the last 32 of them the hash. */
-export const PRELUDE_BYTES = 88;
 const HASHED_BYTES = 56;
 const ENTRY_BYTES = 32;
 const MAX_HEADER = 100_000_000;
 const MAX_DECODED_CHUNK = 1024 * 1024;
-const MAX_DIMENSIONS = 16;
 /** Required feature bits that this reader knows: none yet. */
 const KNOWN_FEATURES = 0;
 const REQUIRED_RECORD = 0x80000000;
-
-/** A tensor of the file: what it is, what was done to it, where its chunks stand in the table. */
-export interface Entry {
-  readonly tensor: TensorInfo;
-  readonly steps: readonly Step[];
-  readonly layout: Layout;
-  readonly firstChunk: number;
-}
-
-/** What the JSON part says. */
-export interface Description {
-  readonly plan: string;
-  readonly metadata: Readonly<Record<string, string>> | null;
-  readonly entries: readonly Entry[];
-}
 
 /** The fields of the prelude. */
 export interface Prelude {
@@ -61,27 +42,6 @@ export interface Header extends Description {
   readonly prelude: Prelude;
   readonly headerBytes: number;
   chunk(index: number): ChunkEntry;
-}
-
-/** The JSON part as it lies in the file. */
-export function encodeDescription(
-  plan: string,
-  metadata: Description["metadata"],
-  layouts: readonly { layout: Layout; steps: readonly Step[] }[],
-): Uint8Array {
-  const tensors = layouts.map(({ layout, steps }) => ({
-    name: layout.tensor.name,
-    dtype: layout.tensor.dtype,
-    shape: layout.tensor.shape,
-    plan: printSteps(steps),
-    chunk: layout.chunkElements,
-  }));
-  const text = JSON.stringify({ plan, metadata, tensors }).replace(/[^\x20-\x7e]/g, escapeCharacter);
-  return asciiBytes(text.padEnd(Math.ceil(text.length / 8) * 8));
-}
-
-function escapeCharacter(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 /** Bytes before the first chunk of a file with this JSON part and count of chunks. */
@@ -318,84 +278,5 @@ function checkRecords(records: Uint8Array, base: number): void {
     const padding = records.subarray(at + 8 + length, end).every((byte) => byte === 0);
     demand(padding, "padding", base + at + 8 + length, "padding of a record", 0, "other bytes");
     at = end;
-  }
-}
-
-function parseDescription(bytes: Uint8Array): Description {
-  const text = asciiText(bytes);
-  const value = parseJson(text);
-  const entries: Entry[] = [];
-  const names = new Set<string>();
-  let firstChunk = 0;
-  for (const item of value.tensors) {
-    const entry = parseEntry(item, firstChunk);
-    const { name } = entry.tensor;
-    demand(!names.has(name), "duplicate", PRELUDE_BYTES, "tensor names", "each only once", JSON.stringify(name));
-    names.add(name);
-    firstChunk += entry.layout.chunks;
-    entries.push(entry);
-  }
-  // What the writer would write is the one spelling that is taken, so duplicate or unknown keys cannot hide anything.
-  const again = asciiText(encodeDescription(value.plan, value.metadata, entries));
-  demand(again === text, "json", PRELUDE_BYTES, "JSON", "the canonical spelling", "another spelling or unknown keys");
-  return { plan: value.plan, metadata: value.metadata, entries };
-}
-
-interface RawDescription {
-  plan: string;
-  metadata: Record<string, string> | null;
-  tensors: unknown[];
-}
-
-function parseJson(text: string): RawDescription {
-  const bad = (actual: string): FormatError =>
-    new FormatError({
-      code: "json",
-      offset: PRELUDE_BYTES,
-      field: "JSON",
-      expected: "plan, metadata, tensors",
-      actual,
-    });
-  let value: Partial<RawDescription> | null;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw bad((error as Error).message);
-  }
-  if (typeof value !== "object" || value === null) throw bad(typeof value);
-  const { plan, metadata, tensors } = value;
-  if (typeof plan !== "string") throw bad("no plan");
-  if (!Array.isArray(tensors)) throw bad("no tensors");
-  if (metadata === undefined || typeof metadata !== "object" || Array.isArray(metadata)) throw bad("no metadata");
-  const texts = Object.values(metadata ?? {}).every((item) => typeof item === "string");
-  if (!texts) throw bad("metadata that is not text");
-  return { plan, metadata, tensors };
-}
-
-function parseEntry(item: unknown, firstChunk: number): Entry {
-  const { name, dtype, shape, plan, chunk } = (item ?? {}) as Record<string, unknown>;
-  const field = (what: string) => `${what} of tensor ${JSON.stringify(name) ?? "without a name"}`;
-  const check = (ok: boolean, what: string, expected: string, actual: unknown): void =>
-    demand(ok, "json", PRELUDE_BYTES, field(what), expected, JSON.stringify(actual) ?? "nothing");
-  check(typeof name === "string", "name", "a string", name);
-  check(isDType(dtype), "dtype", "a known dtype", dtype);
-  const extents =
-    Array.isArray(shape) && shape.length <= MAX_DIMENSIONS && shape.every((n) => Number.isSafeInteger(n) && n >= 0);
-  check(extents, "shape", `at most ${MAX_DIMENSIONS} whole numbers`, shape);
-  check(typeof plan === "string", "plan", "a string", plan);
-  check(Number.isSafeInteger(chunk) && (chunk as number) >= 1, "chunk", "a whole number >= 1", chunk);
-  const tensor = { name, dtype, shape } as TensorInfo;
-  try {
-    const steps = parseSteps(plan as string);
-    return { tensor, steps, layout: layoutOf(tensor, steps, chunk as number), firstChunk };
-  } catch (error) {
-    if (!(error instanceof PlanError || error instanceof RangeError)) throw error;
-    throw new FormatError({
-      code: "json",
-      offset: PRELUDE_BYTES,
-      field: field("plan"),
-      expected: "a valid tensor",
-      actual: error.message,
-    });
   }
 }

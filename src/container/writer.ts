@@ -1,12 +1,14 @@
 import { type ByteSink, hex } from "../bytes.ts";
 import type { CodeName } from "../codec/entropy.ts";
-import { encodeTensor, type Layout, layoutOf } from "../codec/tensor.ts";
+import { type Layout, layoutOf } from "../codec/layout.ts";
+import { encodeTensor } from "../codec/tensor.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
 import { type Plan, parsePlan, printPlan, printSteps, type Step, stepsFor } from "../plan.ts";
 import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
 import { checksums } from "./checksum.ts";
-import { encodeDescription, headerBuilder } from "./format.ts";
+import { encodeDescription } from "./description.ts";
+import { headerBuilder } from "./format.ts";
 
 /** How far a long task is. Bytes are those of the source's elements. */
 export interface Progress {

@@ -1,0 +1,54 @@
+import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
+import { compress, decompress, init } from "@bokuweb/zstd-wasm";
+import * as fflate from "fflate";
+import { ZSTDDecoder } from "zstddec";
+
+// The general-purpose codecs that a page or a Node program would take instead.
+
+/** How peers store bytes, at the level that packs them smallest. */
+export const FORMATS = ["zstd -19", "gzip -9", "brotli -11"] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** A decoder of one of the formats. */
+export interface Peer {
+  readonly name: string;
+  readonly format: Format;
+  /** Gives `size` bytes; all peers are told the size, which spares them a guess or a second buffer. */
+  decode(stored: Uint8Array, size: number): Uint8Array;
+}
+
+/** Stores bytes in a format. loadPeers comes first. */
+export function store(format: Format, bytes: Uint8Array): Uint8Array {
+  if (format === "zstd -19") return compress(bytes, 19);
+  if (format === "gzip -9") return gzipSync(bytes, { level: 9 });
+  const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = constants;
+  return brotliCompressSync(bytes, {
+    params: { [BROTLI_PARAM_QUALITY]: 11, [BROTLI_PARAM_SIZE_HINT]: bytes.length },
+  });
+}
+
+// Node's zlib asks for a second buffer when the first is exactly full.
+const SPARE = 64;
+
+/** The peers, ready to decode chunks of at most `most` bytes. */
+export async function loadPeers(most: number): Promise<Peer[]> {
+  await init();
+  const zstddec = new ZSTDDecoder();
+  await zstddec.init();
+  const out = new Uint8Array(most);
+  return [
+    { name: "zstddec", format: "zstd -19", decode: (stored, size) => zstddec.decode(stored, size) },
+    { name: "bokuweb", format: "zstd -19", decode: (stored) => decompress(stored) },
+    {
+      name: "fflate",
+      format: "gzip -9",
+      decode: (stored, size) => fflate.gunzipSync(stored, { out: out.subarray(0, size) }),
+    },
+    { name: "gunzip", format: "gzip -9", decode: (stored, size) => gunzipSync(stored, { chunkSize: size + SPARE }) },
+    {
+      name: "brotli",
+      format: "brotli -11",
+      decode: (stored, size) => brotliDecompressSync(stored, { chunkSize: size + SPARE }),
+    },
+  ];
+}
