@@ -104,7 +104,9 @@ function takeTurn(lane: Lane, maxTime: number, minTime: number): Promise<void> {
   const { contender, deferred, count } = lane;
   const run = () => keep(contender.run() as number);
   const runDeferred = (turn: Benchmark.Deferred) => {
-    Promise.resolve(contender.run()).then(keep).then(() => turn.resolve(), fail);
+    Promise.resolve(contender.run())
+      .then(keep)
+      .then(() => turn.resolve(), fail);
   };
   let fail: (error: unknown) => void = () => {};
   return new Promise((resolve, reject) => {

@@ -92,23 +92,22 @@ export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
 
 /** Elements of any dtype as f32: floats as widen does, integers rounded to the nearest f32. */
 export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
-  return isFloat(dtype) ? widen(dtype, bytes) : Float32Array.from(integers(dtype, bytes), Number);
+  return isFloat(dtype) ? widen(dtype, bytes) : new Float32Array(toNumbers(dtype, bytes));
 }
 
-/** Elements of any dtype as f64; exact but for I64 beyond 2^53. */
-export function toFloat64(dtype: DType, bytes: Uint8Array): Float64Array {
-  if (dtype === "F64") return new Float64Array(bytes.slice().buffer);
-  return Float64Array.from(isFloat(dtype) ? widen(dtype, bytes) : integers(dtype, bytes), Number);
-}
-
-function integers(dtype: DType, bytes: Uint8Array): Iterable<number | bigint> & ArrayLike<number | bigint> {
+/** Elements of any dtype as numbers; exact but for I64 beyond 2^53. */
+export function toNumbers(dtype: DType, bytes: Uint8Array): NumberArray {
+  if (isFloat(dtype) && dtype !== "F64") return widen(dtype, bytes);
   const { buffer } = bytes.slice();
+  if (dtype === "F64") return new Float64Array(buffer);
   if (dtype === "I8") return new Int8Array(buffer);
   if (dtype === "I16") return new Int16Array(buffer);
   if (dtype === "I32") return new Int32Array(buffer);
-  if (dtype === "I64") return new BigInt64Array(buffer);
+  if (dtype === "I64") return Float64Array.from(new BigInt64Array(buffer), Number);
   return new Uint8Array(buffer);
 }
+
+export type NumberArray = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | Uint8Array;
 
 function halfToFloatBits(half: number): number {
   const sign = (half & 0x8000) << 16;

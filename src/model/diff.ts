@@ -1,4 +1,4 @@
-import { dtypeWidth, elementCount, type LazyTensor, type Model, toFloat64 } from "../tensor.ts";
+import { dtypeWidth, elementCount, type LazyTensor, type Model, type NumberArray, toNumbers } from "../tensor.ts";
 
 /** Error between two tensors of the same name, `b` against `a`. */
 export interface TensorDiff {
@@ -77,28 +77,34 @@ async function diffTensor(a: LazyTensor, b: LazyTensor): Promise<Sums> {
   for (let start = 0; start < count; start += step) {
     const end = Math.min(start + step, count);
     const [x, y] = await Promise.all([a.read(start, end), b.read(start, end)]);
-    if (sums.identical) sums.identical = x.every((byte, i) => byte === y[i]);
-    addValues(sums, toFloat64(a.dtype, x), toFloat64(b.dtype, y));
+    sums.identical &&= sameBytes(x, y);
+    addValues(sums, toNumbers(a.dtype, x), toNumbers(b.dtype, y));
   }
   return sums;
 }
 
-function addValues(sums: Sums, a: Float64Array, b: Float64Array): void {
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return a.length === b.length;
+}
+
+function addValues(sums: Sums, a: NumberArray, b: NumberArray): void {
+  let { maxAbs, error, signal } = sums;
   for (let i = 0; i < a.length; i++) {
     const x = a[i] as number;
     const y = b[i] as number;
     // Equal infinities, and NaN on both sides, differ by nothing.
-    const difference = Object.is(x, y) ? 0 : Math.abs(x - y);
-    if (!(difference <= sums.maxAbs)) sums.maxAbs = difference;
-    sums.error += difference * difference;
-    if (Number.isFinite(x)) sums.signal += x * x;
+    const difference = x === y || (Number.isNaN(x) && Number.isNaN(y)) ? 0 : Math.abs(x - y);
+    maxAbs = Math.max(maxAbs, difference);
+    error += difference * difference;
+    if (Number.isFinite(x)) signal += x * x;
   }
-  sums.elements += a.length;
+  Object.assign(sums, { maxAbs, error, signal, elements: sums.elements + a.length });
 }
 
 function addSums(total: Sums, part: Sums): void {
   total.elements += part.elements;
-  if (!(part.maxAbs <= total.maxAbs)) total.maxAbs = part.maxAbs;
+  total.maxAbs = Math.max(total.maxAbs, part.maxAbs);
   total.error += part.error;
   total.signal += part.signal;
   total.identical &&= part.identical;

@@ -1,0 +1,214 @@
+import { type Content, readStream, writeStream } from "../src/codec/planes.ts";
+import { loadKernels } from "../src/index.ts";
+import { CHUNK_BYTES, demandHash, type Kernels, xxh64 } from "../src/kernels.ts";
+import type { CodeStep } from "../src/plan.ts";
+import { CHUNK, type DataSet, modelSets, readModels, seededSets } from "./data.ts";
+import { type Bench, type Contender, must, mustEqual } from "./harness.ts";
+import { FORMATS, type Format, loadPeers, type Peer, store } from "./peers.ts";
+
+// Whole codecs, chunk by chunk as the container works: speed both ways and size, beside general-purpose codecs that get
+// the same bytes in the same chunks. Scales are left out: they would be the same for all.
+
+const CODES = ["huffman", "zrl", "auto"] as const;
+type Code = (typeof CODES)[number];
+
+interface Chunk {
+  /** Where its bytes lie in the set, and its codes. */
+  readonly bytes: Uint8Array;
+  readonly codes: Int8Array;
+  readonly content: Content;
+}
+
+interface Stored {
+  readonly stored: Uint8Array;
+  readonly xxh64: Uint8Array;
+}
+
+interface Race {
+  readonly bench: Bench;
+  readonly kernels: Kernels;
+  readonly peers: readonly Peer[];
+  readonly set: DataSet;
+  readonly chunks: readonly Chunk[];
+  readonly ours: ReadonlyMap<Code, readonly Stored[]>;
+  readonly theirs: ReadonlyMap<Format, Theirs>;
+}
+
+interface Theirs {
+  readonly stored: readonly Uint8Array[];
+  readonly seconds: number;
+}
+
+/** Groups decode, encode and size for every data set. */
+export async function codecBench(bench: Bench): Promise<void> {
+  const wanted = ["decode", "encode", "size"].some((group) => namesOf(group).some((name) => bench.wants(group, name)));
+  if (!wanted) return;
+  const kernels = await loadKernels({ tier: bench.tier });
+  const peers = await loadPeers(CHUNK);
+  const models = await readModels();
+  const sets = [seededSets(bench.quick), modelSets(kernels, models, bench.quick)];
+  for (const some of sets) {
+    for await (const set of some) {
+      const race = prepare(bench, kernels, peers, set);
+      await decodeRows(race);
+      await encodeRows(race);
+      sizeRows(race);
+    }
+  }
+}
+
+const ENTROPY = "order-0 entropy";
+
+function namesOf(group: string): readonly string[] {
+  return group === "size" ? [...CODES, ...FORMATS, ENTROPY] : CODES;
+}
+
+function prepare(bench: Bench, kernels: Kernels, peers: readonly Peer[], set: DataSet): Race {
+  bench.status(`${set.name}: storing`);
+  const chunks = chunksOf(set);
+  const ours = new Map(CODES.map((code) => [code, chunks.map((chunk) => encodeChunk(kernels, chunk, code))]));
+  const needed = FORMATS.filter((format) => isNeeded(bench, format));
+  const theirs = new Map(needed.map((format) => [format, storeAll(format, chunks)]));
+  return { bench, kernels, peers, set, chunks, ours, theirs };
+}
+
+// Storing at the highest levels is most of the time of a short run.
+function isNeeded(bench: Bench, format: Format): boolean {
+  const wants = (group: string) => CODES.some((code) => bench.wants(group, code));
+  return wants("decode") || bench.wants("size", format) || (format === PACKER && wants("encode"));
+}
+
+function chunksOf({ bits, codes, bytes }: DataSet): Chunk[] {
+  const count = Math.ceil(codes.length / CHUNK);
+  return Array.from({ length: count }, (_, i) => {
+    const part = codes.subarray(i * CHUNK, (i + 1) * CHUNK);
+    const from = (i * CHUNK * bits) / 8;
+    const content = { width: 1, float: false, nibbles: bits === 4 ? part.length : 0 } as const;
+    return { bytes: bytes.subarray(from, from + Math.ceil((part.length * bits) / 8)), codes: part, content };
+  });
+}
+
+function storeAll(format: Format, chunks: readonly Chunk[]): Theirs {
+  const start = performance.now();
+  const stored = chunks.map(({ bytes }) => store(format, bytes));
+  return { stored, seconds: (performance.now() - start) / 1000 };
+}
+
+function stepOf(code: Code): CodeStep {
+  return { op: "code", code, grouping: { by: "chunk", size: 0 } };
+}
+
+function encodeChunk(kernels: Kernels, chunk: Chunk, code: Code): Stored & { code: string } {
+  const { bytes, codes, content } = chunk;
+  const { plain, stored: at, values } = kernels.arena(CHUNK_BYTES, "encode");
+  kernels.bytes().set(bytes, plain);
+  if (content.nibbles > 0) kernels.bytes().set(new Uint8Array(codes.buffer, codes.byteOffset, codes.length), values);
+  const written = writeStream(kernels, plain, bytes.length, content, stepOf(code), 1, at);
+  const stored = kernels.bytes().slice(at, at + written.bytes);
+  return { stored, code: written.code, xxh64: xxh64(kernels, at, stored.length) };
+}
+
+const PLACE = { offset: 0, field: "chunk" };
+
+// What the reader does between fetching a chunk and handing out its codes: in, checksum, stream, out. Peers too take
+// bytes from JavaScript and give bytes to it.
+function decodeChunk(kernels: Kernels, { stored, xxh64: hash }: Stored, { content }: Chunk, out: Uint8Array): void {
+  const { stored: at, plain } = kernels.arena(CHUNK_BYTES, "decode");
+  kernels.bytes().set(stored, at);
+  demandHash(xxh64(kernels, at, stored.length), hash, "XXH64", 0, "chunk");
+  readStream(kernels, at, at + stored.length, out.length, content, plain, PLACE);
+  out.set(kernels.bytes().subarray(plain, plain + out.length));
+}
+
+async function decodeRows(race: Race): Promise<void> {
+  const { bench, kernels, peers, set, chunks, ours, theirs } = race;
+  const codes = CODES.filter((code) => bench.wants("decode", code));
+  if (codes.length === 0) return;
+  bench.status(`${set.name}: decoding`);
+  const contenders = codes.map((code) => ourDecoder(kernels, set, chunks, code, ours.get(code) ?? []));
+  const rivals = peers.map((peer) => peerDecoder(peer, set, chunks, theirs.get(peer.format)?.stored ?? []));
+  const speeds = await bench.race([...contenders, ...rivals]);
+  for (const code of codes) {
+    const shared = { group: "decode", name: code, data: set.name, gbps: speeds.get(code) ?? null };
+    const ratio_bits = bitsOf(set, (ours.get(code) ?? []).map(({ stored }) => stored));
+    for (const { name } of peers) bench.add({ ...shared, ratio_bits, peer: name, peer_gbps: speeds.get(name) ?? null });
+  }
+}
+
+function ourDecoder(
+  kernels: Kernels,
+  set: DataSet,
+  chunks: readonly Chunk[],
+  code: Code,
+  stored: readonly Stored[],
+): Contender {
+  const out = new Uint8Array(set.bytes.length);
+  const parts = chunks.map(({ bytes: { byteOffset, length } }) => {
+    const from = byteOffset - set.bytes.byteOffset;
+    return out.subarray(from, from + length);
+  });
+  const run = () => {
+    stored.forEach((chunk, i) => {
+      decodeChunk(kernels, chunk, chunks[i], parts[i]);
+    });
+    return out[out.length - 1];
+  };
+  run();
+  mustEqual(out, set.bytes, `${code}, ${set.name}`);
+  return { name: code, bytes: out.length, run };
+}
+
+function peerDecoder(peer: Peer, set: DataSet, chunks: readonly Chunk[], stored: readonly Uint8Array[]): Contender {
+  chunks.forEach(({ bytes }, i) => {
+    mustEqual(peer.decode(stored[i], bytes.length), bytes, `${peer.name}, ${set.name}`);
+  });
+  const run = () => {
+    let last = 0;
+    for (let i = 0; i < stored.length; i++) last += peer.decode(stored[i], chunks[i].bytes.length)[0];
+    return last;
+  };
+  return { name: peer.name, bytes: set.bytes.length, run };
+}
+
+// The peer is so slow that the one run which made its chunks has to do.
+const PACKER: Format = "zstd -19";
+
+async function encodeRows({ bench, kernels, set, chunks, ours, theirs }: Race): Promise<void> {
+  const codes = CODES.filter((code) => bench.wants("encode", code));
+  if (codes.length === 0) return;
+  bench.status(`${set.name}: encoding`);
+  const contenders = codes.map((code) => {
+    const run = () => chunks.reduce((sum, chunk) => sum + encodeChunk(kernels, chunk, code).stored.length, 0);
+    return { name: code, bytes: set.bytes.length, run };
+  });
+  const speeds = await bench.race(contenders);
+  const seconds = theirs.get(PACKER)?.seconds;
+  const peer_gbps = seconds ? set.bytes.length / seconds / 1e9 : null;
+  for (const code of codes) {
+    const ratio_bits = bitsOf(set, (ours.get(code) ?? []).map(({ stored }) => stored));
+    const gbps = speeds.get(code) ?? null;
+    bench.add({ group: "encode", name: code, data: set.name, gbps, ratio_bits, peer: PACKER, peer_gbps });
+  }
+}
+
+function sizeRows({ bench, set, ours, theirs }: Race): void {
+  const row = (name: string, ratio_bits: number) => {
+    if (bench.wants("size", name)) bench.add({ group: "size", name, data: set.name, ratio_bits });
+  };
+  for (const [code, stored] of ours) row(code, bitsOf(set, stored.map((chunk) => chunk.stored)));
+  for (const [format, { stored }] of theirs) row(format, bitsOf(set, stored));
+  row(ENTROPY, entropy(set.codes));
+}
+
+function bitsOf(set: DataSet, stored: readonly Uint8Array[]): number {
+  return (8 * stored.reduce((sum, { length }) => sum + length, 0)) / set.codes.length;
+}
+
+// Of the whole set: a code with a table per chunk may come out below it.
+function entropy(codes: Int8Array): number {
+  const counts = new Float64Array(256);
+  for (const code of codes) counts[code + 128]++;
+  return counts.reduce((sum, count) => (count > 0 ? sum - (count / codes.length) * Math.log2(count / codes.length) : sum), 0);
+}
+
+export { must };

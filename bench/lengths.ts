@@ -1,0 +1,34 @@
+import * as reference from "../test/reference.ts";
+import { CHUNK, gaussCodes, SIGMAS } from "./data.ts";
+import { type KernelCase, mustEqual, type Room } from "./harness.ts";
+
+// Code lengths are made, written and read once per chunk. They count for the bytes of that chunk, not for their own few:
+// so the times of all kernels that a chunk needs can be added.
+export function lengthsCases(room: Room): KernelCase[] {
+  return SIGMAS.flatMap((sigma) => casesOf(room, gaussCodes(CHUNK, sigma), `per chunk of int8 sigma ${sigma}`));
+}
+
+function casesOf({ run, arena, put, take }: Room, codes: Int8Array, data: string): KernelCase[] {
+  const { histogram, planes: written, scratch } = arena;
+  const at = arena.lengths[0];
+  const counts = reference.histogram(new Uint8Array(codes.buffer));
+  const lengths = reference.codeLengths(counts);
+  const table = reference.writeLengths(lengths, -1);
+  const prepare = () => {
+    put(histogram, counts);
+    put(at, lengths);
+    put(written, table);
+  };
+  const shared = { data, bytes: CHUNK, prepare };
+  const checkLengths = () => mustEqual(take(at, 256), lengths, "code lengths");
+  return [
+    { ...shared, name: "codeLengths", run: () => run.codeLengths(histogram, at, scratch), check: checkLengths },
+    {
+      ...shared,
+      name: "writeLengths",
+      run: () => run.writeLengths(at, -1, written),
+      check: () => mustEqual(take(written, table.length), table, "writeLengths"),
+    },
+    { ...shared, name: "readLengths", run: () => run.readLengths(written, table.length, at), check: checkLengths },
+  ];
+}
