@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { sha256, xxh64 } from "../src/kernels.ts";
+import { sha256, xxh64 } from "../src/container/checksum.ts";
 import * as reference from "../test/reference.ts";
 import { CHUNK, gaussCodes } from "./data.ts";
 import { type KernelCase, must, mustEqual, type Room } from "./harness.ts";

@@ -1,9 +1,10 @@
 import { type Content, readStream, writeStream } from "../src/codec/planes.ts";
+import { demandHash, xxh64 } from "../src/container/checksum.ts";
 import { loadKernels } from "../src/index.ts";
-import { CHUNK_BYTES, demandHash, type Kernels, xxh64 } from "../src/kernels.ts";
+import { CHUNK_BYTES, type Kernels } from "../src/kernels.ts";
 import type { CodeStep } from "../src/plan.ts";
-import { CHUNK, type DataSet, modelSets, readModels, seededSets } from "./data.ts";
-import { type Bench, type Contender, must, mustEqual } from "./harness.ts";
+import { CHUNK, type DataSet, modelSets, type NamedModel, seededSets } from "./data.ts";
+import { type Bench, type Contender, mustEqual } from "./harness.ts";
 import { FORMATS, type Format, loadPeers, type Peer, store } from "./peers.ts";
 
 // Whole codecs, chunk by chunk as the container works: speed both ways and size, beside general-purpose codecs that get
@@ -40,12 +41,11 @@ interface Theirs {
 }
 
 /** Groups decode, encode and size for every data set. */
-export async function codecBench(bench: Bench): Promise<void> {
+export async function codecBench(bench: Bench, models: readonly NamedModel[]): Promise<void> {
   const wanted = ["decode", "encode", "size"].some((group) => namesOf(group).some((name) => bench.wants(group, name)));
   if (!wanted) return;
   const kernels = await loadKernels({ tier: bench.tier });
   const peers = await loadPeers(CHUNK);
-  const models = await readModels();
   const sets = [seededSets(bench.quick), modelSets(kernels, models, bench.quick)];
   for (const some of sets) {
     for await (const set of some) {
@@ -130,7 +130,10 @@ async function decodeRows(race: Race): Promise<void> {
   const speeds = await bench.race([...contenders, ...rivals]);
   for (const code of codes) {
     const shared = { group: "decode", name: code, data: set.name, gbps: speeds.get(code) ?? null };
-    const ratio_bits = bitsOf(set, (ours.get(code) ?? []).map(({ stored }) => stored));
+    const ratio_bits = bitsOf(
+      set,
+      (ours.get(code) ?? []).map(({ stored }) => stored),
+    );
     for (const { name } of peers) bench.add({ ...shared, ratio_bits, peer: name, peer_gbps: speeds.get(name) ?? null });
   }
 }
@@ -185,7 +188,10 @@ async function encodeRows({ bench, kernels, set, chunks, ours, theirs }: Race): 
   const seconds = theirs.get(PACKER)?.seconds;
   const peer_gbps = seconds ? set.bytes.length / seconds / 1e9 : null;
   for (const code of codes) {
-    const ratio_bits = bitsOf(set, (ours.get(code) ?? []).map(({ stored }) => stored));
+    const ratio_bits = bitsOf(
+      set,
+      (ours.get(code) ?? []).map(({ stored }) => stored),
+    );
     const gbps = speeds.get(code) ?? null;
     bench.add({ group: "encode", name: code, data: set.name, gbps, ratio_bits, peer: PACKER, peer_gbps });
   }
@@ -195,7 +201,14 @@ function sizeRows({ bench, set, ours, theirs }: Race): void {
   const row = (name: string, ratio_bits: number) => {
     if (bench.wants("size", name)) bench.add({ group: "size", name, data: set.name, ratio_bits });
   };
-  for (const [code, stored] of ours) row(code, bitsOf(set, stored.map((chunk) => chunk.stored)));
+  for (const [code, stored] of ours)
+    row(
+      code,
+      bitsOf(
+        set,
+        stored.map((chunk) => chunk.stored),
+      ),
+    );
   for (const [format, { stored }] of theirs) row(format, bitsOf(set, stored));
   row(ENTROPY, entropy(set.codes));
 }
@@ -208,7 +221,8 @@ function bitsOf(set: DataSet, stored: readonly Uint8Array[]): number {
 function entropy(codes: Int8Array): number {
   const counts = new Float64Array(256);
   for (const code of codes) counts[code + 128]++;
-  return counts.reduce((sum, count) => (count > 0 ? sum - (count / codes.length) * Math.log2(count / codes.length) : sum), 0);
+  return counts.reduce(
+    (sum, count) => (count > 0 ? sum - (count / codes.length) * Math.log2(count / codes.length) : sum),
+    0,
+  );
 }
-
-export { must };

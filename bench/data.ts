@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { layoutOf } from "../src/codec/tensor.ts";
+import { layoutOf } from "../src/codec/layout.ts";
 import { bytesSource, type Kernels, type Model, parsePlan, quantize, readSafetensors, stepsFor } from "../src/index.ts";
 import { CHUNK_BYTES } from "../src/kernels.ts";
 import { elementCount, widen } from "../src/tensor.ts";

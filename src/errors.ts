@@ -64,6 +64,7 @@ export function argument(ok: boolean, name: string, expected: string, actual: un
 
 function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
+  if (Array.isArray(value)) return JSON.stringify(value);
   if (typeof value === "object" && value !== null) return value.constructor?.name ?? "object";
   return String(value);
 }

@@ -84,9 +84,10 @@ function parseRule(text: string): Rule {
   const steps = parseSteps(text.slice(equals + 1));
   if (equals < 0) return { steps };
   const selector = text.slice(0, equals).trim();
-  const small = /^small (\d+)$/.exec(selector);
+  const small = /^small (\d{1,15})$/.exec(selector);
   if (small) return { small: Number(small[1]), steps };
   if (selector === "") throw new PlanError(`rule "${text}": a name or pattern must stand before "="`);
+  if (selector.includes(";")) throw new PlanError(`rule "${text}": a pattern cannot hold ";": write "?" for it`);
   return { name: selector, steps };
 }
 

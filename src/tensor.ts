@@ -64,7 +64,7 @@ export function elementCount(shape: readonly number[]): number {
     count *= extent;
     // A zero extent must not hide a product that no reader could count to.
     largest *= Math.max(extent, 1);
-    argument(Number.isSafeInteger(largest), "shape", "at most 2^53 - 1 elements", shape.join(" x "));
+    argument(Number.isSafeInteger(largest), "shape", "at most 2^53 - 1 elements", shape);
   }
   return count;
 }
@@ -78,7 +78,7 @@ export function lazyTensor(tensor: Tensor): LazyTensor {
 
 /** Elements as f32: F32 as it is, F16 and BF16 exactly, F64 rounded half to even. Not for integer dtypes. */
 export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
-  const aligned = bytes.byteOffset % dtypeWidth(dtype) === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % dtypeWidth(dtype) === 0 ? bytes : copyOf(bytes);
   const { buffer, byteOffset, byteLength } = aligned;
   if (dtype === "F32") return new Float32Array(buffer, byteOffset, byteLength / 4);
   if (dtype === "F64") return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
@@ -92,19 +92,31 @@ export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
 
 /** Elements of any dtype as f32: floats as widen does, integers rounded to the nearest f32. */
 export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
+  if (dtype === "I64") return Float32Array.from(new BigInt64Array(copyOf(bytes).buffer), nearestByF64);
   return isFloat(dtype) ? widen(dtype, bytes) : new Float32Array(toNumbers(dtype, bytes));
 }
 
 /** Elements of any dtype as numbers; exact but for I64 beyond 2^53. */
 export function toNumbers(dtype: DType, bytes: Uint8Array): NumberArray {
   if (isFloat(dtype) && dtype !== "F64") return widen(dtype, bytes);
-  const { buffer } = bytes.slice();
+  const { buffer } = copyOf(bytes);
   if (dtype === "F64") return new Float64Array(buffer);
   if (dtype === "I8") return new Int8Array(buffer);
   if (dtype === "I16") return new Int16Array(buffer);
   if (dtype === "I32") return new Int32Array(buffer);
   if (dtype === "I64") return Float64Array.from(new BigInt64Array(buffer), Number);
   return new Uint8Array(buffer);
+}
+
+// An f64 that rounds to the same f32 as x does: what f64 cannot hold below bit 11 becomes one sticky bit.
+function nearestByF64(x: bigint): number {
+  const near = Number(x);
+  return Number.isSafeInteger(near) ? near : Number(((x >> 11n) << 11n) | (x & 2047n ? 1024n : 0n));
+}
+
+// Not bytes.slice(): on a Node Buffer that is a view.
+function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
 }
 
 export type NumberArray = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | Uint8Array;

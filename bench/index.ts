@@ -1,0 +1,87 @@
+import { parseArgs } from "node:util";
+import { loadKernels, type Tier } from "../src/index.ts";
+import { bitsCases } from "./bits.ts";
+import { checksumCases } from "./checksum.ts";
+import { codecBench } from "./codec.ts";
+import { containerBench } from "./container.ts";
+import { CHUNK, readModels, SEED } from "./data.ts";
+import { checkSink, copySpeed, kernelRows, newBench } from "./harness.ts";
+import { histogramCases } from "./histogram.ts";
+import { huffmanCases } from "./huffman.ts";
+import { lengthsCases } from "./lengths.ts";
+import { planesCases } from "./planes.ts";
+import { pruneCases } from "./prune.ts";
+import { quantizeCases } from "./quantize.ts";
+import { machine, printReport } from "./report.ts";
+import { tokensCases } from "./tokens.ts";
+
+const USAGE = `npm run bench -- [options]: times kernels, codec and container beside other codecs
+
+  --json             one JSON object on stdout instead of tables
+  --quick            short runs on less data: below a minute
+  --filter TEXT      only rows whose group or name contains the text
+  --tier TIER        WebAssembly build: simd or scalar (default: the best there is)
+  --help             this text
+
+Groups: kernel, decode, encode, size, container. Real models are read from ../shared/data/models, or QUERN_DATA.
+`;
+
+const KERNEL_CASES = [
+  histogramCases,
+  quantizeCases,
+  pruneCases,
+  tokensCases,
+  huffmanCases,
+  lengthsCases,
+  bitsCases,
+  planesCases,
+  checksumCases,
+];
+
+interface Options {
+  json?: boolean;
+  quick?: boolean;
+  filter?: string;
+  tier?: string;
+  help?: boolean;
+}
+
+function readOptions(): Options {
+  const flag = { type: "boolean" } as const;
+  const text = { type: "string" } as const;
+  return parseArgs({ options: { json: flag, quick: flag, filter: text, tier: text, help: flag } }).values;
+}
+
+async function main({ json, quick = false, filter = "", tier }: Options): Promise<void> {
+  const bench = newBench({ quick, filter, tier: tier as Tier | undefined, status });
+  const kernels = await loadKernels({ tier: bench.tier });
+  const copy_gbps = await copySpeed(bench, CHUNK);
+  for (const casesOf of KERNEL_CASES) await kernelRows(bench, casesOf);
+  const models = await readModels();
+  await codecBench(bench, models);
+  await containerBench(bench, models);
+  status("");
+  checkSink();
+  const about = { machine: machine(), date: new Date().toISOString(), tier: kernels.tier, seed: SEED, copy_gbps };
+  const report = { ...about, rows: bench.rows };
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : printReport(report));
+}
+
+function status(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`);
+}
+
+function usageError(message: string): void {
+  process.stderr.write(`bench: ${message}\n\n${USAGE}`);
+  process.exitCode = 2;
+}
+
+try {
+  const options = readOptions();
+  if (options.help) process.stdout.write(USAGE);
+  else await main(options);
+} catch (error) {
+  const usage = (error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS");
+  if (!usage) throw error;
+  usageError((error as Error).message);
+}
