@@ -1,8 +1,10 @@
 import * as reference from "../test/reference.ts";
 import { CHUNK, gaussCodes } from "./data.ts";
-import { type KernelCase, mustEqual, type Room } from "./harness.ts";
+import { type KernelBench, type KernelCase, mustEqual, type Room } from "./harness.ts";
 
-export function bitsCases({ run, arena, put, take }: Room): KernelCase[] {
+export const bitsBench: KernelBench = { kernels: ["pack4", "unpack4"], casesOf: bitsCases };
+
+function bitsCases({ run, arena, put, take }: Room): KernelCase[] {
   const { plain: packed, values, symbols: back } = arena;
   const codes = gaussCodes(CHUNK, 2.7, 7);
   const pairs = reference.pack4(codes);

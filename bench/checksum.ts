@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 import { sha256, xxh64 } from "../src/container/checksum.ts";
 import * as reference from "../test/reference.ts";
 import { CHUNK, gaussCodes } from "./data.ts";
-import { type KernelCase, must, mustEqual, type Room } from "./harness.ts";
+import { type KernelBench, type KernelCase, must, mustEqual, type Room } from "./harness.ts";
 
-export function checksumCases({ kernels, run, arena, put }: Room): KernelCase[] {
+export const checksumBench: KernelBench = { kernels: ["xxh64", "sha256"], casesOf: checksumCases };
+
+function checksumCases({ kernels, run, arena, put }: Room): KernelCase[] {
   const { plain, scratch } = arena;
   const bytes = new Uint8Array(gaussCodes(CHUNK, 30).buffer);
   const shared = { data: "a chunk", bytes: CHUNK, prepare: () => put(plain, bytes) };

@@ -54,8 +54,8 @@ interface Pace {
   readonly warmUp: number;
 }
 
-const FULL: Pace = { rounds: 5, turn: 0.04, sample: 0.008, warmUp: 0.15 };
-const QUICK: Pace = { rounds: 3, turn: 0.008, sample: 0.004, warmUp: 0.03 };
+const FULL: Pace = { rounds: 5, turn: 0.04, sample: 0.008, warmUp: 0.1 };
+const QUICK: Pace = { rounds: 2, turn: 0.006, sample: 0.003, warmUp: 0.03 };
 const MIN_SAMPLES = 2;
 
 export function newBench(settings: Settings): Bench {
@@ -195,8 +195,15 @@ export interface KernelCase extends Contender {
 
 const COPY = "memory copy";
 
-/** Adds a row for each kernel, beside a copy of as many bytes within the same memory. */
-export async function kernelRows(bench: Bench, casesOf: (room: Room) => KernelCase[]): Promise<void> {
+/** The kernels of one file of assembly/, each on several inputs. */
+export interface KernelBench {
+  readonly kernels: readonly string[];
+  casesOf(room: Room): KernelCase[];
+}
+
+/** Adds a row for each case, beside a copy of as many bytes within the same memory. */
+export async function kernelRows(bench: Bench, { kernels, casesOf }: KernelBench): Promise<void> {
+  if (!kernels.some((name) => bench.wants("kernel", name))) return;
   const room = await newRoom(bench.tier);
   for (const contender of casesOf(room)) {
     const { name, data, bytes } = contender;

@@ -1,11 +1,13 @@
 import * as reference from "../test/reference.ts";
 import { CHUNK, gaussCodes } from "./data.ts";
-import { type KernelCase, mustEqual, type Room } from "./harness.ts";
+import { type KernelBench, type KernelCase, mustEqual, type Room } from "./harness.ts";
 
 // Sigma 0 is the worst input of a histogram: every count goes to one place.
 const SIGMAS = [30, 1, 0];
 
-export function histogramCases({ run, arena, put, take }: Room): KernelCase[] {
+export const histogramBench: KernelBench = { kernels: ["histogram"], casesOf: histogramCases };
+
+function histogramCases({ run, arena, put, take }: Room): KernelCase[] {
   const { plain, histogram } = arena;
   return SIGMAS.map((sigma) => {
     const codes = gaussCodes(CHUNK, sigma);

@@ -1,11 +1,13 @@
 import * as reference from "../test/reference.ts";
 import { CHUNK, gaussCodes, SIGMAS } from "./data.ts";
-import { type KernelCase, mustEqual, type Room } from "./harness.ts";
+import { type KernelBench, type KernelCase, mustEqual, type Room } from "./harness.ts";
 
 // In a small chunk the building of the table shows.
 const SMALL = 4096;
 
-export function huffmanCases(room: Room): KernelCase[] {
+export const huffmanBench: KernelBench = { kernels: ["huffmanEncode", "huffmanDecode"], casesOf: huffmanCases };
+
+function huffmanCases(room: Room): KernelCase[] {
   const whole = SIGMAS.flatMap((sigma) => casesOf(room, gaussCodes(CHUNK, sigma), `int8 sigma ${sigma}`));
   return [...whole, ...casesOf(room, gaussCodes(SMALL, 30), `int8 sigma 30, ${SMALL} bytes`)];
 }

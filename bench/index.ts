@@ -1,19 +1,19 @@
 import { parseArgs } from "node:util";
 import { loadKernels, type Tier } from "../src/index.ts";
-import { bitsCases } from "./bits.ts";
-import { checksumCases } from "./checksum.ts";
+import { bitsBench } from "./bits.ts";
+import { checksumBench } from "./checksum.ts";
 import { codecBench } from "./codec.ts";
 import { containerBench } from "./container.ts";
 import { CHUNK, readModels, SEED } from "./data.ts";
 import { checkSink, copySpeed, kernelRows, newBench } from "./harness.ts";
-import { histogramCases } from "./histogram.ts";
-import { huffmanCases } from "./huffman.ts";
-import { lengthsCases } from "./lengths.ts";
-import { planesCases } from "./planes.ts";
-import { pruneCases } from "./prune.ts";
-import { quantizeCases } from "./quantize.ts";
+import { histogramBench } from "./histogram.ts";
+import { huffmanBench } from "./huffman.ts";
+import { lengthsBench } from "./lengths.ts";
+import { planesBench } from "./planes.ts";
+import { pruneBench } from "./prune.ts";
+import { quantizeBench } from "./quantize.ts";
 import { machine, printReport } from "./report.ts";
-import { tokensCases } from "./tokens.ts";
+import { tokensBench } from "./tokens.ts";
 
 const USAGE = `npm run bench -- [options]: times kernels, codec and container beside other codecs
 
@@ -26,16 +26,16 @@ const USAGE = `npm run bench -- [options]: times kernels, codec and container be
 Groups: kernel, decode, encode, size, container. Real models are read from ../shared/data/models, or QUERN_DATA.
 `;
 
-const KERNEL_CASES = [
-  histogramCases,
-  quantizeCases,
-  pruneCases,
-  tokensCases,
-  huffmanCases,
-  lengthsCases,
-  bitsCases,
-  planesCases,
-  checksumCases,
+const KERNEL_BENCHES = [
+  histogramBench,
+  quantizeBench,
+  pruneBench,
+  tokensBench,
+  huffmanBench,
+  lengthsBench,
+  bitsBench,
+  planesBench,
+  checksumBench,
 ];
 
 interface Options {
@@ -56,7 +56,7 @@ async function main({ json, quick = false, filter = "", tier }: Options): Promis
   const bench = newBench({ quick, filter, tier: tier as Tier | undefined, status });
   const kernels = await loadKernels({ tier: bench.tier });
   const copy_gbps = await copySpeed(bench, CHUNK);
-  for (const casesOf of KERNEL_CASES) await kernelRows(bench, casesOf);
+  for (const kernelBench of KERNEL_BENCHES) await kernelRows(bench, kernelBench);
   const models = await readModels();
   await codecBench(bench, models);
   await containerBench(bench, models);

@@ -1,11 +1,15 @@
 import * as reference from "../test/reference.ts";
 import { CHUNK, gaussCodes, SIGMAS } from "./data.ts";
-import { type KernelCase, mustEqual, type Room } from "./harness.ts";
+import { type KernelBench, type KernelCase, mustEqual, type Room } from "./harness.ts";
 
-// Code lengths are made, written and read once per chunk. They count for the bytes of that chunk, not for their own few:
-// so the times of all kernels that a chunk needs can be added.
-export function lengthsCases(room: Room): KernelCase[] {
-  return SIGMAS.flatMap((sigma) => casesOf(room, gaussCodes(CHUNK, sigma), `per chunk of int8 sigma ${sigma}`));
+export const lengthsBench: KernelBench = {
+  kernels: ["codeLengths", "writeLengths", "readLengths"],
+  casesOf: lengthsCases,
+};
+
+// Once per chunk each; what counts are the few bytes that the kernel itself reads or, when decoding, writes.
+function lengthsCases(room: Room): KernelCase[] {
+  return SIGMAS.flatMap((sigma) => casesOf(room, gaussCodes(CHUNK, sigma), `a table, int8 sigma ${sigma}`));
 }
 
 function casesOf({ run, arena, put, take }: Room, codes: Int8Array, data: string): KernelCase[] {
@@ -19,10 +23,16 @@ function casesOf({ run, arena, put, take }: Room, codes: Int8Array, data: string
     put(at, lengths);
     put(written, table);
   };
-  const shared = { data, bytes: CHUNK, prepare };
+  const shared = { data, bytes: lengths.length, prepare };
   const checkLengths = () => mustEqual(take(at, 256), lengths, "code lengths");
   return [
-    { ...shared, name: "codeLengths", run: () => run.codeLengths(histogram, at, scratch), check: checkLengths },
+    {
+      ...shared,
+      name: "codeLengths",
+      bytes: counts.byteLength,
+      run: () => run.codeLengths(histogram, at, scratch),
+      check: checkLengths,
+    },
     {
       ...shared,
       name: "writeLengths",

@@ -1,8 +1,10 @@
 import * as reference from "../test/reference.ts";
 import { CHUNK, gaussWeights } from "./data.ts";
-import { type KernelCase, mustEqual, type Room } from "./harness.ts";
+import { type KernelBench, type KernelCase, mustEqual, type Room } from "./harness.ts";
 
-export function planesCases(room: Room): KernelCase[] {
+export const planesBench: KernelBench = { kernels: ["splitPlanes", "mergePlanes"], casesOf: planesCases };
+
+function planesCases(room: Room): KernelCase[] {
   const elements = new Uint8Array(gaussWeights(CHUNK / 4).buffer);
   return [2, 4, 8].flatMap((width) => casesOf(room, elements, width));
 }

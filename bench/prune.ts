@@ -1,12 +1,14 @@
 import * as reference from "../test/reference.ts";
 import { CHUNK, gaussWeights } from "./data.ts";
-import { type KernelCase, mustEqual, type Room } from "./harness.ts";
+import { type KernelBench, type KernelCase, mustEqual, type Room } from "./harness.ts";
 
 const SPARSITY = 0.8;
 const UPPER_BINS = 65536;
 const LOWER_BINS = 32768;
 
-export function pruneCases({ run, arena, memory, put, take }: Room): KernelCase[] {
+export const pruneBench: KernelBench = { kernels: ["magnitudes", "prune"], casesOf: pruneCases };
+
+function pruneCases({ run, arena, memory, put, take }: Room): KernelCase[] {
   const { floats, planes: bins, symbols: pruned } = arena;
   const values = gaussWeights(CHUNK);
   const target = Math.round(SPARSITY * CHUNK);

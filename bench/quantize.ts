@@ -1,13 +1,15 @@
 import { scalesOf } from "../src/codec/quantize.ts";
 import * as reference from "../test/reference.ts";
 import { CHUNK, gaussWeights } from "./data.ts";
-import { type KernelCase, mustEqual, type Room } from "./harness.ts";
+import { type KernelBench, type KernelCase, mustEqual, type Room } from "./harness.ts";
 
 // Rows as per-channel and as per-group quantization have them.
 const ROWS = [1024, 32];
 const STEP = { bits: 8, asymmetric: false } as const;
 
-export function quantizeCases(room: Room): KernelCase[] {
+export const quantizeBench: KernelBench = { kernels: ["range", "quantize", "dequantize"], casesOf: quantizeCases };
+
+function quantizeCases(room: Room): KernelCase[] {
   const values = gaussWeights(CHUNK);
   return ROWS.flatMap((cols) => casesOf(room, values, cols));
 }

@@ -1,10 +1,12 @@
 import * as reference from "../test/reference.ts";
 import { CHUNK, gaussCodes } from "./data.ts";
-import { type KernelCase, must, mustEqual, type Room } from "./harness.ts";
+import { type KernelBench, type KernelCase, must, mustEqual, type Room } from "./harness.ts";
 
 const PRUNED_PERCENT = [0, 50, 80, 90, 95];
 
-export function tokensCases(room: Room): KernelCase[] {
+export const tokensBench: KernelBench = { kernels: ["zrlTokens", "zrlValues"], casesOf: tokensCases };
+
+function tokensCases(room: Room): KernelCase[] {
   return PRUNED_PERCENT.flatMap((percent) => {
     const codes = gaussCodes(CHUNK, 30, 127, percent / 100);
     return casesOf(room, codes, `int8 sigma 30, pruned ${percent} %`);

@@ -18,15 +18,23 @@ export interface Task {
   progress(step: { done: number; total: number }): void;
 }
 
-/** Runs a verb: bar, Ctrl-C, errors as one line on stderr, exit code. */
-export async function runVerb(verb: (task: Task) => Promise<void>): Promise<void> {
+/** What a verb has found, as one object for --json and as text. */
+export interface Result {
+  readonly json: object;
+  readonly text: () => string;
+}
+
+/** Runs a verb: bar, Ctrl-C, the result on stdout, errors as one line on stderr, exit code. */
+export async function runVerb(json: boolean, verb: (task: Task) => Promise<Result>): Promise<void> {
   const controller = new AbortController();
   const stop = (): void => controller.abort(new Interrupted("interrupted"));
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   const bar = newBar();
   try {
-    await verb({ signal: controller.signal, progress: bar.update });
+    const result = await verb({ signal: controller.signal, progress: bar.update });
+    bar.stop();
+    process.stdout.write(`${json ? JSON.stringify(result.json) : result.text()}\n`);
   } catch (error) {
     bar.stop();
     process.exitCode = exitCode(error);
@@ -72,9 +80,4 @@ function message(error: unknown): string {
   if (code === "ENOENT") return `${(error as NodeJS.ErrnoException).path}: no such file or folder`;
   // Anything else is unexpected: the stack helps whoever gets the report.
   return expected || code ? error.message : (error.stack ?? error.message);
-}
-
-/** Prints a verb's result: one JSON object on stdout, or text. */
-export function printResult(json: boolean, result: object, text: () => string): void {
-  process.stdout.write(`${json ? JSON.stringify(result) : text()}\n`);
 }

@@ -11,7 +11,7 @@ import { fileSink, fileSource } from "../node.ts";
 import { parsePlan } from "../plan.ts";
 import type { Model } from "../tensor.ts";
 import { diffText, inspectText, packText, size } from "./print.ts";
-import { printResult, runVerb, type Task, UsageError } from "./terminal.ts";
+import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
 
 const DEFAULT_PLAN = "int8 channel > auto";
 
@@ -25,7 +25,7 @@ interface Options {
   seconds?: string;
 }
 
-type Verb = (task: Task, options: Options, ...paths: string[]) => Promise<void>;
+type Verb = (task: Task, options: Options, ...paths: string[]) => Promise<Result>;
 
 /** Adds the verbs to the program. */
 export function addVerbs(program: Command): void {
@@ -67,11 +67,12 @@ function verb(program: Command, usage: string, description: string, action: Verb
     .addOption(new Option("--tier <tier>", "WebAssembly build to use").choices(["simd", "scalar"]))
     .action(async (...args: unknown[]) => {
       const command = args.at(-1) as Command;
-      await runVerb((task) => action(task, command.opts(), ...command.args));
+      const options: Options = command.opts();
+      await runVerb(options.json === true, (task) => action(task, options, ...command.args));
     });
 }
 
-async function packVerb(task: Task, options: Options, input = ""): Promise<void> {
+async function packVerb(task: Task, options: Options, input = ""): Promise<Result> {
   const output = outputPath(input, options.output, ".quern");
   const plan = parsePlan(options.plan ?? DEFAULT_PLAN, options.planFor);
   const kernels = await loadKernels({ tier: options.tier });
@@ -84,45 +85,43 @@ async function packVerb(task: Task, options: Options, input = ""): Promise<void>
     );
   });
   const seconds = (performance.now() - start) / 1000;
-  printResult(options.json === true, { output, seconds, ...report }, () => packText(report, output, seconds));
+  return { json: { output, seconds, ...report }, text: () => packText(report, output, seconds) };
 }
 
-async function unpackVerb(task: Task, options: Options, input = ""): Promise<void> {
+async function unpackVerb(task: Task, options: Options, input = ""): Promise<Result> {
   const output = outputPath(input, options.output, ".safetensors");
-  await withFile(input, options, async (file) => {
+  return withFile(input, options, async (file) => {
     const model = file.model(options.as);
     const write = { signal: task.signal, onProgress: task.progress };
     const bytes = await withSink(output, (sink) => writeSafetensors(model, sink, write));
-    const result = { output, bytes, tensors: model.tensors.length };
-    printResult(options.json === true, result, () => `${output}: ${model.tensors.length} tensors, ${size(bytes)}`);
+    const json = { output, bytes, tensors: model.tensors.length };
+    return { json, text: () => `${output}: ${model.tensors.length} tensors, ${size(bytes)}` };
   });
 }
 
-async function inspectVerb(_task: Task, options: Options, input = ""): Promise<void> {
-  await withFile(input, options, async (file) => {
+async function inspectVerb(_task: Task, options: Options, input = ""): Promise<Result> {
+  return withFile(input, options, async (file) => {
     const { index: tensors, metadata, plan, sha256, totals } = file;
-    printResult(options.json === true, { file: input, plan, sha256, totals, metadata, tensors }, () =>
-      inspectText(file),
-    );
+    return { json: { file: input, plan, sha256, totals, metadata, tensors }, text: () => inspectText(file) };
   });
 }
 
-async function verifyVerb(task: Task, options: Options, input = ""): Promise<void> {
-  await withFile(input, options, async (file) => {
+async function verifyVerb(task: Task, options: Options, input = ""): Promise<Result> {
+  return withFile(input, options, async (file) => {
     const report = await verify(file, { signal: task.signal, onProgress: task.progress });
     const text = () => `${input}: ${report.chunks} chunks, ${size(report.bytes)}, all good\nsha256 ${report.sha256}`;
-    printResult(options.json === true, { file: input, ok: true, ...report }, text);
+    return { json: { file: input, ok: true, ...report }, text };
   });
 }
 
-async function diffVerb(task: Task, options: Options, a = "", b = ""): Promise<void> {
+async function diffVerb(task: Task, options: Options, a = "", b = ""): Promise<Result> {
   const diff = await withModel(a, options, (first) =>
     withModel(b, options, (second) => diffModels(first, second, { signal: task.signal, onProgress: task.progress })),
   );
-  printResult(options.json === true, diff, () => diffText(diff));
+  return { json: diff, text: () => diffText(diff) };
 }
 
-async function benchVerb(task: Task, options: Options, input = ""): Promise<void> {
+async function benchVerb(task: Task, options: Options, input = ""): Promise<Result> {
   const seconds = Number(options.seconds);
   if (!(seconds > 0)) throw new UsageError(`--seconds expected a number above 0, got "${options.seconds}"`);
   const bytes = await withSource(input, (source) => source.slice(0, source.byteLength));
@@ -150,7 +149,7 @@ async function benchVerb(task: Task, options: Options, input = ""): Promise<void
   const text = () =>
     `${input}: ${size(stored)} to ${size(decoded)} decoded in ${median.toFixed(2)} ms (median of ${runs.length} runs, ` +
     `${file.tier}): ${result.gbps.toFixed(2)} GB/s with checksums`;
-  printResult(options.json === true, result, text);
+  return { json: result, text };
 }
 
 function outputPath(input: string, output: string | undefined, extension: string): string {

@@ -1,6 +1,5 @@
-import { DataError } from "../errors.ts";
 import { CHUNK_BYTES, type Kernels } from "../kernels.ts";
-import { toFloats } from "./quantize.ts";
+import { notFinite, toFloats } from "./quantize.ts";
 
 // Magnitude pruning. The threshold is an order statistic of the magnitudes, found with two histograms of their bits.
 
@@ -45,12 +44,14 @@ function findBin(bins: Float64Array, target: number): [bin: number, below: numbe
 
 async function countMagnitudes(kernels: Kernels, blocks: Blocks, prefix: number, bins: number): Promise<Float64Array> {
   const totals = new Float64Array(bins);
+  let start = 0;
   for await (const block of blocks()) {
     const { floats, planes, values } = toFloats(kernels, block);
     // The bins take up to 256 KiB: the regions planes and values, of at least that size each, are free here.
     kernels.bytes().fill(0, planes, values);
     const result = kernels.run.magnitudes(floats, block.length, prefix, planes);
-    if (result < 0) throw new DataError("a NaN or an infinity cannot be pruned");
+    if (result < 0) throw notFinite(kernels, floats, block.length, start);
+    start += block.length;
     const found = new Uint32Array(kernels.bytes().buffer, planes, bins);
     for (let i = 0; i < bins; i++) totals[i] = (totals[i] as number) + (found[i] as number);
   }

@@ -81,12 +81,14 @@ function roundHalfEven(x: number): number {
 }
 
 /**
- * Widens ranges (a pair per row, from `firstRow` on) by the f32 elements at arena.floats.
- * @throws DataError on NaN or infinity, with the index from the start of the elements
+ * Widens ranges (a pair per row, from `firstRow` on) by the f32 elements at arena.floats, the first of which is element
+ * `start` of the tensor.
+ * @throws DataError on NaN or infinity, with its index in the tensor
  */
 export function mergeRanges(
   kernels: Kernels,
   segments: readonly Segment[],
+  start: number,
   ranges: Float32Array,
   firstRow: number,
 ): void {
@@ -95,7 +97,7 @@ export function mergeRanges(
     // A pair takes 8 bytes, and the region that the pairs go to has a byte per decoded byte.
     for (const { row, rows, cols, at } of rowBlocks(segment, CHUNK_BYTES / 8)) {
       const src = arena.floats + 4 * at;
-      if (kernels.run.range(src, rows, cols, arena.planes) < 0) throw notFinite(kernels, src, rows * cols, at);
+      if (kernels.run.range(src, rows, cols, arena.planes) < 0) throw notFinite(kernels, src, rows * cols, start + at);
       const found = new Float32Array(kernels.bytes().slice(arena.planes, arena.planes + 8 * rows).buffer);
       for (let i = 0; i < found.length; i += 2) {
         const pair = 2 * (firstRow + row) + i;
@@ -112,10 +114,11 @@ function* rowBlocks({ row, rows, cols, at }: Segment, most: number): Generator<S
   }
 }
 
-function notFinite(kernels: Kernels, src: number, count: number, at: number): DataError {
+/** The error for a NaN or an infinity among `count` f32 at src, the first of which is element `start` of the tensor. */
+export function notFinite(kernels: Kernels, src: number, count: number, start: number): DataError {
   const values = new Float32Array(kernels.bytes().slice(src, src + 4 * count).buffer);
   const index = values.findIndex((x) => !Number.isFinite(x));
-  return new DataError(`element ${at + index} is ${values[index]}: only finite values can be quantized or pruned`);
+  return new DataError(`element ${start + index} is ${values[index]}: only finite values can be quantized or pruned`);
 }
 
 /** Quantizes the f32 elements at arena.floats to codes, one to a byte, at dst. */
@@ -192,7 +195,7 @@ export function quantize(kernels: Kernels, values: Float32Array, options: Quanti
   const ranges = new Float32Array(2 * rowCount(0, values.length, cols));
   for (const { start, count, firstRow } of blocksOf(values.length, cols)) {
     toFloats(kernels, values.subarray(start, start + count));
-    mergeRanges(kernels, segmentsOf(start, count, cols), ranges, firstRow);
+    mergeRanges(kernels, segmentsOf(start, count, cols), start, ranges, firstRow);
   }
   const { scales, zeroPoints } = scalesOf(ranges, { bits, asymmetric });
   const codes = new Int8Array(values.length);

@@ -100,7 +100,7 @@ async function rowRanges(
   for await (const values of blocks(kernels, tensor, layout, threshold)) {
     const { start, count } = chunkShape(layout, index++);
     toFloats(kernels, values);
-    mergeRanges(kernels, segmentsOf(start, count, layout.cols), ranges, Math.floor(start / layout.cols));
+    mergeRanges(kernels, segmentsOf(start, count, layout.cols), start, ranges, Math.floor(start / layout.cols));
   }
   return ranges;
 }
@@ -148,7 +148,7 @@ function chunkScales(
   const firstRow = Math.floor(shape.start / layout.cols);
   if (ranges) return scalesOf(ranges.subarray(2 * firstRow, 2 * (firstRow + shape.rows)), step);
   const own = new Float32Array(2 * shape.rows);
-  mergeRanges(kernels, segmentsOf(shape.start, shape.count, layout.cols), own, 0);
+  mergeRanges(kernels, segmentsOf(shape.start, shape.count, layout.cols), shape.start, own, 0);
   return scalesOf(own, step);
 }
 
