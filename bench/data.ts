@@ -111,13 +111,13 @@ const MODEL_PLANS = [
   { kind: "int4 group 32", bits: 4, plan: parsePlan("int4 group 32 > auto") },
 ] as const;
 
-/** The codes of the models as int8 per channel and as int4 in groups of 32; of each only a chunk if quick. */
+/** The codes of the models as int8 per channel and as int4 in groups of 32; if quick, only a chunk each and int8. */
 export async function* modelSets(
   kernels: Kernels,
   models: readonly NamedModel[],
   quick: boolean,
 ): AsyncGenerator<DataSet> {
-  for (const { kind, bits, plan } of MODEL_PLANS) {
+  for (const { kind, bits, plan } of quick ? MODEL_PLANS.slice(0, 1) : MODEL_PLANS) {
     for (const { name, model } of models) {
       const parts: Int8Array[] = [];
       for (const tensor of model.tensors) {

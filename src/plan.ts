@@ -197,11 +197,19 @@ function printGrouping({ by, size }: Grouping): string {
 export function stepsFor(plan: Plan, tensor: TensorInfo): readonly Step[] {
   const rule = plan.find((candidate) => takes(candidate, tensor));
   if (!rule) throw new PlanError(`no rule of the plan takes tensor "${tensor.name}"`);
-  if (rule.steps.length > 1 && !isFloat(tensor.dtype)) {
-    const steps = printSteps(rule.steps);
-    throw new PlanError(`tensor "${tensor.name}" is ${tensor.dtype}: "${steps}" needs a floating-point dtype`);
-  }
+  checkSteps(rule.steps, tensor);
   return rule.steps;
+}
+
+/** Throws a PlanError if the steps cannot be applied to the tensor's dtype. */
+export function checkSteps(steps: readonly Step[], { name, dtype }: TensorInfo): void {
+  const lossy = steps.find((step) => step.op !== "code");
+  if (lossy && !isFloat(dtype)) {
+    throw new PlanError(`tensor "${name}" is ${dtype}: "${printSteps(steps)}" needs a floating-point dtype`);
+  }
+  if (lossy?.op === "prune" && dtype === "F64" && !steps.some((step) => step.op === "quantize")) {
+    throw new PlanError(`tensor "${name}" is F64: prune needs int8 or int4 behind it`);
+  }
 }
 
 function takes(rule: Rule, tensor: TensorInfo): boolean {

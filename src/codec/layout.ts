@@ -1,6 +1,6 @@
 import { PlanError } from "../errors.ts";
 import { CHUNK_BYTES } from "../kernels.ts";
-import type { CodeStep, PruneStep, QuantizeStep, Step } from "../plan.ts";
+import { type CodeStep, checkSteps, type PruneStep, type QuantizeStep, type Step } from "../plan.ts";
 import { dtypeWidth, elementCount, type TensorInfo } from "../tensor.ts";
 import { rowCount } from "./quantize.ts";
 
@@ -34,6 +34,8 @@ export interface ChunkShape {
   readonly zeroBytes: number;
   readonly codeBytes: number;
   readonly decodedBytes: number;
+  /** What a region of the arena must hold: the decoded bytes, or int4 codes one to a byte. */
+  readonly room: number;
 }
 
 /** The layout of a tensor under its steps. @param chunkElements - as a file says; default: as the writer cuts */
@@ -43,9 +45,7 @@ export function layoutOf(tensor: TensorInfo, steps: readonly Step[], chunkElemen
   const prune = steps.find((step) => step.op === "prune") ?? null;
   const code = steps.find((step) => step.op === "code");
   if (!code) throw new PlanError(`tensor "${tensor.name}": steps without a code`);
-  if (prune && !quantize && tensor.dtype === "F64") {
-    throw new PlanError(`tensor "${tensor.name}" is F64: prune needs int8 or int4 behind it`);
-  }
+  checkSteps(steps, tensor);
   const cols = quantize ? columnsOf(tensor, quantize, elements) : 1;
   const kernel = kernelSize(tensor.shape);
   const chunk = chunkElements ?? cutChunks(tensor, quantize, code, cols, kernel);
@@ -106,5 +106,6 @@ export function chunkShape(layout: Layout, index: number): ChunkShape {
   const scaleBytes = 4 * rows;
   const zeroBytes = quantize?.asymmetric ? rows : 0;
   const codeBytes = quantize ? Math.ceil((count * quantize.bits) / 8) : count * dtypeWidth(tensor.dtype);
-  return { start, count, rows, scaleBytes, zeroBytes, codeBytes, decodedBytes: scaleBytes + zeroBytes + codeBytes };
+  const decodedBytes = scaleBytes + zeroBytes + codeBytes;
+  return { start, count, rows, scaleBytes, zeroBytes, codeBytes, decodedBytes, room: Math.max(decodedBytes, count) };
 }

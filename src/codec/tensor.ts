@@ -180,7 +180,7 @@ export interface DecodedChunk {
 /** Decodes the chunk whose bytes lie at arena.stored. @throws FormatError */
 export function decodeChunk(kernels: Kernels, layout: Layout, index: number, size: number, place: Place): DecodedChunk {
   const shape = chunkShape(layout, index);
-  const arena = kernels.arena(shape.decodedBytes, "decode");
+  const arena = kernels.arena(shape.room, "decode");
   const end = arena.stored + size;
   let at = arena.stored;
   let dst = arena.plain;
@@ -217,7 +217,7 @@ export function chunkFloats(kernels: Kernels, layout: Layout, chunk: DecodedChun
     into.set(toFloat32(tensor.dtype, bytes));
     return;
   }
-  const { values } = kernels.arena(shape.decodedBytes, "decode");
+  const { values } = kernels.arena(shape.room, "decode");
   if (quantize.bits === 4) kernels.run.unpack4(codes, shape.count, values);
   const source = quantize.bits === 4 ? values : codes;
   const segments = segmentsOf(shape.start, shape.count, cols);
@@ -245,8 +245,8 @@ export function decodeTensor(
   );
   const out = new Float32Array(layout.elements);
   chunks.forEach((bytes, index) => {
-    const { start, count, decodedBytes } = chunkShape(layout, index);
-    const { stored, capacity } = kernels.arena(decodedBytes, "decode");
+    const { start, count, room } = chunkShape(layout, index);
+    const { stored, capacity } = kernels.arena(room, "decode");
     const limit = capacity + STORED_EXTRA;
     demand(bytes.length <= limit, "length", 0, `chunk ${index}`, `at most ${limit} bytes`, bytes.length);
     kernels.bytes().set(bytes, stored);

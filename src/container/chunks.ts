@@ -1,4 +1,5 @@
 import { type ByteSource, readExactly } from "../bytes.ts";
+import { chunkShape } from "../codec/layout.ts";
 import { type DecodedChunk, decodeChunk } from "../codec/tensor.ts";
 import { argument, demand } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
@@ -37,7 +38,7 @@ export async function withChunk<T>(
 function decodeChecked({ kernels, header }: Reader, entry: Entry, index: number, bytes: Uint8Array): DecodedChunk {
   const chunk = header.chunk(entry.firstChunk + index);
   const place = { offset: chunk.offset, field: chunkName(entry, index) };
-  const { stored } = kernels.arena(header.prelude.largestDecoded, "decode");
+  const { stored } = kernels.arena(chunkShape(entry.layout, index).room, "decode");
   kernels.bytes().set(bytes, stored);
   demandHash(xxh64(kernels, stored, bytes.length), chunk.xxh64, "XXH64", chunk.offset, place.field);
   const decoded = decodeChunk(kernels, entry.layout, index, bytes.length, place);

@@ -218,8 +218,8 @@ function checkTable(prelude: Prelude, entries: readonly Entry[], table: Uint8Arr
     for (let i = 0; i < layout.chunks; i++, index++) {
       const at = ENTRY_BYTES * index;
       const stored = view.getUint32(at, true);
-      const { decodedBytes: decoded } = chunkShape(layout, i);
-      checkEntry(view, at, base, decoded, stored);
+      const { decodedBytes: decoded, room } = chunkShape(layout, i);
+      checkEntry(view, at, base, decoded, room, stored);
       offsets[index + 1] = (offsets[index] as number) + stored;
       largestStored = Math.max(largestStored, stored);
       largestDecoded = Math.max(largestDecoded, decoded);
@@ -248,9 +248,9 @@ function checkTable(prelude: Prelude, entries: readonly Entry[], table: Uint8Arr
   return offsets;
 }
 
-function checkEntry(view: DataView, at: number, base: number, decoded: number, stored: number): void {
+function checkEntry(view: DataView, at: number, base: number, decoded: number, room: number, stored: number): void {
   const most = decoded + STORED_EXTRA;
-  demand(decoded <= MAX_DECODED_CHUNK, "limit", base + at, "decoded chunk", `at most ${MAX_DECODED_CHUNK}`, decoded);
+  demand(room <= MAX_DECODED_CHUNK, "limit", base + at, "decoded chunk", `at most ${MAX_DECODED_CHUNK}`, room);
   demand(stored <= most, "limit", base + at, "stored chunk", `at most ${most}`, stored);
   const code = view.getUint8(at + 4);
   demand(code < CODE_NAMES.length, "code", base + at + 4, "code of a chunk", `below ${CODE_NAMES.length}`, code);
