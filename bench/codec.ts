@@ -111,7 +111,7 @@ function encodeChunk(kernels: Kernels, chunk: Chunk, code: Code): Stored & { cod
   const { plain, stored: at, values } = kernels.arena(CHUNK_BYTES, "encode");
   kernels.bytes().set(bytes, plain);
   if (content.nibbles > 0) kernels.bytes().set(new Uint8Array(codes.buffer, codes.byteOffset, codes.length), values);
-  const written = writeStream(kernels, plain, bytes.length, content, stepOf(code), 1, at);
+  const written = writeStream(kernels, { at: plain, n: bytes.length, content }, stepOf(code), 1, at);
   const stored = kernels.bytes().slice(at, at + written.bytes);
   return { stored, code: written.code, xxh64: xxh64(kernels, at, stored.length) };
 }
@@ -124,7 +124,7 @@ function decodeChunk(kernels: Kernels, { stored, xxh64: hash }: Stored, { conten
   const { stored: at, plain } = kernels.arena(CHUNK_BYTES, "decode");
   kernels.bytes().set(stored, at);
   demandHash(xxh64(kernels, at, stored.length), hash, "XXH64", 0, "chunk");
-  readStream(kernels, at, at + stored.length, out.length, content, plain, PLACE);
+  readStream(kernels, at, at + stored.length, { at: plain, n: out.length, content }, PLACE);
   out.set(kernels.bytes().subarray(plain, plain + out.length));
 }
 

@@ -1,5 +1,5 @@
 import { DataError, demand } from "../errors.ts";
-import { type Arena, checked, type Kernels } from "../kernels.ts";
+import { checked, type Kernels } from "../kernels.ts";
 import type { CodeStep, Grouping } from "../plan.ts";
 import {
   CODE_NAMES,
@@ -24,6 +24,13 @@ export interface Content {
   readonly nibbles: number;
 }
 
+/** Bytes in the arena that a stream is made of, or is read into. */
+export interface Part {
+  readonly at: number;
+  readonly n: number;
+  readonly content: Content;
+}
+
 export const BYTES: Content = { width: 1, float: false, nibbles: 0 };
 export const SCALES: Content = { width: 4, float: true, nibbles: 0 };
 
@@ -42,24 +49,15 @@ export interface Written {
 }
 
 /**
- * Writes the stream of n bytes at src to dst, which has room for n + 64. int4 content also lies at arena.values, one
- * code to a byte. A code that does not pay is replaced by raw.
+ * Writes the stream of a part to dst, which has room for n + 64. int4 content also lies at arena.values, one code to a byte.
+ * A code that does not pay is replaced by raw.
  * @param kernel - values of one convolution kernel, for zrl by kernel
  */
-export function writeStream(
-  kernels: Kernels,
-  src: number,
-  n: number,
-  content: Content,
-  step: CodeStep,
-  kernel: number,
-  dst: number,
-): Written {
-  if (content.width > 1 && step.code !== "raw" && n > 0)
-    return writePlanes(kernels, src, n, content, step, kernel, dst);
-  const raw = rawCandidate(kernels, src, n);
-  const candidates = step.code === "raw" || n === 0 ? [] : measured(kernels, src, n, content, step, kernel);
-  const best = [raw, ...candidates].reduce((a, b) => (b.bytes < a.bytes ? b : a));
+export function writeStream(kernels: Kernels, part: Part, step: CodeStep, kernel: number, dst: number): Written {
+  if (part.n === 0 || step.code === "raw") return finish(kernels, rawCandidate(kernels, part), dst);
+  if (part.content.width > 1) return writePlanes(kernels, part, step, kernel, dst);
+  const candidates = [rawCandidate(kernels, part), ...measured(kernels, part, step, kernel)];
+  const best = candidates.reduce((a, b) => (b.bytes < a.bytes ? b : a));
   return finish(kernels, best, dst);
 }
 
@@ -75,34 +73,28 @@ function writeHeader(kernels: Kernels, code: CodeName, bytes: number, dst: numbe
   kernels.view().setUint32(dst, CODE_NAMES.indexOf(code) | (bytes << 8), true);
 }
 
-function rawCandidate(kernels: Kernels, src: number, n: number): Candidate {
+function rawCandidate(kernels: Kernels, { at, n }: Part): Candidate {
   const write = (dst: number): number => {
-    kernels.bytes().copyWithin(dst, src, src + n);
+    kernels.bytes().copyWithin(dst, at, at + n);
     return n;
   };
   return { code: "raw", bytes: n, write };
 }
 
-// The codes that the step allows for n >= 1 bytes, measured. The zrl candidate comes last: its symbols lie in the arena.
-function measured(
-  kernels: Kernels,
-  src: number,
-  n: number,
-  content: Content,
-  { code, grouping }: CodeStep,
-  kernel: number,
-): Candidate[] {
-  const huffman = measureHuffman(kernels, src, n, 0);
+// The codes that the step allows for a part of n >= 1 bytes, measured.
+function measured(kernels: Kernels, part: Part, { code, grouping }: CodeStep, kernel: number): Candidate[] {
+  const { at, n } = part;
+  const huffman = measureHuffman(kernels, at, n, 0);
   if (huffman.only >= 0 && (code === "constant" || code === "auto")) return [constantCandidate(kernels, huffman.only)];
   if (code === "constant") throw new DataError("code constant: the bytes of a chunk are not all equal");
   const candidates: Candidate[] = [];
   if (code !== "zrl") {
-    const write = (dst: number) => writeHuffman(kernels, src, n, 0, huffman.only, dst);
+    const write = (dst: number) => writeHuffman(kernels, at, n, 0, huffman.only, dst);
     candidates.push({ code: "huffman", bytes: huffman.bytes, write });
   }
   if (code !== "huffman") {
-    const groups = code === "zrl" ? [grouping] : autoGroupings(grouping, kernel);
-    candidates.push(...zrlCandidates(kernels, src, n, content, huffman.counts, groups, kernel));
+    const groupings = code === "zrl" ? [grouping] : autoGroupings(grouping, kernel);
+    candidates.push(...zrlCandidates(kernels, part, huffman.counts, groupings, kernel));
   }
   return candidates;
 }
@@ -125,17 +117,15 @@ function autoGroupings(asked: Grouping, kernel: number): Grouping[] {
 
 function zrlCandidates(
   kernels: Kernels,
-  bytes: number,
-  n: number,
-  content: Content,
+  part: Part,
   counts: Uint32Array,
   groupings: readonly Grouping[],
   kernel: number,
 ): Candidate[] {
-  const arena = kernels.arena(0, "encode");
-  const src = content.nibbles > 0 ? arena.values : bytes;
-  const count = content.nibbles > 0 ? content.nibbles : n;
-  const categories = content.nibbles > 0 ? 4 : categoriesOf(counts);
+  const { nibbles } = part.content;
+  const src = nibbles > 0 ? kernels.arena(0, "encode").values : part.at;
+  const count = nibbles > 0 ? nibbles : part.n;
+  const categories = nibbles > 0 ? 4 : categoriesOf(counts);
   const sizes = new Set(groupings.map((grouping) => groupSize(grouping, count, kernel)));
   let latest = 0;
   return Array.from(sizes, (group) => {
@@ -155,43 +145,35 @@ function groupSize({ by, size }: Grouping, count: number, kernel: number): numbe
   return Math.min(Math.max(group, 1), count);
 }
 
-function writePlanes(
-  kernels: Kernels,
-  src: number,
-  n: number,
-  content: Content,
-  step: CodeStep,
-  kernel: number,
-  dst: number,
-): Written {
-  const arena = kernels.arena(0, "encode");
-  const count = n / content.width;
-  kernels.run.splitPlanes(src, count, content.width, content.float ? 1 : 0, arena.planes);
+function writePlanes(kernels: Kernels, part: Part, step: CodeStep, kernel: number, dst: number): Written {
+  const { width, float } = part.content;
+  const { planes } = kernels.arena(0, "encode");
+  const count = part.n / width;
+  kernels.run.splitPlanes(part.at, count, width, float ? 1 : 0, planes);
   let end = dst + HEADER_BYTES;
-  for (let k = 0; k < content.width; k++) {
-    end += writeStream(kernels, arena.planes + k * count, count, BYTES, step, kernel, end).bytes;
+  for (let k = 0; k < width; k++) {
+    const plane = { at: planes + k * count, n: count, content: BYTES };
+    end += writeStream(kernels, plane, step, kernel, end).bytes;
   }
   const bytes = end - dst - HEADER_BYTES;
-  if (bytes >= n) return finish(kernels, rawCandidate(kernels, src, n), dst);
+  if (bytes >= part.n) return finish(kernels, rawCandidate(kernels, part), dst);
   writeHeader(kernels, "planes", bytes, dst);
   return { code: "planes", bytes: HEADER_BYTES + bytes };
 }
 
 /**
- * Reads the stream at `at` into n bytes at dst and returns the address behind it, at most `end`.
+ * Reads the stream at `at` into a part and returns the address behind it, at most `end`.
  * @throws FormatError
  */
 export function readStream(
   kernels: Kernels,
   at: number,
   end: number,
-  n: number,
-  content: Content,
-  dst: number,
+  into: Part,
   place: Place,
 ): { next: number; code: CodeName } {
-  const arena = kernels.arena(0, "decode");
-  const offset = fileOffset(place, arena, at);
+  const offset = fileOffset(place, kernels.arena(0, "decode"), at);
+  const { n, content } = into;
   demand(end - at >= HEADER_BYTES, "truncated", offset, `${place.field}, stream header`, "4 bytes", end - at);
   const word = kernels.view().getUint32(at, true);
   const code = CODE_NAMES[word & 0xff];
@@ -202,95 +184,64 @@ export function readStream(
   const payload = at + HEADER_BYTES;
   const room = end - payload;
   demand(size <= room, "truncated", offset + 1, `${place.field}, payload length`, `at most ${room}`, size);
-  readPayload(kernels, arena, code, payload, size, n, content, dst, place);
-  checkNibbles(kernels, n, content, dst, offset, place);
+  readPayload(kernels, code, payload, size, into, place);
+  checkNibbles(kernels, into, offset, place);
   return { next: payload + size, code };
 }
 
-function readPayload(
-  kernels: Kernels,
-  arena: Arena,
-  code: CodeName,
-  at: number,
-  size: number,
-  n: number,
-  content: Content,
-  dst: number,
-  place: Place,
-): void {
-  if (code === "huffman") readHuffman(kernels, at, size, n, dst, place);
-  else if (code === "planes") readPlanes(kernels, at, at + size, n, content, dst, place);
-  else if (code === "zrl") readValues(kernels, arena, at, size, n, content, dst, place);
-  else readPlain(kernels, arena, code, at, size, n, dst, place);
+function readPayload(kernels: Kernels, code: CodeName, at: number, size: number, into: Part, place: Place): void {
+  if (code === "huffman") readHuffman(kernels, at, size, into.n, into.at, place);
+  else if (code === "planes") readPlanes(kernels, at, at + size, into, place);
+  else if (code === "zrl") readValues(kernels, at, size, into, place);
+  else readPlain(kernels, code, at, size, into, place);
 }
 
 function readPlain(
   kernels: Kernels,
-  arena: Arena,
   code: "raw" | "constant",
   at: number,
   size: number,
-  n: number,
-  dst: number,
+  into: Part,
   place: Place,
 ): void {
-  const wanted = code === "raw" ? n : 1;
-  const offset = fileOffset(place, arena, at) - 3;
+  const wanted = code === "raw" ? into.n : 1;
+  const offset = fileOffset(place, kernels.arena(0, "decode"), at) - 3;
   demand(size === wanted, "length", offset, `${place.field}, ${code} payload length`, wanted, size);
   const bytes = kernels.bytes();
-  if (code === "raw") bytes.copyWithin(dst, at, at + n);
-  else bytes.fill(bytes[at] as number, dst, dst + n);
+  if (code === "raw") bytes.copyWithin(into.at, at, at + into.n);
+  else bytes.fill(bytes[at] as number, into.at, into.at + into.n);
 }
 
-function readValues(
-  kernels: Kernels,
-  arena: Arena,
-  at: number,
-  size: number,
-  n: number,
-  content: Content,
-  dst: number,
-  place: Place,
-): void {
-  if (content.nibbles === 0) {
-    readZrl(kernels, at, size, n, 8, dst, place);
+function readValues(kernels: Kernels, at: number, size: number, into: Part, place: Place): void {
+  const { nibbles } = into.content;
+  if (nibbles === 0) {
+    readZrl(kernels, at, size, into.n, 8, into.at, place);
     return;
   }
-  readZrl(kernels, at, size, content.nibbles, 4, arena.values, place);
-  const packed = kernels.run.pack4(arena.values, content.nibbles, dst);
+  const arena = kernels.arena(0, "decode");
+  readZrl(kernels, at, size, nibbles, 4, arena.values, place);
+  const packed = kernels.run.pack4(arena.values, nibbles, into.at);
   checked(packed, fileOffset(place, arena, at), `${place.field}, int4 codes`);
 }
 
-function readPlanes(
-  kernels: Kernels,
-  at: number,
-  end: number,
-  n: number,
-  content: Content,
-  dst: number,
-  place: Place,
-): void {
+function readPlanes(kernels: Kernels, at: number, end: number, into: Part, place: Place): void {
   const arena = kernels.arena(0, "decode");
-  const count = n / content.width;
+  const { width, float } = into.content;
+  const count = into.n / width;
   let next = at;
-  for (let k = 0; k < content.width; k++) {
+  for (let k = 0; k < width; k++) {
     const inner = { offset: place.offset, field: `${place.field}, plane ${k}` };
-    next = readStream(kernels, next, end, count, BYTES, arena.planes + k * count, inner).next;
+    const plane = { at: arena.planes + k * count, n: count, content: BYTES };
+    next = readStream(kernels, next, end, plane, inner).next;
   }
-  demand(
-    next === end,
-    "trailing",
-    fileOffset(place, arena, next),
-    place.field,
-    "the end of the planes",
-    `${end - next} bytes`,
-  );
-  kernels.run.mergePlanes(arena.planes, count, content.width, content.float ? 1 : 0, dst);
+  const offset = fileOffset(place, arena, next);
+  demand(next === end, "trailing", offset, place.field, "the end of the planes", `${end - next} bytes`);
+  kernels.run.mergePlanes(arena.planes, count, width, float ? 1 : 0, into.at);
 }
 
 // The unused high nibble behind an odd count of int4 codes.
-function checkNibbles(kernels: Kernels, n: number, content: Content, dst: number, offset: number, place: Place): void {
+function checkNibbles(kernels: Kernels, { at, n, content }: Part, offset: number, place: Place): void {
   if (content.nibbles % 2 === 0) return;
-  const last = kernels.bytes()[dst + n - 1] as number;
+  const last = kernels.bytes()[at + n - 1] as number;
   demand(last < 16, "padding", offset, `${place.field}, nibble after the last code`, 0, last >> 4);
 }

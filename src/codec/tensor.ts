@@ -129,11 +129,11 @@ function encodeValues(
   const bytes = kernels.bytes();
   bytes.set(new Uint8Array(scales.scales.slice().buffer), arena.plain);
   if (scales.zeroPoints) bytes.set(new Uint8Array(scales.zeroPoints.slice().buffer), arena.plain + shape.scaleBytes);
+  const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
+  const zeroPart = { at: arena.plain + shape.scaleBytes, n: shape.zeroBytes, content: BYTES };
   let end = arena.stored;
-  end += writeStream(kernels, arena.plain, shape.scaleBytes, SCALES, LOSSLESS_STEP, 1, end).bytes;
-  if (step.asymmetric) {
-    end += writeStream(kernels, arena.plain + shape.scaleBytes, shape.zeroBytes, BYTES, LOSSLESS_STEP, 1, end).bytes;
-  }
+  end += writeStream(kernels, scalePart, LOSSLESS_STEP, 1, end).bytes;
+  if (step.asymmetric) end += writeStream(kernels, zeroPart, LOSSLESS_STEP, 1, end).bytes;
   return finishChunk(kernels, layout, shape, end);
 }
 
@@ -155,9 +155,9 @@ function chunkScales(
 // Codes the last stream (codes or elements) to `at` and takes the chunk out of the arena.
 function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: number): EncodedChunk {
   const { stored, plain } = kernels.arena(CHUNK_BYTES, "encode");
-  const src = plain + shape.scaleBytes + shape.zeroBytes;
-  const content = contentOf(layout, shape);
-  const { code, bytes } = writeStream(kernels, src, shape.codeBytes, content, layout.code, layout.kernel, at);
+  const codes = plain + shape.scaleBytes + shape.zeroBytes;
+  const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
+  const { code, bytes } = writeStream(kernels, part, layout.code, layout.kernel, at);
   return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape };
 }
 
@@ -187,7 +187,7 @@ export function decodeChunk(kernels: Kernels, layout: Layout, index: number, siz
   let code: CodeName = "raw";
   const read = (n: number, content: Content, part: string): number => {
     const inner = { offset: place.offset, field: `${place.field}, ${part}` };
-    const stream = readStream(kernels, at, end, n, content, dst, inner);
+    const stream = readStream(kernels, at, end, { at: dst, n, content }, inner);
     at = stream.next;
     code = stream.code;
     dst += n;
