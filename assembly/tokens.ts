@@ -45,50 +45,53 @@ function buildLevels(): void {
 export function zrlTokens(src: usize, n: i32, group: i32, categories: i32, symbols: usize, raw: usize): i32 {
   assert(group > 0 && categories > 0 && categories <= 8);
   buildLevels();
-  const runs = PAIRS / categories;
+  const runs: u32 = PAIRS / categories;
   const escape = runs * categories;
   const first = symbols;
   const end = src + n;
   let acc: u64 = 0;
   let bits: u64 = 0;
-  let groupEnd = min(src + group, end);
+  let groupEnd = src;
   while (src < end) {
-    // Values without zeros before them, in a loop of its own: it keeps everything in registers.
-    for (; src < groupEnd; src++) {
-      const level = load<u32>(LEVELS + ((load<u8>(src) as usize) << 2));
-      if (level == 0) break;
-      store<u8>(symbols++, ((level & 0xff) - 1) as u8);
-      acc |= ((level >> 8) as u64) << bits;
-      bits += (level & 0xff) as u64;
+    groupEnd = min(groupEnd + group, end);
+    let run: u32 = 0;
+    while (src < groupEnd) {
+      // Without a branch per value: a zero writes a symbol too, but the next one takes its place. Up to four values go
+      // between two flushes: 7 + 4 * 8 bits fit.
+      for (const stop = min(src + 4, groupEnd); src < stop; src++) {
+        const level = load<u32>(LEVELS + ((load<u8>(src) as usize) << 2));
+        const category = level & 0xff;
+        store<u8>(symbols, (run * categories + category - 1) as u8);
+        symbols += (category != 0) as usize;
+        run = category ? 0 : run + 1;
+        acc |= ((level >> 8) as u64) << bits;
+        bits += category as u64;
+      }
       store<u64>(raw, acc, 0, 1);
       raw += (bits >> 3) as usize;
       acc >>= bits & 0x38;
       bits &= 7;
+      if (run < 4) continue;
+      // Four zeros in a row: from here on look for values in larger steps, until one is not followed by a zero.
+      while (run) {
+        const value = nextValue(src, groupEnd);
+        run += (value - src) as u32;
+        src = value;
+        if (value == groupEnd) break;
+        for (; run >= runs; run -= runs) store<u8>(symbols++, escape as u8);
+        const level = load<u32>(LEVELS + ((load<u8>(src++) as usize) << 2));
+        store<u8>(symbols++, (run * categories + (level & 0xff) - 1) as u8);
+        acc |= ((level >> 8) as u64) << bits;
+        bits += (level & 0xff) as u64;
+        store<u64>(raw, acc, 0, 1);
+        raw += (bits >> 3) as usize;
+        acc >>= bits & 0x38;
+        bits &= 7;
+        run = (src < groupEnd && load<u8>(src) == 0) as u32;
+        src += run;
+      }
     }
-    if (src == groupEnd) {
-      groupEnd = min(groupEnd + group, end);
-      continue;
-    }
-    const value = nextValue(src, end);
-    while (value >= groupEnd && src < end) {
-      store<u8>(symbols++, (escape + 1) as u8);
-      src = groupEnd;
-      groupEnd = min(groupEnd + group, end);
-    }
-    if (src >= end) break;
-    let run = (value - src) as i32;
-    src = value;
-    // A group of zeros may end where the value begins: then the loop above takes it.
-    if (run == 0) continue;
-    for (; run >= runs; run -= runs) store<u8>(symbols++, escape as u8);
-    const level = load<u32>(LEVELS + ((load<u8>(src++) as usize) << 2));
-    store<u8>(symbols++, (run * categories + (level & 0xff) - 1) as u8);
-    acc |= ((level >> 8) as u64) << bits;
-    bits += (level & 0xff) as u64;
-    store<u64>(raw, acc, 0, 1);
-    raw += (bits >> 3) as usize;
-    acc >>= bits & 0x38;
-    bits &= 7;
+    if (run) store<u8>(symbols++, (escape + 1) as u8);
   }
   return (symbols - first) as i32;
 }

@@ -49,7 +49,7 @@ export async function codecBench(bench: Bench, models: readonly NamedModel[]): P
   const sets = [seededSets(bench.quick), modelSets(kernels, models, bench.quick)];
   for (const some of sets) {
     for await (const set of some) {
-      const race = prepare(bench, kernels, peers, set);
+      const race = await prepare(bench, kernels, peers, set);
       await decodeRows(race);
       await encodeRows(race);
       sizeRows(race);
@@ -63,12 +63,12 @@ function namesOf(group: string): readonly string[] {
   return group === "size" ? [...CODES, ...FORMATS, ENTROPY] : CODES;
 }
 
-function prepare(bench: Bench, kernels: Kernels, peers: readonly Peer[], set: DataSet): Race {
+async function prepare(bench: Bench, kernels: Kernels, peers: readonly Peer[], set: DataSet): Promise<Race> {
   bench.status(`${set.name}: storing`);
   const chunks = chunksOf(set);
   const ours = new Map(CODES.map((code) => [code, encodeAll(kernels, set, chunks, code)]));
-  const needed = FORMATS.filter((format) => isNeeded(bench, format));
-  const theirs = new Map(needed.map((format) => [format, storeAll(format, chunks)]));
+  const theirs = new Map<Format, Theirs>();
+  for (const format of FORMATS) if (isNeeded(bench, format)) theirs.set(format, await storeAll(format, chunks));
   return { bench, kernels, peers, set, chunks, ours, theirs };
 }
 
@@ -88,9 +88,9 @@ function chunksOf({ bits, codes, bytes }: DataSet): Chunk[] {
   });
 }
 
-function storeAll(format: Format, chunks: readonly Chunk[]): Theirs {
+async function storeAll(format: Format, chunks: readonly Chunk[]): Promise<Theirs> {
   const start = performance.now();
-  const stored = chunks.map(({ bytes }) => store(format, bytes));
+  const stored = await Promise.all(chunks.map(({ bytes }) => store(format, bytes)));
   return { stored, seconds: (performance.now() - start) / 1000 };
 }
 

@@ -1,4 +1,5 @@
-import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { brotliCompress, brotliDecompressSync, constants, gunzipSync, gzip } from "node:zlib";
 import { compress, decompress, init } from "@bokuweb/zstd-wasm";
 import * as fflate from "fflate";
 import { ZSTDDecoder } from "zstddec";
@@ -9,7 +10,7 @@ import { ZSTDDecoder } from "zstddec";
 export const FORMATS = ["zstd -19", "gzip -9", "brotli -11"] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** A decoder of one of the formats. */
+/** A decoder of one of the formats. loadPeers makes them, and readies `store`. */
 export interface Peer {
   readonly name: string;
   readonly format: Format;
@@ -17,14 +18,15 @@ export interface Peer {
   decode(stored: Uint8Array, size: number): Uint8Array;
 }
 
-/** Stores bytes in a format. loadPeers comes first. */
-export function store(format: Format, bytes: Uint8Array): Uint8Array {
+const packGzip = promisify<Uint8Array, { level: number }, Uint8Array>(gzip);
+const packBrotli = promisify<Uint8Array, { params: Record<number, number> }, Uint8Array>(brotliCompress);
+
+/** Stores bytes in a format; zstd in this thread, the others, which nobody times, in as many as there are. */
+export async function store(format: Format, bytes: Uint8Array): Promise<Uint8Array> {
   if (format === "zstd -19") return compress(bytes, 19);
-  if (format === "gzip -9") return gzipSync(bytes, { level: 9 });
+  if (format === "gzip -9") return packGzip(bytes, { level: 9 });
   const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = constants;
-  return brotliCompressSync(bytes, {
-    params: { [BROTLI_PARAM_QUALITY]: 11, [BROTLI_PARAM_SIZE_HINT]: bytes.length },
-  });
+  return packBrotli(bytes, { params: { [BROTLI_PARAM_QUALITY]: 11, [BROTLI_PARAM_SIZE_HINT]: bytes.length } });
 }
 
 // Node's zlib asks for a second buffer when the first is exactly full.

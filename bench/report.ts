@@ -63,7 +63,7 @@ function speedTable(rows: readonly Row[]): string {
   return table(head, lines, head.map((_, i) => i).slice(2));
 }
 
-// A line for each data set, a column for each name; the smallest of what can be stored is marked.
+// A line for each data set, a column for each name.
 function sizeTable(rows: readonly Row[]): string {
   const names = [...new Set(rows.map(({ name }) => name))];
   const lines = groupBy(rows, ({ data }) => data).map((same) => {
@@ -84,7 +84,11 @@ function groupBy(rows: readonly Row[], key: (row: Row) => string): Row[][] {
 }
 
 function besideText(row: Row | undefined): string {
-  return row?.speedup ? `${numberText(row.peer_gbps)} (${row.speedup.toFixed(row.speedup < 10 ? 2 : 0)}x)` : "-";
+  return row?.speedup ? `${numberText(row.peer_gbps)} (${timesText(row.speedup)})` : "-";
+}
+
+function timesText(times: number): string {
+  return `${times < 0.1 ? times.toPrecision(1) : times.toFixed(times < 10 ? 2 : 0)}x`;
 }
 
 function numberText(value: number | null): string {

@@ -15,13 +15,8 @@ import {
 import { dtypeWidth, elementCount, widen } from "../src/tensor.ts";
 import { BOTH, FLOATS, floatsAs, modelOf, packed, tensorOf } from "./files.ts";
 import { bytesOf, degenerate, expectSame, weights } from "./helpers.ts";
-import { concat } from "./reference/huffman.ts";
 import * as reference from "./reference.ts";
-
-interface Way {
-  bits: 4 | 8;
-  asymmetric: boolean;
-}
+import { columns, quantizedTwin, type Way, wayOf } from "./twin.ts";
 
 const WAYS: Way[] = [8, 4].flatMap((bits) => [false, true].map((asymmetric) => ({ bits: bits as 4 | 8, asymmetric })));
 const GRANULARITIES = ["tensor", "channel", "group 8", "group 32", "group 33"];
@@ -29,47 +24,6 @@ const CODES = ["auto", "huffman", "zrl 7", "raw", "zrl kernel"];
 const STEPS = GRANULARITIES.flatMap((per, g) =>
   WAYS.map(({ bits, asymmetric }, w) => `int${bits} ${per}${asymmetric ? " asymmetric" : ""} > ${CODES[(g + w) % 5]}`),
 );
-
-interface Expected {
-  codes: Int8Array;
-  scales: Float32Array;
-  zeroPoints: Int8Array;
-  back: Float32Array;
-}
-
-/** The twin takes whole rows: the last, which may be shorter, is a call of its own. */
-function quantizedTwin(values: Float32Array, cols: number, way: Way): Expected {
-  const whole = Math.floor(values.length / cols);
-  const parts = [twinRows(values.subarray(0, whole * cols), whole, cols, way)];
-  if (whole * cols < values.length) parts.push(twinRows(values.subarray(whole * cols), 1, values.length % cols, way));
-  const joined = (key: keyof Expected) => bytesOf(concat(...parts.map((part) => bytesOf(part[key])))).buffer;
-  return {
-    codes: new Int8Array(joined("codes")),
-    scales: new Float32Array(joined("scales")),
-    zeroPoints: new Int8Array(joined("zeroPoints")),
-    back: new Float32Array(joined("back")),
-  };
-}
-
-function twinRows(values: Float32Array, rows: number, cols: number, way: Way): Expected {
-  const { scales, zeroPoints } = reference.scales(reference.range(values, rows, cols), way);
-  const half = 2 ** (way.bits - 1);
-  const codes = reference.quantize(values, rows, cols, scales, zeroPoints, way.asymmetric ? -half : 1 - half, half - 1);
-  const back = reference.dequantize(codes, rows, cols, scales, zeroPoints);
-  return { codes, scales, zeroPoints: zeroPoints ?? new Int8Array(0), back };
-}
-
-/** docs/FORMAT.md, "A chunk". */
-function columns(shape: readonly number[], per: string): number {
-  const n = elementCount(shape);
-  if (per.startsWith("group")) return Number(per.slice(6));
-  return Math.max(1, per === "channel" ? n / (shape[0] ?? 1) || 1 : n);
-}
-
-function wayOf(steps: string): Way & { per: string } {
-  const [, bits, per] = /int([48]) (tensor|channel|group \d+)/.exec(steps) ?? [];
-  return { bits: bits === "8" ? 8 : 4, per, asymmetric: steps.includes("asymmetric") };
-}
 
 /** Encodes on both tiers, which must agree, and gives the chunks. */
 async function encoded(tensor: LazyTensor, steps: readonly Step[]): Promise<Uint8Array[]> {

@@ -1,0 +1,160 @@
+import { type DType, type LazyTensor, lazyTensor, type Model } from "../../src/index.ts";
+import { dtypeWidth, elementCount } from "../../src/tensor.ts";
+
+// What the frozen files hold. The numbers come from integers alone: Math.log and its like differ between engines.
+
+export interface Vector {
+  /** Of the files, without extension. */
+  readonly name: string;
+  readonly plan: string;
+  readonly model: Model;
+}
+
+const DTYPES: DType[] = ["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"];
+
+/** xorshift32: the same integers everywhere. */
+function integers(seed: number): () => number {
+  let x = seed;
+  return () => {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return x >>> 0;
+  };
+}
+
+function noise(n: number, seed: number): Uint8Array {
+  const next = integers(seed);
+  return new Uint8Array(n).map(() => next() >>> 24);
+}
+
+/** Sums of three bytes, which lie around a middle as weights do; of these, `zeros` per cent become zero. */
+function bell(n: number, seed: number, zeros = 0): Float32Array {
+  const next = integers(seed);
+  return new Float32Array(n).map(() => {
+    const sum = (next() >>> 24) + (next() >>> 24) + (next() >>> 24) - 382.5;
+    return next() % 100 < zeros ? 0 : sum / 4096;
+  });
+}
+
+function skewed(n: number, seed: number): Uint8Array {
+  const next = integers(seed);
+  return new Uint8Array(n).map(() => Math.clz32(next() | 1) + 100);
+}
+
+function tensor(name: string, dtype: DType, shape: number[], data: ArrayBufferView): LazyTensor {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+  if (bytes.length !== elementCount(shape) * dtypeWidth(dtype)) throw new Error(`${name}: ${bytes.length} bytes`);
+  return lazyTensor({ name, dtype, shape, bytes });
+}
+
+function floats(name: string, shape: number[], seed: number, zeros = 0): LazyTensor {
+  return tensor(name, "F32", shape, bell(elementCount(shape), seed, zeros));
+}
+
+/** Every dtype with any bits at all, NaN payloads among them. */
+function dtypes(): Vector {
+  const tensors = DTYPES.flatMap((dtype, i) =>
+    [[3, 5], [], [2, 0]].map((shape, k) => {
+      const bytes = noise(elementCount(shape) * dtypeWidth(dtype), 10 * i + k + 1);
+      return tensor(`${dtype} [${shape}]`, dtype, shape, dtype === "BOOL" ? bytes.map((byte) => byte & 1) : bytes);
+    }),
+  );
+  const metadata = JSON.parse('{"__proto__":"kept","task":"gr\u00fc\u00dfe \ud83d\ude00","\\n\\u007f":""}');
+  return { name: "dtypes", plan: "* []=raw; lossless", model: { metadata, tensors } };
+}
+
+/** Every code on bytes and on planes of bytes. */
+function codes(): Vector {
+  const all = noise(1300, 4).map((byte, i) => (i < 256 ? i : byte & 31));
+  const brain = new Uint16Array(128).map((_, i) => 0x3e00 + ((i * 37) % 256) + ((i % 2) << 15));
+  const tensors = [
+    tensor("raw", "U8", [30], noise(30, 1)),
+    tensor("huffman small", "U8", [300], skewed(300, 2)),
+    tensor("huffman six streams", "U8", [1030], skewed(1030, 3)),
+    tensor("huffman one symbol", "U8", [2000], new Uint8Array(2000).fill(200)),
+    tensor("huffman all symbols", "U8", [1300], all),
+    tensor("huffman planes 2", "BF16", [128], brain),
+    tensor("huffman planes 4", "F32", [256], bell(256, 5)),
+    tensor("huffman planes 8", "F64", [64], Float64Array.from(bell(64, 6))),
+    tensor("zrl bytes", "I8", [400], new Int8Array(400).map((_, i) => (i % 37 === 0 ? i - 200 : 0))),
+    tensor("zrl planes", "I16", [200], new Int16Array(200).map((_, i) => (i % 50 === 9 ? -i : 0))),
+    tensor("constant", "I32", [40], new Int32Array(40).fill(-7)),
+    tensor("auto one byte", "U8", [1], noise(1, 7)),
+  ];
+  const plan = "raw=raw; huffman*=huffman; zrl*=zrl; constant=constant; lossless";
+  return { name: "codes", plan, model: { metadata: null, tensors } };
+}
+
+function int8(): Vector {
+  const subnormal = bell(60, 8).map((x) => x * 2 ** -130);
+  const tensors = [
+    floats("channel", [6, 50], 1),
+    floats("tensor", [6, 50], 2),
+    floats("group 32", [6, 50], 3),
+    floats("asymmetric channel", [6, 50], 4),
+    floats("asymmetric group 33", [7, 20], 5),
+    tensor("channel F64", "F64", [4, 30], Float64Array.from(bell(120, 6), (x) => x / 3)),
+    tensor("channel BF16", "BF16", [4, 30], new Uint16Array(120).map((_, i) => 0x3d80 + ((i * 29) % 200))),
+    tensor("channel subnormal", "F32", [2, 30], subnormal),
+    tensor("asymmetric channel zeros", "F32", [3, 10], new Float32Array(30).fill(-0)),
+    floats("channel 0", [5, 0], 1),
+    floats("tensor scalar", [], 9),
+  ];
+  const plan =
+    "asymmetric group*=int8 group 33 asymmetric > huffman; asymmetric*=int8 channel asymmetric > auto; " +
+    "channel*=int8 channel > huffman; tensor*=int8 tensor > raw; group*=int8 group 32 > auto; raw";
+  return { name: "int8", plan, model: { metadata: {}, tensors } };
+}
+
+function int4(): Vector {
+  const tensors = [
+    floats("channel", [5, 61], 1),
+    floats("group 33", [5, 61], 2, 60),
+    floats("asymmetric group 8", [3, 17], 3),
+    floats("tensor", [31], 4),
+    tensor("channel F16", "F16", [3, 35], new Uint16Array(105).map((_, i) => 0x2c00 + ((i * 97) % 1500))),
+    floats("group 33 one", [1], 5),
+  ];
+  const plan =
+    "asymmetric*=int4 group 8 asymmetric > auto; group*=int4 group 33 > zrl; channel*=int4 channel > huffman; " +
+    "tensor=int4 tensor > raw; raw";
+  return { name: "int4", plan, model: { metadata: null, tensors } };
+}
+
+/** Every way to group, an escape, the least value -128, and groups that end in zeros. */
+function zrl(): Vector {
+  const sparse = new Float32Array(900).map((_, i) => (i % 300 === 299 ? 1 - i / 1000 : 0));
+  const least = new Float32Array(300).map((_, i) => (i % 40 === 0 ? (i % 80 === 0 ? -1.28 : 1.27) : 0));
+  const tensors = [
+    floats("kernel", [8, 6, 3, 3], 1),
+    floats("kernel 4", [8, 6, 3, 3], 1),
+    floats("values 7", [8, 6, 3, 3], 1),
+    floats("values 64", [8, 6, 3, 3], 1),
+    floats("chunk", [8, 6, 3, 3], 1),
+    tensor("chunk long runs", "F32", [3, 300], sparse),
+    tensor("least", "F32", [1, 300], least),
+  ];
+  const plan =
+    "kernel=prune 0.8 > int8 > zrl kernel; kernel 4=prune 0.8 > int8 > zrl kernel 4; " +
+    "values 7=prune 0.8 > int8 > zrl 7; values 64=prune 0.8 > int4 group 32 > zrl 64; " +
+    "chunk*=prune 0.8 > int8 > zrl; least=int8 tensor asymmetric > zrl; raw";
+  return { name: "zrl", plan, model: { metadata: null, tensors } };
+}
+
+/** Tensors of several chunks, with rows across their borders; almost all zero, so that the file is small. */
+function chunks(): Vector {
+  const sparse = (n: number, by: number) => new Float32Array(n).map((_, i) => (i % by === 7 ? (i % 127) - 63 : 0));
+  const tensors = [
+    tensor("int8", "F32", [3, 100_003], sparse(300_009, 1511)),
+    tensor("int4", "F32", [2, 262_145], sparse(524_290, 3001)),
+    tensor("lossless", "F32", [140_000], new Float32Array(140_000).fill(0.5)),
+    tensor("raw", "U8", [10], noise(10, 1)),
+  ];
+  const plan = "int8=int8 > zrl; int4=int4 tensor > zrl; raw=raw; lossless";
+  return { name: "chunks", plan, model: { metadata: null, tensors } };
+}
+
+export function vectors(): readonly Vector[] {
+  return [dtypes(), codes(), int8(), int4(), zrl(), chunks()];
+}
