@@ -7,7 +7,7 @@ export { codeLengths, readLengths, writeLengths } from "./lengths";
 export { mergePlanes, splitPlanes } from "./planes";
 export { magnitudes, prune } from "./prune";
 export { dequantize, quantize, range } from "./quantize";
-export { zrlTokens, zrlValues } from "./tokens";
+export { afterZeros, zrlTokens, zrlValues } from "./tokens";
 
 /** First byte that the caller may use. A function, because an exported constant becomes a mutable global. */
 export function heapBase(): i32 {

@@ -31,6 +31,7 @@ export interface KernelExports {
   readLengths(src: number, size: number, dst: number): number;
   huffmanEncode(src: number, n: number, lengths: number, dst: number, scratch: number): number;
   huffmanDecode(src: number, size: number, n: number, lengths: number, dst: number): number;
+  afterZeros(src: number, n: number, dst: number): number;
   zrlTokens(src: number, n: number, group: number, categories: number, symbols: number, raw: number): number;
   zrlValues(
     symbols: number,

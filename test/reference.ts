@@ -26,6 +26,7 @@ export {
   scales,
 } from "./reference/quantize.ts";
 export {
+  afterZeros,
   categoryOf,
   largestCategory,
   runsOf,

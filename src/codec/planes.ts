@@ -5,12 +5,13 @@ import {
   CODE_NAMES,
   type CodeName,
   fileOffset,
+  type HuffmanMeasure,
   measureHuffman,
   type Place,
   readHuffman,
   writeHuffman,
 } from "./entropy.ts";
-import { categoriesOf, measureZrl, readZrl, writeZrl } from "./tokens.ts";
+import { categoriesOf, measureZrl, readZrl, writeZrl, zrlBound } from "./tokens.ts";
 
 // Streams: bytes, or wider elements split into planes of bytes, under the code that the plan asks for.
 
@@ -35,6 +36,8 @@ export const BYTES: Content = { width: 1, float: false, nibbles: 0 };
 export const SCALES: Content = { width: 4, float: true, nibbles: 0 };
 
 const HEADER_BYTES = 4;
+/** Below this share of zeros, zrl is rare to win and slow to measure: worth a bound first. */
+const DENSE = 0.25;
 
 interface Candidate {
   readonly code: CodeName;
@@ -92,8 +95,9 @@ function measured(kernels: Kernels, part: Part, { code, grouping }: CodeStep, ke
     const write = (dst: number) => writeHuffman(kernels, at, n, 0, huffman.only, dst);
     candidates.push({ code: "huffman", bytes: huffman.bytes, write });
   }
-  if (code !== "huffman") {
-    const groupings = code === "zrl" ? [grouping] : autoGroupings(grouping, kernel);
+  if (code === "zrl") candidates.push(...zrlCandidates(kernels, part, huffman.counts, [grouping], kernel));
+  if (code === "auto") {
+    const groupings = autoGroupings(kernels, part, huffman, grouping, kernel);
     candidates.push(...zrlCandidates(kernels, part, huffman.counts, groupings, kernel));
   }
   return candidates;
@@ -107,10 +111,20 @@ function constantCandidate(kernels: Kernels, byte: number): Candidate {
   return { code: "constant", bytes: 1, write };
 }
 
-// auto tries the whole chunk, by kernel where there is one, and what the plan names.
-function autoGroupings(asked: Grouping, kernel: number): Grouping[] {
-  const groupings: Grouping[] = [{ by: "chunk", size: 0 }];
-  if (kernel > 1) groupings.push({ by: "kernel", size: 1 });
+// auto tries zrl in one group unless a bound shows that it cannot win; by kernel too where half the values are zero; and
+// always by what the plan names.
+function autoGroupings(
+  kernels: Kernels,
+  { at, n, content }: Part,
+  { counts, bytes }: HuffmanMeasure,
+  asked: Grouping,
+  kernel: number,
+): Grouping[] {
+  const zeros = (counts[0] as number) / n;
+  const dense = content.nibbles === 0 && zeros < DENSE;
+  const groupings: Grouping[] = [];
+  if (!dense || zrlBound(kernels, at, n, counts) < Math.min(bytes, n)) groupings.push({ by: "chunk", size: 0 });
+  if (kernel > 1 && zeros >= 0.5) groupings.push({ by: "kernel", size: 1 });
   if (asked.by !== "chunk") groupings.push(asked);
   return groupings;
 }

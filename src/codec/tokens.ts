@@ -24,9 +24,36 @@ export interface ZrlMeasure {
 export function categoriesOf(counts: Uint32Array): number {
   let largest = 1;
   for (let byte = 1; byte < 256; byte++) {
-    if (counts[byte]) largest = Math.max(largest, 32 - Math.clz32(Math.abs((byte << 24) >> 24)));
+    if (counts[byte]) largest = Math.max(largest, categoryOf(byte));
   }
   return largest;
+}
+
+/**
+ * A lower bound, in bytes, of any zrl payload of n signed bytes in one group, from their counts and those of the bytes
+ * behind a zero. The symbols (with their escapes) are a prefix code that tells of every value its category and whether a
+ * zero came before, so they take at least the entropy of these two; the raw bits are known.
+ */
+export function zrlBound(kernels: Kernels, src: number, n: number, counts: Uint32Array): number {
+  const { histogram } = kernels.arena(0, "encode");
+  kernels.run.afterZeros(src, n, histogram);
+  const behind = new Uint32Array(kernels.bytes().slice(histogram, histogram + 1024).buffer);
+  const classes = new Float64Array(18);
+  let bits = 0;
+  for (let byte = 1; byte < 256; byte++) {
+    const category = categoryOf(byte);
+    const [all, after] = [counts[byte] as number, behind[byte] as number];
+    bits += all * category;
+    classes[category] = (classes[category] as number) + all - after;
+    classes[category + 9] = (classes[category + 9] as number) + after;
+  }
+  const values = n - (counts[0] as number);
+  for (const count of classes) if (count > 0) bits -= count * Math.log2(count / values);
+  return Math.floor(bits / 8);
+}
+
+function categoryOf(byte: number): number {
+  return 32 - Math.clz32(Math.abs((byte << 24) >> 24));
 }
 
 /**
