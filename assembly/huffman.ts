@@ -10,15 +10,42 @@ const BATCH: i32 = 5;
 // Batches between two checks of the stream ends: 8 * 55 bits + a 8-byte load stay within the 64 bytes of slack.
 const BATCHES: i32 = 8;
 
-/** Assigns canonical codes; entry(symbol) = reversed code | length << 16 as u32 at dst + 4 * symbol. */
+// Next canonical code of each length, 0..LIMIT.
+const NEXT = memory.data(4 * 12, 16);
+
+// Sets NEXT to the first code of each length: codes count up, and a bit is appended where the length grows.
+function firstCodes(lengths: usize): void {
+  memory.fill(NEXT, 0, 4 * (LIMIT + 1));
+  for (let symbol = 0; symbol < 256; symbol++) {
+    const at = NEXT + ((load<u8>(lengths + symbol) as usize) << 2);
+    store<u32>(at, load<u32>(at) + 1);
+  }
+  let code: u32 = 0;
+  for (let length = 1; length <= LIMIT; length++) {
+    const at = NEXT + (length << 2);
+    const count = load<u32>(at);
+    code <<= 1;
+    store<u32>(at, code);
+    code += count;
+  }
+}
+
+// The next code of a length, reversed: streams are read from their lowest bit.
+// @ts-ignore: decorator
+@inline
+function nextCode(length: i32): i32 {
+  const at = NEXT + (length << 2);
+  const code = load<i32>(at);
+  store<i32>(at, code + 1);
+  return reverse(code, length);
+}
+
+/** Canonical codes: reversed code | length << 16 as u32 at dst + 4 * symbol. */
 function canonicalCodes(lengths: usize, dst: usize): void {
-  let code = 0;
-  for (let length = 1; length <= LIMIT; length++, code <<= 1) {
-    for (let symbol = 0; symbol < 256; symbol++) {
-      if (load<u8>(lengths + symbol) != length) continue;
-      store<u32>(dst + (symbol << 2), reverse(code, length) | (length << 16), 0, 1);
-      code++;
-    }
+  firstCodes(lengths);
+  for (let symbol = 0; symbol < 256; symbol++) {
+    const length = load<u8>(lengths + symbol) as i32;
+    if (length > 0) store<u32>(dst + (symbol << 2), nextCode(length) | (length << 16), 0, 1);
   }
 }
 
@@ -83,16 +110,12 @@ const TABLE = memory.data(2 << LIMIT, 16);
 
 // Lookup table of 2^width entries symbol << 8 | length, indexed by the next `width` bits of the stream.
 function buildTable(lengths: usize, width: i32): void {
-  let code = 0;
-  for (let length = 1; length <= width; length++, code <<= 1) {
-    for (let symbol = 0; symbol < 256; symbol++) {
-      if (load<u8>(lengths + symbol) != length) continue;
-      const entry = ((symbol << 8) | length) as u16;
-      for (let at = reverse(code, length); at < 1 << width; at += 1 << length) {
-        store<u16>(TABLE + (at << 1), entry);
-      }
-      code++;
-    }
+  firstCodes(lengths);
+  for (let symbol = 0; symbol < 256; symbol++) {
+    const length = load<u8>(lengths + symbol) as i32;
+    if (length == 0) continue;
+    const entry = ((symbol << 8) | length) as u16;
+    for (let at = nextCode(length); at < 1 << width; at += 1 << length) store<u16>(TABLE + (at << 1), entry);
   }
 }
 
