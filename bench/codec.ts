@@ -138,10 +138,7 @@ async function decodeRows(race: Race): Promise<void> {
   const speeds = await bench.race([...contenders, ...rivals]);
   for (const code of codes) {
     const shared = { group: "decode", name: code, data: set.name, gbps: speeds.get(code) ?? null };
-    const ratio_bits = bitsOf(
-      set,
-      (ours.get(code) ?? []).map(({ stored }) => stored),
-    );
+    const ratio_bits = ourBits(race, code);
     for (const { name } of peers) bench.add({ ...shared, ratio_bits, peer: name, peer_gbps: speeds.get(name) ?? null });
   }
 }
@@ -184,7 +181,8 @@ function peerDecoder(peer: Peer, set: DataSet, chunks: readonly Chunk[], stored:
 // The peer is so slow that the one run which made its chunks has to do.
 const PACKER: Format = "zstd -19";
 
-async function encodeRows({ bench, kernels, set, chunks, ours, theirs }: Race): Promise<void> {
+async function encodeRows(race: Race): Promise<void> {
+  const { bench, kernels, set, chunks, theirs } = race;
   const codes = CODES.filter((code) => bench.wants("encode", code));
   if (codes.length === 0) return;
   bench.status(`${set.name}: encoding`);
@@ -196,29 +194,25 @@ async function encodeRows({ bench, kernels, set, chunks, ours, theirs }: Race): 
   const seconds = theirs.get(PACKER)?.seconds;
   const peer_gbps = seconds ? set.bytes.length / seconds / 1e9 : null;
   for (const code of codes) {
-    const ratio_bits = bitsOf(
-      set,
-      (ours.get(code) ?? []).map(({ stored }) => stored),
-    );
+    const ratio_bits = ourBits(race, code);
     const gbps = speeds.get(code) ?? null;
     bench.add({ group: "encode", name: code, data: set.name, gbps, ratio_bits, peer: PACKER, peer_gbps });
   }
 }
 
-function sizeRows({ bench, set, ours, theirs }: Race): void {
+function sizeRows(race: Race): void {
+  const { bench, set, theirs } = race;
   const row = (name: string, ratio_bits: number) => {
     if (bench.wants("size", name)) bench.add({ group: "size", name, data: set.name, ratio_bits });
   };
-  for (const [code, stored] of ours)
-    row(
-      code,
-      bitsOf(
-        set,
-        stored.map((chunk) => chunk.stored),
-      ),
-    );
+  for (const code of CODES) row(code, ourBits(race, code));
   for (const [format, { stored }] of theirs) row(format, bitsOf(set, stored));
   row(ENTROPY, entropy(set.codes));
+}
+
+function ourBits({ set, ours }: Race, code: Code): number {
+  const stored = (ours.get(code) ?? []).map((chunk) => chunk.stored);
+  return bitsOf(set, stored);
 }
 
 function bitsOf(set: DataSet, stored: readonly Uint8Array[]): number {
@@ -229,8 +223,7 @@ function bitsOf(set: DataSet, stored: readonly Uint8Array[]): number {
 function entropy(codes: Int8Array): number {
   const counts = new Float64Array(256);
   for (const code of codes) counts[code + 128]++;
-  return counts.reduce(
-    (sum, count) => (count > 0 ? sum - (count / codes.length) * Math.log2(count / codes.length) : sum),
-    0,
-  );
+  let bits = 0;
+  for (const count of counts) if (count > 0) bits -= count * Math.log2(count / codes.length);
+  return bits / codes.length;
 }

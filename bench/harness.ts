@@ -60,7 +60,7 @@ const MIN_SAMPLES = 1;
 
 export function newBench(settings: Settings): Bench {
   const rows: Row[] = [];
-  const blank = { gbps: null, ratio_bits: null, peer: null, peer_gbps: null };
+  const blank = { group: "", name: "", data: "", gbps: null, ratio_bits: null, peer: null, peer_gbps: null };
   return {
     ...settings,
     rows,

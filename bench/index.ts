@@ -17,8 +17,8 @@ import { tokensBench } from "./tokens.ts";
 
 const USAGE = `npm run bench -- [options]: times kernels, codec and container beside other codecs
 
-  --json             one JSON object on stdout instead of tables
-  --quick            short runs on less data: below a minute
+  --json             one JSON object on stdout instead of tables (npm run --silent keeps npm's own lines away)
+  --quick            short runs on less data, and no int4 of real models: below a minute
   --filter TEXT      only rows whose group or name contains the text
   --tier TIER        WebAssembly build: simd or scalar (default: the best there is)
   --help             this text
@@ -79,6 +79,7 @@ function usageError(message: string): void {
 try {
   const options = readOptions();
   if (options.help) process.stdout.write(USAGE);
+  else if (!["simd", "scalar", undefined].includes(options.tier)) usageError("--tier expected simd or scalar");
   else await main(options);
 } catch (error) {
   const usage = (error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS");

@@ -62,6 +62,15 @@ export function argument(ok: boolean, name: string, expected: string, actual: un
   if (!ok) throw new RangeError(`"${name}" expected ${expected}, got ${describe(actual)}`);
 }
 
+/** A value from a file as short text; a value nested too deep for JSON.stringify is only named. */
+export function printed(value: unknown): string {
+  try {
+    return (JSON.stringify(value) ?? "nothing").slice(0, 80);
+  } catch {
+    return "a value nested too deep to print";
+  }
+}
+
 function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (Array.isArray(value)) return JSON.stringify(value);

@@ -1,4 +1,4 @@
-import { argument } from "./errors.ts";
+import { argument, DataError } from "./errors.ts";
 
 /** Element types, named as safetensors names them. */
 export type DType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U8" | "BOOL";
@@ -69,9 +69,21 @@ export function elementCount(shape: readonly number[]): number {
   return count;
 }
 
-/** The lazy form of a tensor in memory. */
+/** Elements [start, end) of a tensor. @throws DataError if the source gives another count of bytes */
+export async function readElements(tensor: LazyTensor, start: number, end: number): Promise<Uint8Array> {
+  const bytes = await tensor.read(start, end);
+  const wanted = (end - start) * dtypeWidth(tensor.dtype);
+  if (bytes.length === wanted) return bytes;
+  throw new DataError(
+    `tensor "${tensor.name}": ${bytes.length} bytes for elements ${start}..${end}, expected ${wanted}`,
+  );
+}
+
+/** The lazy form of a tensor in memory. @throws RangeError if bytes do not fit the shape */
 export function lazyTensor(tensor: Tensor): LazyTensor {
   const width = dtypeWidth(tensor.dtype);
+  const size = elementCount(tensor.shape) * width;
+  argument(tensor.bytes.length === size, "bytes", `${size} bytes`, tensor.bytes.length);
   const { name, dtype, shape } = tensor;
   return { name, dtype, shape, read: async (start, end) => tensor.bytes.slice(start * width, end * width) };
 }

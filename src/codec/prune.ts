@@ -1,4 +1,4 @@
-import { CHUNK_BYTES, type Kernels } from "../kernels.ts";
+import type { Kernels } from "../kernels.ts";
 import { notFinite, toFloats } from "./quantize.ts";
 
 // Magnitude pruning. The threshold is an order statistic of the magnitudes, found with two histograms of their bits.
@@ -58,12 +58,14 @@ async function countMagnitudes(kernels: Kernels, blocks: Blocks, prefix: number,
   return totals;
 }
 
-/** Prunes the values in place; at most CHUNK_BYTES of them. Returns what is left of the ties. */
-export function pruneValues(kernels: Kernels, values: Float32Array, threshold: Threshold): Threshold {
-  if (values.length > CHUNK_BYTES)
-    throw new RangeError(`"values" expected at most ${CHUNK_BYTES}, got ${values.length}`);
+/** The values pruned (the input stays as it was), and what is left of the ties. At most a chunk. */
+export function pruneValues(
+  kernels: Kernels,
+  values: Float32Array,
+  { bits, ties }: Threshold,
+): [pruned: Float32Array, left: Threshold] {
   const { floats } = toFloats(kernels, values);
-  const used = kernels.run.prune(floats, values.length, threshold.bits, threshold.ties, floats);
-  values.set(new Float32Array(kernels.bytes().buffer, floats, values.length));
-  return { bits: threshold.bits, ties: threshold.ties - used };
+  const used = kernels.run.prune(floats, values.length, bits, ties, floats);
+  const pruned = new Float32Array(kernels.bytes().slice(floats, floats + 4 * values.length).buffer);
+  return [pruned, { bits, ties: ties - used }];
 }

@@ -243,8 +243,9 @@ function* blocksOf(length: number, cols: number): Generator<{ start: number; cou
   }
 }
 
-/** Copies f32 values to arena.floats and returns the arena. */
+/** Copies f32 values, at most CHUNK_BYTES of them, to arena.floats and returns the arena. */
 export function toFloats(kernels: Kernels, values: Float32Array): ReturnType<Kernels["arena"]> {
+  argument(values.length <= CHUNK_BYTES, "values", `at most ${CHUNK_BYTES}`, values.length);
   const arena = kernels.arena(CHUNK_BYTES, "encode");
   kernels.bytes().set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), arena.floats);
   return arena;

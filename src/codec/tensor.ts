@@ -1,7 +1,16 @@
 import { DataError, demand } from "../errors.ts";
 import { CHUNK_BYTES, checked, type Kernels } from "../kernels.ts";
 import type { CodeStep, QuantizeStep, Step } from "../plan.ts";
-import { dtypeWidth, isFloat, type LazyTensor, narrow, type TensorInfo, toFloat32, widen } from "../tensor.ts";
+import {
+  dtypeWidth,
+  isFloat,
+  type LazyTensor,
+  narrow,
+  readElements,
+  type TensorInfo,
+  toFloat32,
+  widen,
+} from "../tensor.ts";
 import type { CodeName, Place } from "./entropy.ts";
 import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
 import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
@@ -47,14 +56,15 @@ export async function* encodeTensor(
   try {
     yield* encode(kernels, tensor, layout);
   } catch (error) {
-    throw error instanceof DataError ? new DataError(`tensor "${tensor.name}": ${error.message}`) : error;
+    const named = error instanceof DataError && !error.message.startsWith("tensor ");
+    throw named ? new DataError(`tensor "${tensor.name}": ${error.message}`) : error;
   }
 }
 
 async function* encodeStored(kernels: Kernels, tensor: LazyTensor, layout: Layout): AsyncGenerator<EncodedChunk> {
   for (let index = 0; index < layout.chunks; index++) {
     const { start, count } = chunkShape(layout, index);
-    yield encodeBytes(kernels, layout, index, await tensor.read(start, start + count));
+    yield encodeBytes(kernels, layout, index, await readElements(tensor, start, start + count));
   }
 }
 
@@ -83,8 +93,8 @@ async function* blocks(
   let left = threshold;
   for (let index = 0; index < layout.chunks; index++) {
     const { start, count } = chunkShape(layout, index);
-    const values = widen(tensor.dtype, await tensor.read(start, start + count));
-    if (left) left = pruneValues(kernels, values, left);
+    let values = widen(tensor.dtype, await readElements(tensor, start, start + count));
+    if (left) [values, left] = pruneValues(kernels, values, left);
     yield values;
   }
 }

@@ -55,7 +55,8 @@ function chunkName(entry: Entry, index: number): string {
 export async function checkChunk(reader: Reader, index: number): Promise<number> {
   const { header, kernels, source } = reader;
   const entry = header.entries.findLast((candidate) => candidate.firstChunk <= index && candidate.layout.chunks > 0);
-  argument(entry !== undefined && index >= 0 && index < header.prelude.chunks, "index", "a chunk of the file", index);
+  const inside = Number.isInteger(index) && index >= 0 && index < header.prelude.chunks;
+  argument(entry !== undefined && inside, "index", "a chunk of the file", index);
   const chunk = header.chunk(index);
   const bytes = await readExactly(source, chunk.offset, chunk.offset + chunk.bytes);
   decodeChecked(reader, entry, index - entry.firstChunk, bytes);

@@ -1,6 +1,6 @@
 import { asciiBytes, asciiText } from "../bytes.ts";
 import { type Layout, layoutOf } from "../codec/layout.ts";
-import { demand, FormatError, PlanError } from "../errors.ts";
+import { argument, demand, FormatError, PlanError, printed } from "../errors.ts";
 import { parseSteps, printSteps, type Step } from "../plan.ts";
 import { isDType, type TensorInfo } from "../tensor.ts";
 
@@ -25,12 +25,17 @@ export interface Description {
   readonly entries: readonly Entry[];
 }
 
-/** The JSON part as it lies in the file. */
+/** The JSON part as it lies in the file. @throws RangeError for what the format cannot hold */
 export function encodeDescription(
   plan: string,
   metadata: Description["metadata"],
   layouts: readonly { layout: Layout; steps: readonly Step[] }[],
 ): Uint8Array {
+  const texts = metadata === null || Object.values(Object(metadata ?? 0)).every((item) => typeof item === "string");
+  argument(metadata !== undefined && texts, "metadata", "null, or text by key", metadata);
+  for (const { name, shape } of layouts.map(({ layout }) => layout.tensor)) {
+    argument(shape.length <= MAX_DIMENSIONS, `shape of "${name}"`, `at most ${MAX_DIMENSIONS} dimensions`, shape);
+  }
   const tensors = layouts.map(({ layout, steps }) => ({
     name: layout.tensor.name,
     dtype: layout.tensor.dtype,
@@ -100,9 +105,9 @@ function parseJson(text: string): RawDescription {
 
 function parseEntry(item: unknown, firstChunk: number): Entry {
   const { name, dtype, shape, plan, chunk } = (item ?? {}) as Record<string, unknown>;
-  const field = (what: string) => `${what} of tensor ${JSON.stringify(name) ?? "without a name"}`;
+  const field = (what: string) => `${what} of tensor ${printed(name)}`;
   const check = (ok: boolean, what: string, expected: string, actual: unknown): void =>
-    demand(ok, "json", PRELUDE_BYTES, field(what), expected, JSON.stringify(actual) ?? "nothing");
+    demand(ok, "json", PRELUDE_BYTES, field(what), expected, printed(actual));
   check(typeof name === "string", "name", "a string", name);
   check(isDType(dtype), "dtype", "a known dtype", dtype);
   const extents =

@@ -4,7 +4,7 @@ import { type Layout, layoutOf } from "../codec/layout.ts";
 import { encodeTensor } from "../codec/tensor.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
-import { type Plan, parsePlan, printPlan, printSteps, type Step, stepsFor } from "../plan.ts";
+import { type Plan, parsePlan, parseSteps, printPlan, printSteps, type Step, stepsFor } from "../plan.ts";
 import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
 import { checksums } from "./checksum.ts";
 import { encodeDescription } from "./description.ts";
@@ -67,6 +67,7 @@ export async function pack(
   options: PackOptions = {},
 ): Promise<PackReport> {
   const rules = typeof plan === "string" ? parsePlan(plan) : plan;
+  for (const { steps } of rules) parseSteps(printSteps(steps));
   const jobs = model.tensors.map((tensor) => jobOf(rules, tensor));
   const names = new Set(model.tensors.map((tensor) => tensor.name));
   argument(names.size === jobs.length, "model", "tensors with unique names", `${jobs.length - names.size} repeated`);

@@ -1,6 +1,14 @@
 import { type ByteSink, type ByteSource, readExactly } from "../bytes.ts";
-import { demand, FormatError } from "../errors.ts";
-import { dtypeWidth, elementCount, isDType, type LazyTensor, type Model, type TensorInfo } from "../tensor.ts";
+import { argument, demand, FormatError, printed } from "../errors.ts";
+import {
+  dtypeWidth,
+  elementCount,
+  isDType,
+  type LazyTensor,
+  type Model,
+  readElements,
+  type TensorInfo,
+} from "../tensor.ts";
 
 // The safetensors format as published by Hugging Face (huggingface/safetensors, README "Format"): u64 header length,
 // JSON header, tensor bytes without holes.
@@ -48,7 +56,7 @@ function bad(field: string, expected: string, actual: string): FormatError {
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw bad("header", "UTF-8 text", "other bytes");
   }
@@ -83,7 +91,7 @@ function metadataOf(value: unknown): Record<string, string> | null {
   if (value === undefined) return null;
   const valid = typeof value === "object" && value !== null && !Array.isArray(value);
   if (!valid || !Object.values(value).every((item) => typeof item === "string")) {
-    throw bad("__metadata__", "text by key", JSON.stringify(value).slice(0, 80));
+    throw bad("__metadata__", "text by key", printed(value));
   }
   return value as Record<string, string>;
 }
@@ -91,7 +99,6 @@ function metadataOf(value: unknown): Record<string, string> | null {
 function placeOf(name: string, value: unknown): Place {
   const field = `tensor ${JSON.stringify(name)}`;
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
-  const printed = (x: unknown): string => (JSON.stringify(x) ?? "nothing").slice(0, 80);
   if (!isDType(dtype)) throw bad(`dtype of ${field}`, "F64 F32 F16 BF16 I64 I32 I16 I8 U8 or BOOL", printed(dtype));
   if (!isCounts(shape)) throw bad(`shape of ${field}`, "whole numbers", printed(shape));
   if (!isCounts(offsets) || offsets.length !== 2)
@@ -129,6 +136,8 @@ function encodeHeader(model: Model): Uint8Array {
   let at = 0;
   for (const { name, dtype, shape } of model.tensors) {
     const end = at + elementCount(shape) * dtypeWidth(dtype);
+    const free = name !== "__metadata__" && !Object.hasOwn(header, name);
+    argument(free, "model", "unique tensor names other than __metadata__", name);
     Object.defineProperty(header, name, { value: { dtype, shape, data_offsets: [at, end] }, enumerable: true });
     at = end;
   }
@@ -160,7 +169,7 @@ export async function writeSafetensors(
     const step = PIECE_BYTES / dtypeWidth(tensor.dtype);
     for (let start = 0; start < count; start += step) {
       options.signal?.throwIfAborted();
-      const bytes = await tensor.read(start, Math.min(start + step, count));
+      const bytes = await readElements(tensor, start, Math.min(start + step, count));
       await sink.write(bytes, done);
       done += bytes.length;
       options.onProgress?.({ done, total });

@@ -1,0 +1,289 @@
+import { describe, expect, test } from "vitest";
+import { FormatError, open } from "../src/index.ts";
+import {
+  BOTH,
+  counting,
+  ENTRY,
+  modelOf,
+  noise,
+  type Parts,
+  PRELUDE,
+  packed,
+  partsOf,
+  readAll,
+  SIMD,
+  sealed,
+  tensorOf,
+} from "./files.ts";
+import { weights } from "./helpers.ts";
+
+// Headers that lie, their hash being right: refused before anything large is read or allocated.
+
+const MODEL = modelOf([tensorOf("w", "F32", [4, 75], weights(300, 1)), noise("b", "U8", [40])], { k: "v" });
+const { bytes: FILE } = await packed(MODEL, "small 0=raw; int8 group 33 asymmetric > huffman");
+const PARTS = partsOf(FILE);
+
+interface Description {
+  plan: unknown;
+  metadata: unknown;
+  tensors: Record<string, unknown>[];
+}
+
+function described(edit: (value: Description) => unknown): Parts {
+  const value = JSON.parse(PARTS.json) as Description;
+  const result = edit(value);
+  return { ...PARTS, json: JSON.stringify(result ?? value) };
+}
+
+async function refusal(file: Uint8Array): Promise<FormatError> {
+  const source = counting(file);
+  const before = process.memoryUsage().arrayBuffers;
+  const error: unknown = await open(source, { kernels: SIMD }).then(
+    () => new Error("it was taken"),
+    (e: unknown) => e,
+  );
+  if (!(error instanceof FormatError)) throw error;
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32e6);
+  for (const [start, end] of source.ranges) expect([start >= 0, end <= file.length]).toEqual([true, true]);
+  const again: unknown = await open(file, { kernels: BOTH[1] }).catch((e: unknown) => e);
+  expect(again).toEqual(error);
+  for (const part of [error.field, error.expected, error.actual, error.code]) expect(part).not.toBe("");
+  return error;
+}
+
+test("the file that is forged below is good", async () => {
+  expect(await readAll(sealed(PARTS), BOTH[0])).toBe(await readAll(FILE, BOTH[1]));
+  expect(sealed(described(() => undefined))).toEqual(FILE);
+});
+
+describe("the prelude", () => {
+  const lies = (at: number, value: number | bigint) => (header: DataView) => {
+    if (typeof value === "bigint") header.setBigUint64(at, BigInt.asUintN(64, value), true);
+    else header.setUint32(at, value, true);
+  };
+  const [json, chunks] = [PARTS.json.length, PARTS.chunks.length];
+  const decoded = Number(new DataView(FILE.buffer).getBigUint64(48, true));
+  const [stored, largest] = [32, 36].map((at) => new DataView(FILE.buffer).getUint32(at, true));
+
+  test.each<[string, number, (number | bigint)[]]>([
+    ["JSON length", 20, [0, json - 8, json + 8, json + 1, 2 ** 31, 2 ** 32 - 8, 2 ** 32 - 1]],
+    ["record length", 24, [8, 4, 32, 2 ** 32 - 8, 2 ** 32 - 1]],
+    ["chunk count", 28, [0, chunks - 1, chunks + 1, 2 ** 27, 2 ** 31, 2 ** 32 - 1]],
+    ["largest stored chunk", 32, [0, stored - 1, stored + 1, largest + 129, 2 ** 32 - 1]],
+    ["largest decoded chunk", 36, [0, largest - 1, largest + 1, 2 ** 20, 2 ** 20 + 1, 2 ** 32 - 1]],
+    ["file length", 40, [0n, BigInt(FILE.length - 1), BigInt(FILE.length) + 2n ** 32n, 2n ** 53n, 2n ** 64n - 1n]],
+    [
+      "decoded total",
+      48,
+      [0n, BigInt(decoded - 1), BigInt(decoded + 1), BigInt(decoded) + 2n ** 32n, 2n ** 63n, 2n ** 64n - 1n],
+    ],
+  ])("%s", async (_, at, values) => {
+    for (const value of values) await refusal(sealed(PARTS, lies(at, value)));
+  });
+
+  test("reserved bytes and versions", async () => {
+    for (const at of [8, 9, 10, 11]) {
+      const { offset } = await refusal(sealed(PARTS, (header) => header.setUint8(at, header.getUint8(at) ^ 4)));
+      expect(offset).toBe(at - (at % 2));
+    }
+  });
+
+  test("a required feature is refused by the number of its bit", async () => {
+    for (let bit = 0; bit < 32; bit++) {
+      const error = await refusal(sealed(PARTS, lies(12, 2 ** bit)));
+      expect(error.code).toBe("feature");
+      expect(error.message).toMatch(new RegExp(`\\bbit ${bit}\\b`));
+    }
+  });
+
+  test("optional features are ignored", async () => {
+    for (const bits of [1, 2 ** 31, 2 ** 32 - 1]) {
+      expect(await readAll(sealed(PARTS, lies(16, bits)), SIMD)).toBe(await readAll(FILE, SIMD));
+    }
+  });
+
+  test("a source that claims to be endless", async () => {
+    for (const byteLength of [2 ** 40, Number.MAX_SAFE_INTEGER]) {
+      for (const [at, value] of [
+        [28, 2 ** 32 - 1],
+        [20, 2 ** 32 - 8],
+        [24, 2 ** 32 - 8],
+        [28, 3_125_001],
+      ]) {
+        const head = sealed(PARTS, lies(40, BigInt(byteLength)));
+        new DataView(head.buffer).setUint32(at, value, true);
+        const slice = async (start: number, end: number) => {
+          if (end > PRELUDE) throw new Error(`asked for ${start}..${end}`);
+          return head.slice(start, end);
+        };
+        await expect(open({ byteLength, slice }, { kernels: SIMD })).rejects.toMatchObject({ code: "header-length" });
+      }
+    }
+  });
+});
+
+const LONG = 2 ** 40;
+
+describe("the JSON part", () => {
+  const first = (fields: object) => described(({ tensors }) => void Object.assign(tensors[0], fields));
+
+  test.each<[string, object]>([
+    ["2^40 elements in too few chunks", { shape: [LONG] }],
+    ["2^40 elements in one chunk", { shape: [LONG], chunk: LONG }],
+    ["2^53 - 1 elements, one to a chunk", { shape: [2 ** 53 - 1], chunk: 1 }],
+    ["a product beyond 2^53", { shape: [LONG, LONG] }],
+    ["a product hidden by a zero", { shape: [LONG, LONG, 0] }],
+    ["17 dimensions", { shape: new Array(17).fill(1) }],
+    ["100000 dimensions", { shape: new Array(100_000).fill(1) }],
+    ["a negative extent", { shape: [-4, -75] }],
+    ["an extent with a fraction", { shape: [4, 75.5] }],
+    ["an extent of 1e300", { shape: [1e300] }],
+    ["text as extent", { shape: ["4", 75] }],
+    ["no shape", { shape: null }],
+    ["another count of elements", { shape: [4, 74] }],
+    ["chunk 0", { chunk: 0 }],
+    ["chunk -1", { chunk: -1 }],
+    ["chunk 1.5", { chunk: 1.5 }],
+    ["chunk 2^53", { chunk: 2 ** 53 }],
+    ["chunk as text", { chunk: "300" }],
+    ["one element to a chunk", { chunk: 1 }],
+    ["an unknown dtype", { dtype: "F8" }],
+    ["another dtype", { dtype: "I32" }],
+    ["a name that is a number", { name: 7 }],
+    ["no name", { name: undefined }],
+    ["the same name", { name: "b" }],
+    ["an unknown plan", { plan: "int8 > lzma" }],
+    ["a plan in another spelling", { plan: "int8  group 33 asymmetric > huffman" }],
+    ["a shorter plan", { plan: "int8 group 33 asymmetric" }],
+    ["no plan", { plan: undefined }],
+    ["a plan of rules", { plan: "w=raw; raw" }],
+    ["rows of another length", { plan: "int8 group 8 asymmetric > huffman" }],
+    ["another field", { stage: 1 }],
+    ["an enormous name", { name: "x".repeat(1e6), dtype: "" }],
+  ])("refuses a tensor with %s", async (_, fields) => {
+    const { code } = await refusal(sealed(first(fields)));
+    expect(["json", "duplicate", "count", "limit", "total"]).toContain(code);
+  });
+
+  test.each<[string, (value: Description) => unknown]>([
+    ["no plan", (value) => void Reflect.deleteProperty(value, "plan")],
+    ["a plan that is none", (value) => ({ ...value, plan: 7 })],
+    ["no metadata", (value) => void Reflect.deleteProperty(value, "metadata")],
+    ["metadata that is a list", (value) => ({ ...value, metadata: [] })],
+    ["metadata that is text", (value) => ({ ...value, metadata: "text" })],
+    ["metadata with a number", (value) => ({ ...value, metadata: { k: 1 } })],
+    ["tensors that are no list", (value) => ({ ...value, tensors: {} })],
+    ["a tensor that is null", (value) => ({ ...value, tensors: [null] })],
+    ["a tensor that is a list", (value) => ({ ...value, tensors: [[]] })],
+    ["too few tensors", (value) => ({ ...value, tensors: value.tensors.slice(1) })],
+    ["another key", (value) => ({ ...value, more: 1 })],
+    ["keys in another order", ({ plan, ...rest }) => ({ ...rest, plan })],
+    ["a list", () => []],
+    ["text", () => "text"],
+    ["the tensors the other way round", (value) => void value.tensors.reverse()],
+  ])("refuses %s", async (_, edit) => {
+    await refusal(sealed(described(edit)));
+  });
+
+  const text = PARTS.json.trimEnd();
+  test.each([
+    ["a space", text.replace(":", ": ")],
+    ["a line feed behind it", `${text}\n`],
+    ["a duplicate key", text.replace('"metadata"', '"plan":"raw","metadata"')],
+    ["a duplicate key of a tensor", text.replace('"dtype"', '"dtype":"F32","dtype"')],
+    ["an escape that is not needed", text.replace('"w"', '"\\u0077"')],
+    ["a number with a fraction", text.replace("[4,75]", "[4.0,75]")],
+    ["a negative zero", text.replace('"U8","shape":[40]', '"U8","shape":[-0]')],
+    ["a byte above 127", text.replace('"v"', '"\u00fc"')],
+    ["more padding than it needs", `${PARTS.json}        `],
+    ["padding with zeros", text.padEnd(PARTS.json.length + 8, "\0")],
+    ["no end", text.slice(0, -1)],
+    ["nothing", ""],
+    ["null", "null"],
+    ["something behind it", `${text}{}`],
+    ["NaN", text.replace("75", "NaN")],
+  ])("refuses %s", async (_, json) => {
+    expect((await refusal(sealed({ ...PARTS, json }))).code).toBe("json");
+  });
+
+  test("refuses nesting without end wherever it is", async () => {
+    const deep = "[".repeat(200_000) + "]".repeat(200_000);
+    const places = ["[4,75]", '"F32"', '"w"', '{"k":"v"}', '"v"', '"small 0=raw; int8 group 33 asymmetric > huffman"'];
+    for (const place of places) {
+      expect(text).toContain(place);
+      await refusal(sealed({ ...PARTS, json: text.replace(place, deep) }));
+    }
+    await refusal(sealed({ ...PARTS, json: deep }));
+  });
+
+  test("refuses thousands of tensors with the same name as soon as the second", async () => {
+    const tensors = new Array(50_000).fill({ name: "a", dtype: "U8", shape: [0], plan: "raw", chunk: 262_144 });
+    expect((await refusal(sealed(described((value) => ({ ...value, tensors }))))).code).toBe("duplicate");
+  });
+});
+
+describe("records", () => {
+  const record = (type: number, payload: number[], length = payload.length) => {
+    const bytes = new Uint8Array(8 + 8 * Math.ceil(payload.length / 8));
+    new DataView(bytes.buffer).setUint32(0, type, true);
+    new DataView(bytes.buffer).setUint32(4, length, true);
+    bytes.set(payload, 8);
+    return bytes;
+  };
+  const withRecords = (...records: Uint8Array[]) =>
+    sealed({ ...PARTS, records: Uint8Array.from(records.flatMap((bytes) => [...bytes])) });
+
+  test("that are optional are skipped, whatever they hold", async () => {
+    const expected = await readAll(FILE, SIMD);
+    for (const list of [
+      [record(0, [])],
+      [record(1, [1, 2, 3])],
+      [record(0x7fffffff, new Array(16).fill(9)), record(1, [])],
+    ]) {
+      expect(await readAll(withRecords(...list), SIMD)).toBe(expected);
+    }
+  });
+
+  test("that are required are refused by type", async () => {
+    for (const type of [0, 1, 77, 0x7fffffff]) {
+      const error = await refusal(withRecords(record(1, [1]), record(0x80000000 + type, [])));
+      expect(error).toMatchObject({ code: "record", offset: PRELUDE + PARTS.json.length + 16 });
+      expect(error.message).toContain(`required type ${type}`);
+    }
+  });
+
+  test("end where they say, with zeros", async () => {
+    for (const length of [9, 16, 2 ** 31, 2 ** 32 - 1]) await refusal(withRecords(record(1, [1, 2, 3], length)));
+    expect((await refusal(withRecords(record(1, [1, 2, 3, 0, 9], 3)))).code).toBe("padding");
+  });
+});
+
+describe("the chunk table", () => {
+  const table = PRELUDE + PARTS.json.length;
+
+  test("sizes that do not add up, or lend bytes to the next chunk", async () => {
+    const size = PARTS.chunks[0].bytes.length;
+    for (const value of [0, size - 1, size + 1, 2 ** 32 - 1]) {
+      await refusal(sealed(PARTS, (header) => header.setUint32(table, value, true)));
+    }
+    const borrowed = sealed(PARTS, (header) => {
+      header.setUint32(table, size - 1, true);
+      header.setUint32(table + ENTRY, PARTS.chunks[1].bytes.length + 1, true);
+      header.setUint32(32, size - 1, true);
+    });
+    await expect(readAll(borrowed, SIMD)).rejects.toBeInstanceOf(FormatError);
+  });
+
+  test("codes and reserved bytes", async () => {
+    for (const code of [5, 127, 255]) {
+      const error = await refusal(sealed(PARTS, (header) => header.setUint8(table + 4, code)));
+      expect(error).toMatchObject({ code: "code", offset: table + 4 });
+    }
+    for (const at of [5, 6, 7]) await refusal(sealed(PARTS, (header) => header.setUint8(table + ENTRY + at, 1)));
+  });
+
+  test("a chunk that is stored much larger than it decodes", async () => {
+    const bytes = new Uint8Array(40 + 129);
+    await refusal(sealed({ ...PARTS, chunks: [PARTS.chunks[0], { code: 0, bytes }] }));
+  });
+});
