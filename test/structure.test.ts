@@ -1,0 +1,196 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { describe, expect, test } from "vitest";
+
+// The plan of the house as far as a machine can see it.
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+function filesIn(folder: string, extension = ".ts"): string[] {
+  const all = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
+  return all.filter((file) => file.endsWith(extension)).sort();
+}
+
+function textOf(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8");
+}
+
+/** What a file imports, statically or not, types included. */
+function importsOf(path: string): string[] {
+  const found = textOf(path).matchAll(
+    /^(?:import|export)\b[^"']*?from "([^"]+)"|\bimport\("([^"]+)"\)|^import "([^"]+)"/gm,
+  );
+  return [...found].map(([, from, dynamic, bare]) => from ?? dynamic ?? bare);
+}
+
+const SRC = filesIn("src").filter((file) => !file.startsWith("embedded"));
+
+/** Imports of files of src, as paths from src. */
+function insideOf(file: string): string[] {
+  const relative = importsOf(join("src", file)).filter((from) => from.startsWith("."));
+  return relative.map((from) => normalize(join(dirname(file), from)));
+}
+
+// Each layer may import those before it, and files of its own folder.
+const LAYERS = [
+  "errors",
+  "bytes",
+  "tensor",
+  "plan",
+  "kernels",
+  "codec",
+  "container",
+  "load",
+  "read",
+  "index",
+  "node",
+  "cli",
+];
+const ONLY: Record<string, string[]> = {
+  embedded: [],
+  bytes: ["errors"],
+  tensor: ["errors"],
+  model: ["errors", "bytes", "tensor"],
+  node: ["errors", "bytes"],
+};
+
+function layerOf(file: string): string {
+  return file.split("/")[0].replace(/\.ts$/, "");
+}
+
+function allowed(layer: string): string[] {
+  if (ONLY[layer]) return [layer, ...ONLY[layer]];
+  const below = LAYERS.slice(0, LAYERS.indexOf(layer));
+  const extra = layer === "kernels" ? ["embedded"] : layer === "index" || layer === "cli" ? ["model"] : [];
+  return [...below, ...extra, ...(layer === "codec" || layer === "container" || layer === "cli" ? [layer] : [])];
+}
+
+describe("imports", () => {
+  test.each(SRC)("src/%s imports only what lies below it", (file) => {
+    const layer = layerOf(file);
+    expect([...LAYERS, ...Object.keys(ONLY)]).toContain(layer);
+    const wrong = insideOf(file).filter((from) => !allowed(layer).includes(layerOf(from)));
+    expect(wrong).toEqual([]);
+  });
+
+  test("there are no cycles", () => {
+    const done = new Set<string>();
+    const visit = (file: string, path: string[]): void => {
+      expect(path, `a cycle: ${[...path, file].join(" > ")}`).not.toContain(file);
+      if (!done.has(file) && !file.startsWith("embedded"))
+        for (const from of insideOf(file)) visit(from, [...path, file]);
+      done.add(file);
+    };
+    for (const file of SRC) visit(file, []);
+    expect(done.size).toBeGreaterThanOrEqual(SRC.length);
+  });
+
+  test("only the command line imports packages, only it and node.ts builtins", () => {
+    for (const file of SRC.filter((name) => layerOf(name) !== "cli")) {
+      const foreign = importsOf(join("src", file)).filter((from) => !from.startsWith("."));
+      const builtins = file === "node.ts" ? foreign.filter((from) => from.startsWith("node:")) : [];
+      expect(foreign, file).toEqual(builtins);
+    }
+  });
+
+  test("assembly imports nothing outside its folder", () => {
+    for (const file of filesIn("assembly")) {
+      for (const from of importsOf(join("assembly", file))) expect(from, file).toMatch(/^\.\/[a-z]+$/);
+    }
+  });
+});
+
+describe("files", () => {
+  const stems = filesIn("assembly").map((file) => file.replace(/\.ts$/, ""));
+
+  test.each(stems.filter((stem) => !["index", "status"].includes(stem)))(
+    "%s has a test and a bench of its name",
+    (stem) => {
+      const tests = filesIn("test").filter((file) => new RegExp(`^${stem}(\\.\\w+)?\\.test\\.ts$`).test(file));
+      expect(tests).not.toEqual([]);
+      expect(filesIn("bench")).toContain(`${stem}.ts`);
+    },
+  );
+
+  test.each(SRC)("src/%s is not long, nor are its functions", (file) => {
+    expect(textOf(join("src", file)).trimEnd().split("\n").length).toBeLessThanOrEqual(300);
+    expect(longFunctions(textOf(join("src", file)), 50)).toEqual([]);
+  });
+
+  test.each(filesIn("assembly"))("the functions of assembly/%s are not long", (file) => {
+    expect(longFunctions(textOf(join("assembly", file)), 80)).toEqual([]);
+  });
+});
+
+/** Functions of more than `most` lines. The source is formatted: a function ends at the next brace as far in as it. */
+function longFunctions(text: string, most: number): string[] {
+  const lines = text.split("\n");
+  return lines.filter((line, start) => {
+    const [, indent] =
+      /^(\s*)(?:export |default |async )*(?:function\b|const \w+ = .*=> \{$|(?:async )?\w+\(.*\{$)/.exec(line) ?? [];
+    if (indent === undefined) return false;
+    return lines.findIndex((l, i) => i > start && l.startsWith(`${indent}}`)) - start + 1 > most;
+  });
+}
+
+test("long functions are found", () => {
+  const body = "\n  x();".repeat(50);
+  expect(longFunctions(`export function f(\n  a: number,\n): void {${body}\n}`, 53)).toEqual(["export function f("]);
+  expect(longFunctions(`  const g = () => {${body}\n  };`, 51)).toHaveLength(1);
+  expect(longFunctions(`  const g = () => {${body}\n  };`, 52)).toHaveLength(0);
+});
+
+const READ = ["FormatError", "blobSource", "bytesSource", "loadKernels", "open"];
+const INDEX = [
+  ...READ,
+  "DataError",
+  "PlanError",
+  "decodeTensor",
+  "dequantize",
+  "diffModels",
+  "encodeTensor",
+  "lazyTensor",
+  "memorySink",
+  "pack",
+  "parsePlan",
+  "parseSteps",
+  "printPlan",
+  "printSteps",
+  "quantize",
+  "readSafetensors",
+  "stepsFor",
+  "verify",
+  "writeSafetensors",
+];
+
+describe("the package", () => {
+  test("exports what it is meant to, and nothing else", async () => {
+    expect(Object.keys(await import("../src/read.ts")).sort()).toEqual([...READ].sort());
+    expect(Object.keys(await import("../src/index.ts")).sort()).toEqual([...INDEX].sort());
+    expect(Object.keys(await import("../src/node.ts")).sort()).toEqual(["fileSink", "fileSource"]);
+  });
+
+  test("depends on three packages, for the command line", () => {
+    const { dependencies, peerDependencies, optionalDependencies } = JSON.parse(textOf("package.json"));
+    expect(Object.keys(dependencies)).toEqual(["cli-progress", "cli-table3", "commander"]);
+    expect([peerDependencies, optionalDependencies]).toEqual([undefined, undefined]);
+  });
+
+  test("is small: the kernels below 8 KB, quern/read with them below 20 KB, compressed", async () => {
+    expect(gzipSync(readFileSync(join(ROOT, "build/quern.simd.wasm"))).length).toBeLessThanOrEqual(8 * 1024);
+    const entryPoints = [join(ROOT, "src/read.ts")];
+    const options = { bundle: true, minify: true, format: "esm", splitting: true, outdir: "out" } as const;
+    const { outputFiles, metafile } = await build({ entryPoints, ...options, write: false, metafile: true });
+    const sizes = outputFiles.map(({ path, contents }) => [path, gzipSync(contents).length] as const);
+    const sum = (wanted: RegExp) => sizes.reduce((all, [path, size]) => all + (wanted.test(path) ? size : 0), 0);
+    // A page loads one tier: the scalar one only where there is no SIMD.
+    expect(sum(/(read|simd-\w+)\.js$/)).toBeGreaterThan(10 * 1024);
+    expect(sum(/(read|simd-\w+)\.js$/)).toBeLessThanOrEqual(20 * 1024);
+    expect(sum(/(read|scalar-\w+)\.js$/)).toBeLessThanOrEqual(20 * 1024);
+    const writing = Object.keys(metafile.inputs).filter((path) => /writer|model|node\.ts|cli/.test(path));
+    expect(writing).toEqual([]);
+  });
+});
