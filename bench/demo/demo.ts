@@ -12,7 +12,7 @@ import { classify } from "./forward.ts";
 const MODEL = fileURLToPath(new URL("digits-cnn.safetensors", import.meta.url));
 // Unseen in training, and other than the seed of the accuracy that the model's metadata records.
 const SEED = 77;
-const IMAGES = 1000;
+const IMAGES = 500;
 const DECODE_RUNS = 30;
 const PLANS = [
   "raw",
