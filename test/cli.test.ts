@@ -1,0 +1,171 @@
+import { execFile, spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type LazyTensor, lazyTensor, writeSafetensors } from "../src/index.ts";
+import { fileSink } from "../src/node.ts";
+import { bytesOf, weights } from "./helpers.ts";
+
+// The built command, run as a user runs it.
+
+const CLI = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
+const SHAPE = [64, 9, 5, 5];
+
+interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+let folder = "";
+
+function quern(...args: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [CLI, ...args], { cwd: folder, encoding: "utf8" }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, stdout, stderr });
+    });
+  });
+}
+
+async function json(...args: string[]) {
+  const { code, stdout, stderr } = await quern(...args, "--json");
+  expect(code, stderr).toBe(0);
+  expect(stdout.trim().split("\n"), "one line, so one object").toHaveLength(1);
+  return JSON.parse(stdout);
+}
+
+function floats(name: string, shape: number[], values: Float32Array): LazyTensor {
+  return lazyTensor({ name, dtype: "F32", shape, bytes: bytesOf(values) });
+}
+
+async function writeModel(path: string, tensors: LazyTensor[]): Promise<void> {
+  await writeSafetensors({ tensors, metadata: { task: "test" } }, await fileSink(join(folder, path)));
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "quern-cli-"));
+  const conv = floats("conv.weight", SHAPE, weights(64 * 225, 1));
+  await writeModel("model.safetensors", [conv, floats("conv.bias", [64], weights(64, 2))]);
+  const broken = weights(64 * 225, 3);
+  broken[7777] = Number.NaN;
+  await writeModel("nan.safetensors", [floats("conv.weight", SHAPE, broken)]);
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+describe("the verbs", () => {
+  test("pack, inspect, verify, diff, unpack and bench do their work, as text and as JSON", async () => {
+    const packed = await json("pack", "model.safetensors", "-o", "a.quern");
+    expect(packed).toMatchObject({ output: "a.quern", plan: "small 1024=lossless; int8 channel > auto" });
+    expect(packed.fileBytes).toBe((await stat(join(folder, "a.quern"))).size);
+    const shown = await json("inspect", "a.quern");
+    expect(shown.tensors.map(({ name, plan }: { name: string; plan: string }) => [name, plan])).toEqual([
+      ["conv.weight", "int8 channel > auto"],
+      ["conv.bias", "lossless"],
+    ]);
+    expect(shown).toMatchObject({ sha256: packed.sha256, metadata: { task: "test" } });
+    expect(await json("verify", "a.quern")).toMatchObject({ ok: true, bytes: packed.fileBytes, chunks: 2 });
+    const { total, tensors } = await json("diff", "model.safetensors", "a.quern");
+    expect(total.snr).toBeGreaterThan(20);
+    expect(tensors[1]).toMatchObject({ name: "conv.bias", identical: true, maxAbs: 0 });
+    expect(await json("bench", "a.quern", "--seconds", "0.01")).toMatchObject({
+      tier: "simd",
+      stored: packed.fileBytes,
+    });
+    expect(await json("unpack", "a.quern", "-o", "back.safetensors")).toMatchObject({ tensors: 2 });
+    expect((await json("diff", "back.safetensors", "a.quern")).total).toMatchObject({ identical: true });
+    const texts = await Promise.all([quern("inspect", "a.quern"), quern("diff", "model.safetensors", "a.quern")]);
+    expect(texts[0].stdout).toMatch(
+      /conv\.weight +F32 +64 x 9 x 5 x 5 +int8 channel > auto +\w+ +[\d.]+ kB +[\d.]+ +[\d.]+ %/,
+    );
+    expect(texts[1].stdout).toMatch(/conv\.bias +64 +0\.000e\+0 +0\.000e\+0 +inf +identical/);
+  });
+
+  test("pack prints its plan with the rule for small tensors, and takes other steps by name", async () => {
+    const args = ["pack", "model.safetensors", "-o", "b.quern", "--plan", "prune 0.8 > int4 group 32 > zrl kernel"];
+    const { code, stdout } = await quern(...args, "--plan-for", "*.bias=raw");
+    expect(code).toBe(0);
+    expect(stdout).toContain("plan: *.bias=raw; small 1024=lossless; prune 0.8 > int4 group 32 > zrl kernel\n");
+    expect(stdout).toContain("small N: 1-D tensors");
+    const { tensors } = await json("inspect", "b.quern");
+    expect(tensors[1]).toMatchObject({ name: "conv.bias", plan: "raw" });
+  });
+
+  test("raw comes back byte for byte, under the name that follows from the input", async () => {
+    expect((await quern("pack", "model.safetensors", "--plan", "raw")).code).toBe(0);
+    expect((await quern("unpack", "model.quern", "-o", "same.safetensors", "--tier", "scalar")).code).toBe(0);
+    const [before, after] = await Promise.all(
+      ["model", "same"].map((name) => readFile(join(folder, `${name}.safetensors`))),
+    );
+    expect(after.equals(before)).toBe(true);
+  });
+});
+
+describe("mistakes", () => {
+  test.each([
+    [2, "usage", []],
+    [2, "unknown command", ["grind"]],
+    [2, "missing required argument", ["pack"]],
+    [2, "int9", ["pack", "model.safetensors", "-o", "x.quern", "--plan", "int9"]],
+    [2, "would replace the input", ["pack", "model.safetensors", "-o", "model.safetensors"]],
+    [2, "simd, scalar", ["verify", "a.quern", "--tier", "gpu"]],
+    [1, "none.safetensors: no such file", ["pack", "none.safetensors", "-o", "x.quern"]],
+    [1, 'tensor "conv.weight": element 7777 is NaN', ["pack", "nan.safetensors", "-o", "x.quern"]],
+    [1, "magic at byte 0", ["inspect", "model.safetensors"]],
+    [1, "no such file", ["pack", "model.safetensors", "-o", "no/such/folder/x.quern"]],
+  ])("end with %i and say: %s", async (wanted, text, args) => {
+    const { code, stdout, stderr } = await quern(...args);
+    expect(code).toBe(wanted);
+    expect(stderr.toLowerCase()).toContain(text.toLowerCase());
+    expect(stdout).toBe("");
+    expect((await readdir(folder)).filter((name) => /x\.quern|\.part/.test(name))).toEqual([]);
+  });
+
+  test("a damaged file is refused with where, what was expected and what was found", async () => {
+    await quern("pack", "model.safetensors", "-o", "c.quern");
+    const bytes = await readFile(join(folder, "c.quern"));
+    bytes[bytes.length - 1] ^= 1;
+    await writeFile(join(folder, "damaged.quern"), bytes);
+    const { code, stderr } = await quern("verify", "damaged.quern");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^quern: chunk 0 of tensor "conv.bias" at byte \d+: expected XXH64 [0-9a-f]{16}, got [0-9a-f]{16}\n$/,
+    );
+  });
+});
+
+test("--help teaches the plans and every verb has help of its own", async () => {
+  const { code, stdout } = await quern("--help");
+  expect(code).toBe(0);
+  for (const word of ["prune 0.8 > int8 channel > zrl", "Exit codes", "unpack", "verify"])
+    expect(stdout).toContain(word);
+  for (const verb of ["pack", "unpack", "inspect", "verify", "diff", "bench"]) {
+    const help = await quern(verb, "--help");
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    expect(help.stdout).toContain(`Usage: quern ${verb}`);
+  }
+});
+
+/** Enough weights that packing takes a while: one block again and again. */
+function many(count: number): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(count);
+  const block = weights(65536, 4);
+  for (let at = 0; at < count; at += block.length) values.set(block, at);
+  return values;
+}
+
+test("Ctrl-C and a kill leave no file behind and end with 130", async () => {
+  await writeModel("large.safetensors", [floats("w", [4096, 4096], many(2 ** 24))]);
+  const parts = async () => (await readdir(folder)).filter((name) => name.includes("large.quern"));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const child = spawn(process.execPath, [CLI, "pack", "large.safetensors", "-o", "large.quern"], { cwd: folder });
+    const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
+    // The part file shows that packing is under way.
+    while ((await parts()).length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    child.kill(signal);
+    expect(await ended).toBe(130);
+    expect(await parts()).toEqual([]);
+  }
+});
