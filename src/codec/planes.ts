@@ -95,11 +95,10 @@ function measured(kernels: Kernels, part: Part, { code, grouping }: CodeStep, ke
     const write = (dst: number) => writeHuffman(kernels, at, n, 0, huffman.only, dst);
     candidates.push({ code: "huffman", bytes: huffman.bytes, write });
   }
-  if (code === "zrl") candidates.push(...zrlCandidates(kernels, part, huffman.counts, [grouping], kernel));
-  if (code === "auto") {
-    const groupings = autoGroupings(kernels, part, huffman, grouping, kernel);
-    candidates.push(...zrlCandidates(kernels, part, huffman.counts, groupings, kernel));
-  }
+  if (code === "huffman") return candidates;
+  const values = valuesOf(kernels, part, huffman.counts);
+  const groupings = code === "zrl" ? [grouping] : autoGroupings(kernels, values, huffman, grouping, kernel);
+  candidates.push(...zrlCandidates(kernels, values, groupings, kernel));
   return candidates;
 }
 
@@ -115,39 +114,61 @@ function constantCandidate(kernels: Kernels, byte: number): Candidate {
 // always by what the plan names.
 function autoGroupings(
   kernels: Kernels,
-  { at, n, content }: Part,
-  { counts, bytes }: HuffmanMeasure,
+  values: Values,
+  huffman: HuffmanMeasure,
   asked: Grouping,
   kernel: number,
 ): Grouping[] {
-  const zeros = (counts[0] as number) / n;
-  const dense = content.nibbles === 0 && zeros < DENSE;
+  const zeros = (values.counts[0] as number) / values.n;
   const groupings: Grouping[] = [];
-  if (!dense || zrlBound(kernels, at, n, counts) < Math.min(bytes, n)) groupings.push({ by: "chunk", size: 0 });
+  const open = zeros >= DENSE || zrlBound(kernels, values.at, values.n, values.counts) < huffman.bytes;
+  if (open) groupings.push({ by: "chunk", size: 0 });
   if (kernel > 1 && zeros >= 0.5) groupings.push({ by: "kernel", size: 1 });
   if (asked.by !== "chunk") groupings.push(asked);
   return groupings;
 }
 
+/** What zrl codes: signed bytes, and how often each occurs. */
+interface Values {
+  readonly at: number;
+  readonly n: number;
+  readonly counts: Uint32Array;
+}
+
+function valuesOf(kernels: Kernels, { at, n, content }: Part, counts: Uint32Array): Values {
+  const { nibbles } = content;
+  if (nibbles === 0) return { at, n, counts };
+  return { at: kernels.arena(0, "encode").values, n: nibbles, counts: nibbleCounts(counts, 2 * n - nibbles) };
+}
+
+// Counts of int4 codes, as signed bytes, from those of the bytes that hold two each; `unused` high nibbles are no codes.
+function nibbleCounts(counts: Uint32Array, unused: number): Uint32Array {
+  const codes = new Uint32Array(256);
+  counts.forEach((count, byte) => {
+    for (const nibble of [byte & 15, byte >> 4]) {
+      const code = ((nibble ^ 8) - 8) & 255;
+      codes[code] = (codes[code] as number) + count;
+    }
+  });
+  codes[0] = (codes[0] as number) - unused;
+  return codes;
+}
+
 function zrlCandidates(
   kernels: Kernels,
-  part: Part,
-  counts: Uint32Array,
+  { at, n, counts }: Values,
   groupings: readonly Grouping[],
   kernel: number,
 ): Candidate[] {
-  const { nibbles } = part.content;
-  const src = nibbles > 0 ? kernels.arena(0, "encode").values : part.at;
-  const count = nibbles > 0 ? nibbles : part.n;
-  const categories = nibbles > 0 ? 4 : categoriesOf(counts);
-  const sizes = new Set(groupings.map((grouping) => groupSize(grouping, count, kernel)));
+  const categories = categoriesOf(counts);
+  const sizes = new Set(groupings.map((grouping) => groupSize(grouping, n, kernel)));
   let latest = 0;
   return Array.from(sizes, (group) => {
-    const measure = measureZrl(kernels, src, count, group, categories);
+    const measure = measureZrl(kernels, at, n, group, categories);
     latest = group;
     const write = (dst: number): number => {
       // Another grouping's symbols may lie in the arena by now.
-      if (latest !== group) measureZrl(kernels, src, count, group, categories);
+      if (latest !== group) measureZrl(kernels, at, n, group, categories);
       return writeZrl(kernels, measure, dst);
     };
     return { code: "zrl", bytes: measure.bytes, write };
