@@ -54,7 +54,7 @@ interface Pace {
   readonly warmUp: number;
 }
 
-const FULL: Pace = { rounds: 5, turn: 0.04, sample: 0.008, warmUp: 0.1 };
+const FULL: Pace = { rounds: 5, turn: 0.03, sample: 0.008, warmUp: 0.1 };
 const QUICK: Pace = { rounds: 2, turn: 0.006, sample: 0.003, warmUp: 0.02 };
 const MIN_SAMPLES = 1;
 

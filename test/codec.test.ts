@@ -69,6 +69,7 @@ async function check(dtype: DType, shape: readonly number[], bytes: Uint8Array, 
 const SMALL = [[], [0], [1], [31], [33, 3], [2, 3, 3, 3], [5, 1], [0, 3], [3, 0], [7, 16, 3]];
 // Rows that are longer than a chunk, rows that a chunk is no multiple of, and one scale per element.
 const LARGE = [[3, 100_003], [2, 262_145], [1, 600_001], [300_000], [150_001, 1], [40, 9, 31, 31]];
+const MANY = weights(600_001, 12);
 
 describe.each(STEPS)("%s", (text) => {
   test.each(SMALL.map((shape) => [shape]))("agrees with the twin on %j, in every float dtype", async (shape) => {
@@ -77,7 +78,7 @@ describe.each(STEPS)("%s", (text) => {
   });
 
   test.each(LARGE.map((shape) => [shape]))("agrees with the twin on %j", async (shape) => {
-    await check("F32", shape, bytesOf(weights(elementCount(shape), 12)), text);
+    await check("F32", shape, bytesOf(MANY.subarray(0, elementCount(shape))), text);
   });
 
   test("agrees with the twin on degenerate weights", async () => {
@@ -101,6 +102,23 @@ describe.each(["int8 group 32 > raw", "int4 group 33 asymmetric > zrl 7", "int8 
   });
 });
 
+test.each([-1, 0, 1])("a chunk may begin %d elements off the border of a row", async (by) => {
+  const text = "int8 channel asymmetric > raw";
+  const { chunkElements } = layoutOf({ name: "w", dtype: "F32", shape: [2, 520_000] }, parseSteps(text));
+  const shape = [2, 2 * chunkElements - by];
+  expect(layoutOf({ name: "w", dtype: "F32", shape }, parseSteps(text)).chunkElements).toBe(chunkElements);
+  await check("F32", shape, bytesOf(weights(elementCount(shape), 14)), text);
+});
+
+test("a zero point halfway between two goes to the even one", async () => {
+  // s = 1 in each row, so that qmin - lo / s is -127.5, -126.5 and -125.5.
+  const rows = Float32Array.of(-0.5, 254.5, -1.5, 253.5, -2.5, 252.5);
+  const tensor = tensorOf("w", "F32", [3, 2], rows);
+  const { zeroPoints } = await storedParts(tensor, parseSteps("int8 asymmetric"));
+  expect([...(zeroPoints ?? [])]).toEqual([-128, -126, -126]);
+  await check("F32", [3, 2], bytesOf(rows), "int8 channel asymmetric");
+});
+
 describe("quantize and dequantize", () => {
   test.each(WAYS)("agree with the twin: $bits bits, asymmetric $asymmetric", (way) => {
     for (const [n, cols] of [
@@ -111,6 +129,7 @@ describe("quantize and dequantize", () => {
       [70_000, 1],
       [70_001, 64],
       [400_003, 32_769],
+      [100_000, 32_767],
       [300_000, 300_000],
     ]) {
       const values = weights(n, n);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type Model, open, pack, parsePlan, verify } from "../src/index.ts";
 import { narrow } from "../src/tensor.ts";
 import {
@@ -78,6 +78,17 @@ describe("packing and reading", () => {
     for (const { bytes } of await Promise.all(others)) expectSame(bytes, first.bytes);
     const parsed = await packed(mixed(), parsePlan(PLAN));
     expectSame(parsed.bytes, first.bytes);
+  });
+
+  test("an engine without WebCrypto writes and verifies the same", async () => {
+    const { bytes } = await packed(mixed(), PLAN);
+    vi.stubGlobal("crypto", undefined);
+    try {
+      expectSame((await packed(mixed(), PLAN)).bytes, bytes);
+      expect((await verify(await open(bytes))).bytes).toBe(bytes.length);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   test.each(["raw", "lossless", "huffman", "zrl 64"])("%s keeps every bit of every dtype", async (plan) => {

@@ -1,6 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { FormatError, open, verify } from "../src/index.ts";
-import { BOTH, ENTRY, PRELUDE, partsOf, readAll, SIMD, sealed, sha256, specimens } from "./files.ts";
+import {
+  BOTH,
+  ENTRY,
+  modelOf,
+  noise,
+  PRELUDE,
+  packed,
+  partsOf,
+  readAll,
+  SIMD,
+  sealed,
+  sha256,
+  specimens,
+} from "./files.ts";
 import { bytesOf } from "./helpers.ts";
 
 // Damage: whatever changes in a file, open or verify says where.
@@ -79,6 +92,21 @@ describe.each(SPECIMENS)("%s", (_, file) => {
       await refusal(forged, `byte ${at}`);
     }
   });
+});
+
+test("a damaged chunk is refused by tensor and stream too, by its XXH64, and the others are not touched", async () => {
+  const model = modelOf([noise("a", "U8", [100]), noise("b", "F32", [100]), noise("c", "U8", [100])]);
+  const { bytes, report } = await packed(model, "raw");
+  for (let at = report.headerBytes + 104; at < report.headerBytes + 508; at++) {
+    bytes[at] ^= 64;
+    const file = await open(bytes, { kernels: SIMD });
+    await expect(file.tensor("b")).rejects.toMatchObject({ name: "FormatError", code: "checksum" });
+    expect((await file.tensor("a")).data).toHaveLength(100);
+    const stream = file.stream({ as: "stored" });
+    expect((await stream.next()).value?.name).toBe("a");
+    await expect(stream.next()).rejects.toThrow(/"b".*XXH64/);
+    bytes[at] ^= 64;
+  }
 });
 
 test("text-mode transfers are seen at the magic", async () => {
