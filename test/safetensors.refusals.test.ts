@@ -65,6 +65,11 @@ describe("refusals", () => {
     expect(error.field).toBe("tensor names");
   });
 
+  test("a key of a tensor that stands twice", async () => {
+    const error = await refusal(fileOf('{"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}}'));
+    expect(error.field).toBe("keys of a tensor");
+  });
+
   test("names that only look alike are none", async () => {
     const text = `{"__metadata__":{"a":"a\\":","b":"{"},"a":${A},"A":${A},"a ":${A},"dtype":${A},"\\\\u0061":${A}}`;
     expect((await read(fileOf(text))).tensors).toHaveLength(5);

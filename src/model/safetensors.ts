@@ -67,24 +67,25 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   } catch (error) {
     throw bad("header", "JSON", (error as Error).message);
   }
-  checkDuplicates(text, Object.keys(value));
+  checkDuplicates(text);
   return value;
 }
 
-// JSON.parse keeps the last of two equal keys silently. Keys of the outer object are found by walking the text.
-function checkDuplicates(text: string, keys: readonly string[]): void {
-  const seen = new Set<string>();
-  let depth = 0;
+// JSON.parse keeps the last of two equal keys silently, so the keys of every object are walked in the text.
+function checkDuplicates(text: string): void {
+  const open: (Set<string> | null)[] = [];
   for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(?:\s*:)?|[{}[\]]/g)) {
-    if (token === "{" || token === "[") depth++;
-    else if (token === "}" || token === "]") depth--;
-    else if (depth === 1 && token.endsWith(":")) {
-      const name = JSON.parse(token.slice(0, -1)) as string;
-      if (seen.has(name)) throw bad("tensor names", "each only once", JSON.stringify(name));
-      seen.add(name);
+    if (token === "{") open.push(new Set());
+    else if (token === "[") open.push(null);
+    else if (token === "}" || token === "]") open.pop();
+    else if (token.endsWith(":")) {
+      const key = JSON.parse(token.slice(0, -1)) as string;
+      const seen = open.at(-1);
+      const field = open.length === 1 ? "tensor names" : "keys of a tensor";
+      if (seen?.has(key)) throw bad(field, "each only once", JSON.stringify(key));
+      seen?.add(key);
     }
   }
-  if (seen.size !== keys.length) throw bad("tensor names", `${keys.length}`, `${seen.size}`);
 }
 
 function metadataOf(value: unknown): Record<string, string> | null {
