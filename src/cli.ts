@@ -1,11 +1,14 @@
 #!/usr/bin/env node
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { USAGE_EXIT } from "./cli/terminal.ts";
 import { addVerbs } from "./cli/verbs.ts";
 
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+
 const program = new Command("quern")
   .description("Makes neural-network weights small on the wire and fast in memory.")
-  .version("0.1.0")
+  .version(version)
   .exitOverride()
   .addHelpText(
     "after",
