@@ -156,6 +156,16 @@ function many(count: number): Float32Array<ArrayBuffer> {
   return values;
 }
 
+test("Ctrl-C ends bench, which never waits for input or output", async () => {
+  await quern("pack", "model.safetensors", "-o", "d.quern");
+  const child = spawn(process.execPath, [CLI, "bench", "d.quern", "--seconds", "60"], { cwd: folder });
+  const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
+  // Long enough for Node to start and the verb to listen.
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  child.kill("SIGINT");
+  expect(await ended).toBe(130);
+});
+
 test("Ctrl-C and a kill leave no file behind and end with 130", async () => {
   await writeModel("large.safetensors", [floats("w", [4096, 4096], many(2 ** 24))]);
   const parts = async () => (await readdir(folder)).filter((name) => name.includes("large.quern"));
