@@ -70,9 +70,11 @@ export function asciiText(bytes: Uint8Array): string {
   return text;
 }
 
-/** The bytes of ASCII text. */
+/** The bytes of ASCII text. A plain loop: Uint8Array.from with a function is many times slower. */
 export function asciiBytes(text: string): Uint8Array {
-  return Uint8Array.from(text, (c) => c.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 /** Lower-case hexadecimal. */

@@ -26,11 +26,16 @@ export interface Description {
 }
 
 /** The JSON part as it lies in the file. @throws RangeError for what the format cannot hold */
-export function encodeDescription(
+export function encodeDescription(...description: Parameters<typeof spell>): Uint8Array {
+  return asciiBytes(spell(...description));
+}
+
+// The one spelling of a description: ASCII, padded with spaces.
+function spell(
   plan: string,
   metadata: Description["metadata"],
   layouts: readonly { layout: Layout; steps: readonly Step[] }[],
-): Uint8Array {
+): string {
   const texts = metadata === null || Object.values(Object(metadata ?? 0)).every((item) => typeof item === "string");
   argument(metadata !== undefined && texts, "metadata", "null, or text by key", metadata);
   for (const { name, shape } of layouts.map(({ layout }) => layout.tensor)) {
@@ -44,7 +49,7 @@ export function encodeDescription(
     chunk: layout.chunkElements,
   }));
   const text = JSON.stringify({ plan, metadata, tensors }).replace(/[^\x20-\x7e]/g, escapeCharacter);
-  return asciiBytes(text.padEnd(Math.ceil(text.length / 8) * 8));
+  return text.padEnd(Math.ceil(text.length / 8) * 8);
 }
 
 function escapeCharacter(character: string): string {
@@ -67,8 +72,8 @@ export function parseDescription(bytes: Uint8Array): Description {
     entries.push(entry);
   }
   // What the writer would write is the one spelling that is taken, so duplicate or unknown keys cannot hide anything.
-  const again = asciiText(encodeDescription(value.plan, value.metadata, entries));
-  demand(again === text, "json", PRELUDE_BYTES, "JSON", "the canonical spelling", "another spelling or unknown keys");
+  const canonical = spell(value.plan, value.metadata, entries) === text;
+  demand(canonical, "json", PRELUDE_BYTES, "JSON", "the canonical spelling", "another spelling or unknown keys");
   return { plan: value.plan, metadata: value.metadata, entries };
 }
 
