@@ -55,8 +55,11 @@ const WHOLE_CHUNK: Grouping = { by: "chunk", size: 0 };
 const MAX_GROUP = 65536;
 const MIN_GROUP = 8;
 
+/** Code "auto" over whole chunks: what a plan that names no code means. */
+export const AUTO: CodeStep = { op: "code", code: "auto", grouping: WHOLE_CHUNK };
+
 /** The steps of a tensor: code "auto" on the bytes as they are. */
-export const LOSSLESS: readonly Step[] = [{ op: "code", code: "auto", grouping: WHOLE_CHUNK }];
+export const LOSSLESS: readonly Step[] = [AUTO];
 
 /**
  * Parses a plan, such as "int8 channel > auto" or "*.bias=raw; small 1024=lossless; prune 0.8 > int8 channel > zrl kernel".
@@ -94,7 +97,7 @@ function parseRule(text: string): Rule {
 /** Parses the steps of one tensor, such as "int4 group 32 asymmetric > huffman". @throws PlanError */
 export function parseSteps(text: string): readonly Step[] {
   const steps = text.split(">").map((part) => parseStep(part.trim().split(/\s+/), text));
-  if (steps.at(-1)?.op !== "code") steps.push({ op: "code", code: "auto", grouping: WHOLE_CHUNK });
+  if (steps.at(-1)?.op !== "code") steps.push(AUTO);
   const order = steps.map((step) => ["prune", "quantize", "code"].indexOf(step.op));
   if (order.some((rank, i) => i > 0 && rank <= (order[i - 1] as number))) {
     throw new PlanError(`steps "${text}": the order is prune > int8 or int4 > code, each at most once`);

@@ -40,7 +40,6 @@ export async function runVerb(json: boolean, verb: (task: Task) => Promise<Resul
     process.exitCode = exitCode(error);
     process.stderr.write(`quern: ${message(error)}\n`);
   } finally {
-    bar.stop();
     process.removeListener("SIGINT", stop);
     process.removeListener("SIGTERM", stop);
   }

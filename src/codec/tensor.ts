@@ -1,6 +1,6 @@
 import { DataError, demand } from "../errors.ts";
 import { CHUNK_BYTES, checked, type Kernels } from "../kernels.ts";
-import type { CodeStep, QuantizeStep, Step } from "../plan.ts";
+import { AUTO, type QuantizeStep, type Step } from "../plan.ts";
 import {
   dtypeWidth,
   isFloat,
@@ -38,8 +38,6 @@ export interface EncodedChunk {
 
 /** What a stored chunk may have over its decoded bytes: headers of streams. */
 export const STORED_EXTRA = 128;
-
-const LOSSLESS_STEP: CodeStep = { op: "code", code: "auto", grouping: { by: "chunk", size: 0 } };
 
 /**
  * Runs the steps on a tensor, chunk by chunk. Reads it once, once more if a row is longer than a chunk, and twice more to
@@ -142,8 +140,8 @@ function encodeValues(
   const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
   const zeroPart = { at: arena.plain + shape.scaleBytes, n: shape.zeroBytes, content: BYTES };
   let end = arena.stored;
-  end += writeStream(kernels, scalePart, LOSSLESS_STEP, 1, end).bytes;
-  if (step.asymmetric) end += writeStream(kernels, zeroPart, LOSSLESS_STEP, 1, end).bytes;
+  end += writeStream(kernels, scalePart, AUTO, 1, end).bytes;
+  if (step.asymmetric) end += writeStream(kernels, zeroPart, AUTO, 1, end).bytes;
   return finishChunk(kernels, layout, shape, end);
 }
 

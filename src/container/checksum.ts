@@ -80,6 +80,7 @@ export function demandHash(
   offset: number,
   field: string,
 ): void {
-  const [wanted, found] = [hex(expected), hex(actual)];
-  demand(wanted === found, "checksum", offset, field, `${kind} ${wanted}`, found);
+  // The text is only made for an error: this runs once a chunk.
+  if (actual.length === expected.length && actual.every((byte, i) => byte === expected[i])) return;
+  demand(false, "checksum", offset, field, `${kind} ${hex(expected)}`, hex(actual));
 }

@@ -56,7 +56,7 @@ function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** Reads the JSON part. @param offset - of it in the file @throws FormatError */
+/** Reads the JSON part. @throws FormatError */
 export function parseDescription(bytes: Uint8Array): Description {
   const text = asciiText(bytes);
   const value = parseJson(text);
