@@ -20,6 +20,7 @@ export const STATUS = {
   RUN: -8,
   COUNT: -9,
   LEVEL: -10,
+  KIND: -11,
 } as const;
 
 export function nameOf(status: number): string {
@@ -180,8 +181,8 @@ function spoiled(memory: Uint8Array, before: Uint8Array, start: number, blocks: 
 }
 
 /** readLengths, and what it leaves behind. */
-export function readTable(tier: Tier, bytes: Uint8Array) {
-  const result = run(tier, "readLengths", bytes, bytes.length, out(260));
+export function readTable(tier: Tier, bytes: Uint8Array, limit = 11) {
+  const result = run(tier, "readLengths", bytes, bytes.length, limit, out(260));
   const onlySymbol = new DataView(result.out[0].buffer).getInt32(256, true);
   return { status: result.status, lengths: result.out[0].slice(0, 256), onlySymbol };
 }

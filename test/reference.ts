@@ -14,6 +14,20 @@ export {
   writeLengths,
   writeStreams,
 } from "./reference/huffman.ts";
+export { type Masked, maskCount, maskJoin, maskSplit } from "./reference/mask.ts";
+export { merge, unpack } from "./reference/merge.ts";
+export {
+  BLOCK,
+  type Flat,
+  flatsOf,
+  PIVOT_LIMIT,
+  pivotDecode,
+  pivotEncode,
+  readBlock,
+  readNodes,
+  treeOf,
+  writeNodes,
+} from "./reference/pivot.ts";
 export { mergePlanes, splitPlanes } from "./reference/planes.ts";
 export { magnitudeBits, magnitudes, prune } from "./reference/prune.ts";
 export {
@@ -25,6 +39,7 @@ export {
   type Scales,
   scales,
 } from "./reference/quantize.ts";
+export { CODE, cutStream, innerPayload, innerStream, streamOf } from "./reference/stream.ts";
 export {
   afterZeros,
   categoryOf,
