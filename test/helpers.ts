@@ -214,6 +214,16 @@ export function accepted<T>(decode: () => T): T | undefined {
   }
 }
 
+/** What a strict function gives, or the status it refuses with. */
+export function outcome<T>(decode: () => T): T | number {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof Error && error.message in STATUS) return STATUS[error.message as keyof typeof STATUS];
+    throw error;
+  }
+}
+
 export function f32(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   return new Float32Array(bytes.buffer);
 }
