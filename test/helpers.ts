@@ -2,6 +2,9 @@ import { readFileSync } from "node:fs";
 import { instantiateSync } from "@assemblyscript/loader";
 import fc from "fast-check";
 import { expect } from "vitest";
+import { random } from "./random.ts";
+
+export { random } from "./random.ts";
 
 // The same examples on every run and machine: a failure found once can be found again.
 fc.configureGlobal({ seed: 20240229, numRuns: 60 });
@@ -230,17 +233,6 @@ export function f32(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
 
 export function u32(bytes: Uint8Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   return new Uint32Array(bytes.buffer);
-}
-
-/** mulberry32: uniform in [0, 1). */
-export function random(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 export function randomBytes(n: number, seed: number): Uint8Array<ArrayBuffer> {

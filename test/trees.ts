@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { random } from "./helpers.ts";
+import { random } from "./random.ts";
 import { PIVOT_LIMIT } from "./reference.ts";
 
 // Complete codes of every shape, and symbols that walk their trees.
@@ -8,17 +8,15 @@ import { PIVOT_LIMIT } from "./reference.ts";
 export type Growth = "any" | "comb" | "bush";
 
 /** A complete code of 2..256 symbols, grown by splitting leaves; which symbol gets which length is random. */
-export function grownLengths(next: () => number, leaves: number, growth: Growth): Uint8Array {
-  const below = (limit: number) => Math.floor(limit * next());
-  const depths = [0];
-  while (depths.length < leaves) {
-    const able = [...depths.keys()].filter((i) => depths[i] < PIVOT_LIMIT);
-    const shallow = able.reduce((a, b) => (depths[b] < depths[a] ? b : a));
-    const at = growth === "comb" ? able[able.length - 1] : growth === "bush" ? shallow : able[below(able.length)];
-    depths[at]++;
-    depths.push(depths[at]);
+export function grownLengths(next: () => number, leaves: number, growth: Growth, limit = PIVOT_LIMIT): Uint8Array {
+  const open = [0];
+  const full: number[] = [];
+  while (open.length + full.length < leaves) {
+    const at = growth === "bush" ? 0 : growth === "comb" ? open.length - 1 : Math.floor(open.length * next());
+    const [depth] = open.splice(at, 1);
+    (depth + 1 < limit ? open : full).push(depth + 1, depth + 1);
   }
-  return scattered(depths, next);
+  return scattered([...open, ...full], next);
 }
 
 /** Lengths given to random symbols. */

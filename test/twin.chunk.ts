@@ -27,7 +27,7 @@ export interface ChunkKind {
   readonly float: boolean;
 }
 
-interface Content {
+export interface Content {
   /** Decoded bytes. */
   readonly n: number;
   readonly width: number;
@@ -68,7 +68,7 @@ function readStream(bytes: Uint8Array, content: Content): { bytes: Uint8Array; s
   return { bytes: decoded, size, code };
 }
 
-function readPayload(code: number, payload: Uint8Array, content: Content): Uint8Array {
+export function readPayload(code: number, payload: Uint8Array, content: Content): Uint8Array {
   const { n, nibbles } = content;
   if (n === 0 && code !== CODE.RAW) throw new Error("COUNT");
   if (code === CODE.ZRL) return readZrl(payload, n, nibbles);
