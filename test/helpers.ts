@@ -3,32 +3,16 @@ import { instantiateSync } from "@assemblyscript/loader";
 import fc from "fast-check";
 import { expect } from "vitest";
 import { random } from "./random.ts";
+import { STATUS } from "./status.ts";
 
 export { random } from "./random.ts";
+export { nameOf, STATUS } from "./status.ts";
 
 // The same examples on every run and machine: a failure found once can be found again.
 fc.configureGlobal({ seed: 20240229, numRuns: 60 });
 
 /** Lengths around the places where kernels change their step: lanes, the six Huffman streams, chunks. */
 export const SIZES = [0, 1, 2, 31, 33, 1023, 1024, 1025, 65535, 65537, 262144];
-
-export const STATUS = {
-  NOT_FINITE: -1,
-  LENGTHS: -2,
-  KRAFT: -3,
-  SIZES: -4,
-  BITS: -5,
-  PADDING: -6,
-  SYMBOL: -7,
-  RUN: -8,
-  COUNT: -9,
-  LEVEL: -10,
-  KIND: -11,
-} as const;
-
-export function nameOf(status: number): string {
-  return Object.entries(STATUS).find(([, value]) => value === status)?.[0] ?? `status ${status}`;
-}
 
 const PAGES = 128;
 /** What a kernel may read behind an input, and what is watched around all it may write. */

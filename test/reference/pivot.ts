@@ -23,15 +23,12 @@ function isInner(node: Node): node is Inner {
   return "left" in node;
 }
 
-function signed(symbol: number): number {
-  return symbol < 128 ? symbol : symbol - 256;
-}
-
 export function flatsOf(lengths: Uint8Array): Flat[] {
+  const ofLength = Array.from({ length: PIVOT_LIMIT + 1 }, (): number[] => []);
+  for (let value = -128; value < 128; value++) ofLength[lengths[value & 255]].push(value & 255);
   const flats: Flat[] = [];
   for (let length = 1; length <= PIVOT_LIMIT; length++) {
-    const symbols = [...lengths.keys()].filter((symbol) => lengths[symbol] === length);
-    symbols.sort((a, b) => signed(a) - signed(b));
+    const symbols = ofLength[length];
     let at = 0;
     for (let bits = 8; bits >= 0; bits--) {
       if ((symbols.length & (1 << bits)) === 0) continue;
