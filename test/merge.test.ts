@@ -1,15 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { expectSame, out, random, randomBytes, run, SIZES, SLACK, type Tier, tiers } from "./helpers.ts";
-import { maskCount, merge } from "./reference.ts";
+import { compareBits, maskCount, merge, split } from "./reference.ts";
 
 const BITS = Uint8Array.of(0b01001010, 0b1);
 const LEFT = Uint8Array.of(1, 2, 3, 4, 5);
 const RIGHT = Uint8Array.of(101, 102, 103, 104);
 const MERGED = Uint8Array.of(1, 101, 2, 102, 3, 4, 103, 5, 104);
 
-test("the twin merges by hand", () => {
+test("the twin merges, splits and compares by hand", () => {
   expectSame(merge(BITS, 9, LEFT, RIGHT), MERGED);
+  expect(split(BITS, MERGED)).toEqual({ left: LEFT, right: RIGHT });
+  expectSame(compareBits(MERGED, 101), BITS);
 });
 
 interface Lists {
@@ -34,6 +36,22 @@ function check(tier: Tier, { bits, left, right }: Lists, expected: Uint8Array, w
   expectSame(merged.out[0], expected, `${what}: merged`);
 }
 
+/** The mirror, for which any bytes will do. */
+function checkSplit(tier: Tier, { bits, left, right }: Lists, merged: Uint8Array, what: string): void {
+  const n = merged.length;
+  const parts = run(tier, "split", bits, merged, n, out(left.length, SLACK), out(right.length, SLACK));
+  expect(parts.status, what).toBe(n);
+  expectSame(parts.out[0], left, `${what}: left`);
+  expectSame(parts.out[1], right, `${what}: right`);
+}
+
+function checkCompare(tier: Tier, bytes: Uint8Array, pivot: number, what: string): void {
+  const bits = compareBits(bytes, pivot);
+  const compared = run(tier, "compareBits", bytes, bytes.length, pivot, out(bits.length, SLACK));
+  expect(compared.status, what).toBe(maskCount(bits, bytes.length));
+  expectSame(compared.out[0], bits, `${what}: compared with ${pivot}`);
+}
+
 function checkExpand(tier: Tier, { bits, right }: Lists, n: number, leaf: number, what: string): void {
   const expanded = run(tier, "expand", bits, n, right, leaf, out(n, SLACK));
   expect(expanded.status, what).toBe(right.length);
@@ -49,6 +67,8 @@ test.each([...SIZES, 7, 8, 9, 15, 16, 17, 32, 47, 48, 49, 255, 32767, 32768])(
       const expected = merge(lists.bits, n, lists.left, lists.right);
       for (const tier of tiers()) {
         check(tier, lists, expected, `${ones} on ${tier.name}`);
+        checkSplit(tier, lists, expected, `${ones} on ${tier.name}`);
+        for (const pivot of [1, 127, 128, 129, 255]) checkCompare(tier, expected, pivot, `${n} bytes on ${tier.name}`);
         for (const leaf of [0, 200]) checkExpand(tier, lists, n, leaf, `${ones}, ${leaf} on ${tier.name}`);
       }
     }
@@ -77,7 +97,10 @@ describe.each(tiers())("merge on $name", (tier) => {
   test("merges any lists", () => {
     const any = (n: number, ones: number, seed: number, leaf: number) => {
       const lists = listsOf(n, ones / 10, seed);
-      check(tier, lists, merge(lists.bits, n, lists.left, lists.right), `n = ${n}, seed ${seed}`);
+      const merged = merge(lists.bits, n, lists.left, lists.right);
+      check(tier, lists, merged, `n = ${n}, seed ${seed}`);
+      checkSplit(tier, lists, merged, `n = ${n}, seed ${seed}`);
+      checkCompare(tier, merged, Math.max(1, leaf), `n = ${n}, seed ${seed}`);
       checkExpand(tier, lists, n, leaf, `n = ${n}, seed ${seed}`);
     };
     const count = fc.oneof(fc.nat({ max: 80 }), fc.nat({ max: 3000 }));

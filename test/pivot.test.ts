@@ -62,7 +62,7 @@ describe("the twin", () => {
   test("reads a root that is a flat", () => {
     const lengths = new Uint8Array(256).fill(8);
     const symbols = randomBytes(300, 1);
-    // Place 0 is -128.
+    // Place 0 is -128; fields of 8 bits lie as they are, in groups or not.
     expectSame(
       writeNodes(symbols, lengths),
       symbols.map((symbol) => symbol ^ 128),
@@ -71,6 +71,17 @@ describe("the twin", () => {
       readNodes(symbols, 300, lengths).symbols,
       symbols.map((symbol) => symbol ^ 128),
     );
+  });
+
+  test("lays 128 fields of one bit into 16 lanes", () => {
+    // Symbols 0 and 1; only the last of lane 3 and the first behind the group are 1.
+    const symbols = new Uint8Array(129);
+    [symbols[16 * 7 + 3], symbols[128]] = [1, 1];
+    const bytes = new Uint8Array(17);
+    [bytes[3], bytes[16]] = [0x80, 1];
+    const lengths = new Uint8Array(256).fill(1, 0, 2);
+    expectSame(writeNodes(symbols, lengths), bytes);
+    expectSame(readNodes(bytes, 129, lengths).symbols, symbols);
   });
 
   test("starts a block anew after 32768 symbols, under the lengths it has", () => {

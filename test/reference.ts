@@ -2,6 +2,7 @@
 // Decoders refuse by throwing an Error whose message names the status.
 export { pack4, unpack4 } from "./reference/bits.ts";
 export { xxh64 } from "./reference/checksum.ts";
+export { fieldAt, packFields, unpack } from "./reference/fields.ts";
 export { histogram } from "./reference/histogram.ts";
 export {
   codeLengths,
@@ -15,7 +16,7 @@ export {
   writeStreams,
 } from "./reference/huffman.ts";
 export { type Masked, maskCount, maskJoin, maskSplit } from "./reference/mask.ts";
-export { merge, unpack } from "./reference/merge.ts";
+export { compareBits, merge, split } from "./reference/merge.ts";
 export {
   BLOCK,
   type Flat,

@@ -1,3 +1,5 @@
+import { bytesOfBits } from "./bits.ts";
+
 function bit(bytes: Uint8Array, at: number): number {
   return (bytes[at >> 3] >> (at & 7)) & 1;
 }
@@ -13,11 +15,12 @@ export function merge(bits: Uint8Array, n: number, left: Uint8Array, right: Uint
   return merged;
 }
 
-/** n fields of `depth` bits, looked up. */
-export function unpack(bytes: Uint8Array, n: number, depth: number, symbols: Uint8Array): Uint8Array {
-  return new Uint8Array(n).map((_, i) => {
-    let place = 0;
-    for (let b = 0; b < depth; b++) place |= bit(bytes, i * depth + b) << b;
-    return symbols[place];
-  });
+/** The mirror of merge. */
+export function split(bits: Uint8Array, bytes: Uint8Array): { left: Uint8Array; right: Uint8Array } {
+  return { left: bytes.filter((_, i) => bit(bits, i) === 0), right: bytes.filter((_, i) => bit(bits, i) === 1) };
+}
+
+/** A bit per byte: whether it is at least `pivot`. */
+export function compareBits(bytes: Uint8Array, pivot: number): Uint8Array {
+  return bytesOfBits(Array.from(bytes, (byte) => (byte >= pivot ? 1 : 0)));
 }

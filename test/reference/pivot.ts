@@ -1,4 +1,5 @@
 import { bytesOfBits } from "./bits.ts";
+import { fieldAt, packFields } from "./fields.ts";
 import { concat, readLengths, writeLengths } from "./huffman.ts";
 
 export const BLOCK = 32768;
@@ -68,7 +69,12 @@ export function writeNodes(symbols: Uint8Array, lengths: Uint8Array): Uint8Array
   const leaves = leavesOf(nodes);
   const passing: Uint8Array[] = [symbols];
   const parts = nodes.map((node, k) => {
-    if (!isInner(node)) return bytesOfBits(Array.from(passing[k]).flatMap((symbol) => field(node, symbol)));
+    if (!isInner(node)) {
+      return packFields(
+        passing[k].map((symbol) => node.symbols.indexOf(symbol)),
+        node.bits,
+      );
+    }
     const right = leaves[node.left + 1];
     passing[node.left] = passing[k].filter((symbol) => !right.has(symbol));
     passing[node.left + 1] = passing[k].filter((symbol) => right.has(symbol));
@@ -77,52 +83,54 @@ export function writeNodes(symbols: Uint8Array, lengths: Uint8Array): Uint8Array
   return concat(...parts);
 }
 
-/** The place of a symbol in its flat, as bits from the lowest on. */
-function field({ bits, symbols }: Flat, symbol: number): number[] {
-  const place = symbols.indexOf(symbol);
-  return Array.from({ length: bits }, (_, i) => (place >> i) & 1);
-}
-
 function bit(bytes: Uint8Array, at: number): number {
   return (bytes[at >> 3] >> (at & 7)) & 1;
 }
 
-/** The first bit of every node in `bytes`, if n symbols pass the root. */
-function placesOf(bytes: Uint8Array, n: number, nodes: Node[]): { first: number[]; used: number } {
+interface Places {
+  /** How many symbols pass each node. */
+  count: number[];
+  /** The first byte of each node. */
+  first: number[];
+  used: number;
+}
+
+/** Where every node lies in `bytes`, if n symbols pass the root. */
+function placesOf(bytes: Uint8Array, n: number, nodes: Node[]): Places {
   const count = [n];
   const first: number[] = [];
   let used = 0;
   nodes.forEach((node, k) => {
-    const bits = count[k] * (isInner(node) ? 1 : node.bits);
-    first.push(8 * used);
-    used += Math.ceil(bits / 8);
+    const start = 8 * used;
+    const end = start + count[k] * (isInner(node) ? 1 : node.bits);
+    first.push(used);
+    used = Math.ceil(end / 8);
     if (used > bytes.length) throw new Error("SIZES");
-    let ones = 0;
-    for (let i = 0; i < bits; i++) ones += bit(bytes, first[k] + i);
-    for (let i = first[k] + bits; i < 8 * used; i++) if (bit(bytes, i) === 1) throw new Error("PADDING");
+    for (let i = end; i < 8 * used; i++) if (bit(bytes, i) === 1) throw new Error("PADDING");
     if (isInner(node)) {
+      let ones = 0;
+      for (let i = start; i < end; i++) ones += bit(bytes, i);
       count[node.left] = count[k] - ones;
       count[node.left + 1] = ones;
     }
   });
-  return { first, used };
+  return { count, first, used };
 }
 
-/** n symbols, each walked from the root to its flat: every node hands out its bits in their order. */
+/** n symbols, each walked from the root to its flat: every node hands out its bits, a flat its fields, in their order. */
 export function readNodes(bytes: Uint8Array, n: number, lengths: Uint8Array): { symbols: Uint8Array; used: number } {
   const nodes = treeOf(lengths);
-  const { first: next, used } = placesOf(bytes, n, nodes);
+  const { count, first, used } = placesOf(bytes, n, nodes);
+  const passed = nodes.map(() => 0);
   const symbols = new Uint8Array(n);
   for (let i = 0; i < n; i++) {
     let k = 0;
     let node = nodes[0];
     while (isInner(node)) {
-      k = node.left + bit(bytes, next[k]++);
+      k = node.left + bit(bytes, 8 * first[k] + passed[k]++);
       node = nodes[k];
     }
-    let place = 0;
-    for (let b = 0; b < node.bits; b++) place |= bit(bytes, next[k]++) << b;
-    symbols[i] = node.symbols[place];
+    symbols[i] = node.symbols[fieldAt(bytes, first[k], count[k], node.bits, passed[k]++)];
   }
   return { symbols, used };
 }
