@@ -90,7 +90,8 @@ function time(progress: Progress, one: Case, index: number, ms: number): void {
   // Again, without what the machine did beside it.
   const nsPerByte = (1e6 * Math.min(ms, fastest(progress.machine, one, 5))) / size;
   if (nsPerByte > progress[field].nsPerByte) {
-    progress[field] = { nsPerByte, what: `case ${index}, ${one.kind}, ${one.bytes.length} bytes to ${one.n}` };
+    const took = `${((nsPerByte * size) / 1000).toFixed(1)} us`;
+    progress[field] = { nsPerByte, what: `${took}: case ${index}, ${one.kind}, ${one.bytes.length} bytes to ${one.n}` };
   }
 }
 

@@ -1,12 +1,14 @@
 import { u24 } from "../reference/bits.ts";
 import { concat } from "../reference/huffman.ts";
 import {
+  BLOCK,
   CODE,
   maskSplit,
   pivotEncode,
   splitPlanes,
   streamOf,
   writeLengths,
+  writeNodes,
   writeStreams,
   zrlTokens,
 } from "../reference.ts";
@@ -131,7 +133,7 @@ function dequantize(next: Next): Payload {
 }
 
 const GROW = {
-  pivot: (next) => tree(next, 12, (symbols, lengths) => pivotEncode(symbols, lengths)),
+  pivot: (next) => (next() < 0.9 ? tree(next, 12, pivotEncode) : blocks(next)),
   huffman: (next) => {
     const n = countOf(next);
     if (next() < 0.05) return { n, bytes: only(new Uint8Array(n).fill(below(next, 256))) };
@@ -168,6 +170,32 @@ function tree(next: Next, limit: number, write: (symbols: Uint8Array, lengths: U
   const n = countOf(next);
   const lengths = lengthsOf(next, limit);
   return { n, bytes: write(symbolsOf(lengths, n, next), lengths) };
+}
+
+/** Blocks of every kind, under tables that change. */
+function blocks(next: Next): Payload {
+  const n = countOf(next);
+  let lengths: Uint8Array | undefined;
+  const parts: Uint8Array[] = [];
+  for (let start = 0; start < n; start += BLOCK) {
+    const count = Math.min(BLOCK, n - start);
+    const kind = below(next, 4);
+    if (kind === 0)
+      parts.push(
+        Uint8Array.of(0),
+        new Uint8Array(count).map(() => below(next, 256)),
+      );
+    else if (kind === 1) parts.push(Uint8Array.of(1, below(next, 256)));
+    else {
+      if (kind === 3 && lengths) parts.push(Uint8Array.of(3));
+      else {
+        lengths = lengthsOf(next, 12);
+        parts.push(Uint8Array.of(2), writeLengths(lengths, -1));
+      }
+      parts.push(writeNodes(symbolsOf(lengths, count, next), lengths));
+    }
+  }
+  return { n, bytes: concat(...parts) };
 }
 
 export function grow(kind: Kind, next: Next): Payload {
