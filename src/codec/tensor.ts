@@ -11,7 +11,6 @@ import {
   toFloat32,
   widen,
 } from "../tensor.ts";
-import type { CodeName, Place } from "./entropy.ts";
 import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
 import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
 import { findThreshold, pruneValues, type Threshold } from "./prune.ts";
@@ -25,6 +24,7 @@ import {
   segmentsOf,
   toFloats,
 } from "./quantize.ts";
+import type { CodeName, Place } from "./stream.ts";
 
 // One tensor: its steps in order for every chunk, and back. No content of the arena outlives an await.
 
