@@ -35,6 +35,7 @@ export interface KernelExports {
   pivotLengths(hist: number, blocks: number, dst: number, scratch: number, work: number): number;
   pivotSize(hist: number, lengths: number, work: number): number;
   pivotSteps(hist: number, lengths: number, work: number): number;
+  blockSteps(work: number): number;
   pivotNodes(src: number, n: number, lengths: number, dst: number, work: number): number;
   maskCount(mask: number, n: number): number;
   maskExpand(mask: number, n: number, values: number, dst: number): number;
