@@ -1,0 +1,44 @@
+import { pack4, unpack4 } from "./bits.ts";
+import { sha256, xxh64 } from "./checksum.ts";
+import { huffmanDecode } from "./huffman.ts";
+import { readLengths } from "./lengths.ts";
+import { maskCount, maskExpand } from "./mask.ts";
+import { COMPILED, INTERPRETED } from "./merge.ts";
+import { pivotBlock } from "./pivot.ts";
+import { mergePlanes } from "./planes.ts";
+import { dequantize, range } from "./quantize.ts";
+import { zrlValues } from "./tokens.ts";
+
+// The decoding half of the ABI (assembly/index.ts) in plain JavaScript, over one ArrayBuffer.
+
+// The first bytes are nobody's, because the address 0 stands for nothing.
+const HEAP_BASE = 64;
+
+/**
+ * The kernels over the bytes of a memory, which begin at the start of their buffer.
+ * @param compiled - which loops to run. An engine that compiles JavaScript has WebAssembly as well, if not always the
+ *   permission to use it
+ */
+export function plainExports(memory: () => Uint8Array, compiled = typeof WebAssembly === "object") {
+  const loops = compiled ? COMPILED : INTERPRETED;
+  const over =
+    <A extends number[]>(kernel: (b: Uint8Array, ...args: A) => number) =>
+    (...args: A) =>
+      kernel(memory(), ...args);
+  return {
+    heapBase: () => HEAP_BASE,
+    range: over(range),
+    dequantize: over(dequantize),
+    pack4: over(pack4),
+    unpack4: over(unpack4),
+    mergePlanes: over(mergePlanes),
+    readLengths: over(readLengths),
+    huffmanDecode: over(huffmanDecode),
+    pivotBlock: over(pivotBlock(loops)),
+    maskCount: over(maskCount),
+    maskExpand: over(maskExpand(loops)),
+    zrlValues: over(zrlValues),
+    xxh64: over(xxh64),
+    sha256: over(sha256),
+  };
+}
