@@ -18,6 +18,7 @@ export function fileOffset(place: Place, arena: Arena, at: number): number {
   return place.offset + at - arena.stored;
 }
 
+const LIMIT = 11;
 const SINGLE_BELOW = 1024;
 const STREAMS = 6;
 const SIZES_BYTES = 3 * (STREAMS - 1);
@@ -87,7 +88,7 @@ export function readHuffman(kernels: Kernels, at: number, size: number, n: numbe
   const arena = kernels.arena(0, "decode");
   const offset = fileOffset(place, arena, at);
   const lengths = arena.lengths[0];
-  const table = checked(run.readLengths(at, size, lengths), offset, `${place.field}, code lengths`);
+  const table = checked(run.readLengths(at, size, LIMIT, lengths), offset, `${place.field}, code lengths`);
   const only = kernels.view().getInt32(lengths + 256, true);
   if (only < 0) {
     const result = run.huffmanDecode(at + table, size - table, n, lengths, dst);

@@ -14,17 +14,45 @@ import { zrlValues } from "./tokens.ts";
 // The first bytes are nobody's, because the address 0 stands for nothing.
 const HEAP_BASE = 64;
 
+/** What the kernels work on: like WebAssembly.Memory, with pages of 64 KiB. */
+export interface Memory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
+const PAGE = 65536;
+
+/** A memory of one page. Growing replaces its buffer. */
+export function plainMemory(): Memory {
+  let buffer = new ArrayBuffer(PAGE);
+  return {
+    get buffer() {
+      return buffer;
+    },
+    grow(pages) {
+      const before = buffer.byteLength;
+      const larger = new Uint8Array(before + pages * PAGE);
+      larger.set(new Uint8Array(buffer));
+      buffer = larger.buffer;
+      return before / PAGE;
+    },
+  };
+}
+
 /**
- * The kernels over the bytes of a memory, which begin at the start of their buffer.
+ * The kernels over a memory.
  * @param compiled - which loops to run. An engine that compiles JavaScript has WebAssembly as well, if not always the
  *   permission to use it
  */
-export function plainExports(memory: () => Uint8Array, compiled = typeof WebAssembly === "object") {
+export function plainExports(memory: { readonly buffer: ArrayBuffer }, compiled = typeof WebAssembly === "object") {
   const loops = compiled ? COMPILED : INTERPRETED;
+  let bytes = new Uint8Array(memory.buffer);
   const over =
     <A extends number[]>(kernel: (b: Uint8Array, ...args: A) => number) =>
-    (...args: A) =>
-      kernel(memory(), ...args);
+    (...args: A) => {
+      if (bytes.buffer !== memory.buffer) bytes = new Uint8Array(memory.buffer);
+      return kernel(bytes, ...args);
+    };
   return {
     heapBase: () => HEAP_BASE,
     range: over(range),

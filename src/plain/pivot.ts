@@ -44,8 +44,8 @@ export function pivotBlock(loops: Loops) {
     if (kind > SAME_TABLE || (kind === SAME_TABLE && b[work + KNOWN] !== 1)) return KIND;
     if (kind < TABLE) return plainBlock(b, kind, src, size, n, dst);
     const table = kind === TABLE ? readLengths(b, src + 1, size - 1, LIMIT, work) : 0;
+    b[work + KNOWN] = table < 0 ? 0 : 1;
     if (table < 0) return table;
-    b[work + KNOWN] = 1;
     const tree = treeOf(b, work);
     const places = new Int32Array(tree.nodes + 1);
     const counts = new Int32Array(tree.nodes);
