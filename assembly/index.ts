@@ -4,6 +4,10 @@ export { pack4, unpack4 } from "./bits";
 export { histogram } from "./histogram";
 export { huffmanDecode, huffmanEncode } from "./huffman";
 export { codeLengths, readLengths, writeLengths } from "./lengths";
+export { maskCount, maskExpand, maskSplit } from "./mask";
+export { compareBits, expand, merge, split } from "./merge";
+export { pivotBlock, pivotNodes } from "./pivot";
+export { packFields, unpack } from "./unpack";
 export { mergePlanes, splitPlanes } from "./planes";
 export { magnitudes, prune } from "./prune";
 export { dequantize, quantize, range } from "./quantize";
@@ -13,3 +17,5 @@ export { afterZeros, zrlTokens, zrlValues } from "./tokens";
 export function heapBase(): i32 {
   return __heap_base as i32;
 }
+export { pivotSize, pivotSteps } from "./cost";
+export { pivotLengths } from "./shape";

@@ -1,8 +1,7 @@
 import { KRAFT, LENGTHS } from "./status";
 
-/** Longest code, in bits. */
+/** Longest code of `huffman`, in bits. */
 export const LIMIT: i32 = 11;
-const FULL: i32 = 1 << LIMIT;
 const SYMBOLS: i32 = 256;
 
 // Layout of the scratch of codeLengths: sorted leaves, two levels of weights, and per level which items are leaves.
@@ -13,18 +12,18 @@ const FLAGS: usize = WEIGHTS + 2 * LEVEL_BYTES;
 const FLAG_BYTES: usize = 512;
 
 /**
- * Optimal code lengths of at most LIMIT bits for 256 u32 counts at hist, as 256 bytes at dst; 0 = absent.
+ * Optimal code lengths of at most `limit` bits (11 or 12) for 256 u32 counts at hist, as 256 bytes at dst; 0 = absent.
  * Package-merge (Larmore and Hirschberg 1990). Leaves are ordered by (count, symbol); of a leaf and a package of equal
  * weight the leaf comes first: this fixes the lengths, so every tier writes the same bytes. A single symbol gets 0.
  * scratch: 32 KiB. Returns the count of present symbols.
  */
-export function codeLengths(hist: usize, dst: usize, scratch: usize): i32 {
+export function codeLengths(hist: usize, limit: i32, dst: usize, scratch: usize): i32 {
   memory.fill(dst, 0, SYMBOLS);
   const n = sortLeaves(hist, scratch + LEAVES);
   if (n < 2) return n;
-  for (let level = 0; level < LIMIT; level++) mergeLevel(scratch, n, level);
+  for (let level = 0; level < limit; level++) mergeLevel(scratch, n, level);
   let take = 2 * n - 2;
-  for (let level = LIMIT - 1; level >= 0; level--) {
+  for (let level = limit - 1; level >= 0; level--) {
     let leaves = 0;
     const flags = scratch + FLAGS + (level as usize) * FLAG_BYTES;
     for (let i = 0; i < take; i++) leaves += load<u8>(flags + i) as i32;
@@ -93,11 +92,15 @@ function putAbsent(dst: usize, at: i32, run: i32): i32 {
   return putNibble(dst, at, (run - 16) >> 4);
 }
 
-/** Writes 256 code lengths (or the only symbol, if only >= 0) as docs/FORMAT.md says. Returns the bytes written. */
-export function writeLengths(lengths: usize, only: i32, dst: usize): i32 {
+/**
+ * Writes 256 code lengths of at most `limit` bits (or the only symbol, if only >= 0) as docs/FORMAT.md says.
+ * Returns the bytes written.
+ */
+export function writeLengths(lengths: usize, only: i32, limit: i32, dst: usize): i32 {
+  const full = 1 << limit;
   let at = 0;
   let absent = 0;
-  for (let symbol = 0, kraft = 0; symbol < SYMBOLS && kraft < FULL; symbol++) {
+  for (let symbol = 0, kraft = 0; symbol < SYMBOLS && kraft < full; symbol++) {
     const length = symbol == only ? 15 : (load<u8>(lengths + symbol) as i32);
     if (length == 0) {
       absent++;
@@ -106,7 +109,7 @@ export function writeLengths(lengths: usize, only: i32, dst: usize): i32 {
     if (absent) at = putAbsent(dst, at, absent);
     absent = 0;
     at = putNibble(dst, at, length);
-    kraft += length == 15 ? FULL : FULL >> length;
+    kraft += length == 15 ? full : full >> length;
   }
   return (at + 1) >> 1;
 }
@@ -118,17 +121,18 @@ function nibble(src: usize, at: i32): i32 {
 }
 
 /**
- * Reads code lengths: 256 bytes at dst, then as i32 at dst + 256 the only symbol or -1.
+ * Reads code lengths of at most `limit` bits: 256 bytes at dst, then as i32 at dst + 256 the only symbol or -1.
  * Returns the bytes used, or LENGTHS (cut short, an undefined nibble, a symbol beyond 255) or KRAFT (too many codes).
  */
-export function readLengths(src: usize, size: i32, dst: usize): i32 {
+export function readLengths(src: usize, size: i32, limit: i32, dst: usize): i32 {
+  const full = 1 << limit;
   memory.fill(dst, 0, SYMBOLS);
   let only = -1;
   let symbol = 0;
   let kraft = 0;
   let at = 0;
   const end = size << 1;
-  while (kraft < FULL) {
+  while (kraft < full) {
     if (at + 4 > end && at + absentSize(src, at, end) > end) return LENGTHS;
     const length = nibble(src, at++);
     if (length == 0) {
@@ -143,15 +147,15 @@ export function readLengths(src: usize, size: i32, dst: usize): i32 {
       continue;
     }
     if (symbol >= SYMBOLS) return LENGTHS;
-    if (length == 15 && kraft == 0) {
+    if (length == 15 && kraft == 0 && limit == LIMIT) {
       only = symbol;
       break;
     }
-    if (length > LIMIT) return LENGTHS;
+    if (length > limit) return LENGTHS;
     store<u8>(dst + symbol++, length as u8);
-    kraft += FULL >> length;
+    kraft += full >> length;
   }
-  if (kraft > FULL) return KRAFT;
+  if (kraft > full) return KRAFT;
   if (at & 1 && nibble(src, at) != 0) return LENGTHS;
   store<i32>(dst + SYMBOLS, only, 0, 1);
   return (at + 1) >> 1;

@@ -9,3 +9,4 @@ export const SYMBOL: i32 = -7;
 export const RUN: i32 = -8;
 export const COUNT: i32 = -9;
 export const LEVEL: i32 = -10;
+export const KIND: i32 = -11;

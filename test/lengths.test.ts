@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { accepted, expectSame, fibonacci, nameOf, out, readTable, run, STATUS, type Tier, tiers } from "./helpers.ts";
+import { expectSame, fibonacci, nameOf, out, outcome, readTable, run, STATUS, type Tier, tiers } from "./helpers.ts";
 import { codeLengths, histogram, readLengths, tableOf, writeLengths } from "./reference.ts";
 
 function lengthsOf(...pairs: [symbol: number, length: number][]): Uint8Array {
@@ -42,6 +42,19 @@ const BAD_TABLES: [name: string, bytes: number[], status: number][] = [
   ["a fill nibble behind an only symbol", [0x1f], STATUS.LENGTHS],
 ];
 
+// The same up to 12 bits, where there is no only symbol.
+const BAD_TABLES_12: [name: string, bytes: number[], status: number][] = [
+  ["nothing", [], STATUS.LENGTHS],
+  ["a table cut short", [0x21], STATUS.LENGTHS],
+  ["an only symbol", [0x0f], STATUS.LENGTHS],
+  ["an only symbol behind a run", [0x60, 0x0f], STATUS.LENGTHS],
+  ["a nibble 13", [0x0d, 0x00], STATUS.LENGTHS],
+  ["a nibble 14", [0x21, 0x2e], STATUS.LENGTHS],
+  ["a nibble 15 behind a length", [0xf1, 0x01], STATUS.LENGTHS],
+  ["too many codes", [0x21, 0x01], STATUS.KRAFT],
+  ["a fill nibble that is not 0", [0x21, 0x12], STATUS.LENGTHS],
+];
+
 describe("the twin", () => {
   test.each(TABLES)("writes and reads a table by hand: %s", (_, lengths, onlySymbol, bytes) => {
     expectSame(writeLengths(lengths, onlySymbol), Uint8Array.from(bytes));
@@ -52,25 +65,33 @@ describe("the twin", () => {
     expect(() => readLengths(Uint8Array.from(bytes))).toThrow(nameOf(status));
   });
 
+  test.each(BAD_TABLES_12)("refuses, up to 12 bits, %s", (_, bytes, status) => {
+    expect(() => readLengths(Uint8Array.from(bytes), 12)).toThrow(nameOf(status));
+  });
+
   test("gives the later of equals the shorter code", () => {
     expect([...codeLengths(Uint32Array.of(1, 1, 1)).subarray(0, 3)]).toEqual([2, 2, 1]);
   });
 });
 
 function checkTable(tier: Tier, hist: Uint32Array): void {
-  const expected = codeLengths(hist);
+  for (const limit of [11, 12]) checkLimited(tier, hist, limit);
+}
+
+function checkLimited(tier: Tier, hist: Uint32Array, limit: number): void {
+  const expected = codeLengths(hist, limit);
   const present = [...hist.keys()].filter((symbol) => hist[symbol] > 0);
-  const counted = run(tier, "codeLengths", hist, out(256), out(32768));
+  const counted = run(tier, "codeLengths", hist, limit, out(256), out(32768));
   expect(counted.status).toBe(present.length);
-  expectSame(counted.out[0], expected, `lengths of ${hist}`);
-  if (present.length === 0) return;
+  expectSame(counted.out[0], expected, `lengths up to ${limit} of ${hist}`);
   const only = present.length === 1 ? present[0] : -1;
+  if (present.length === 0 || (only >= 0 && limit === 12)) return;
   const bytes = writeLengths(expected, only);
-  const written = run(tier, "writeLengths", expected, only, out(bytes.length));
+  const written = run(tier, "writeLengths", expected, only, limit, out(bytes.length));
   expect(written.status).toBe(bytes.length);
   expectSame(written.out[0], bytes, `table of ${hist}`);
   const table = { status: bytes.length, lengths: expected, onlySymbol: only };
-  expect(readTable(tier, bytes)).toEqual(table);
+  expect(readTable(tier, bytes, limit)).toEqual(table);
 }
 
 describe.each(tiers())("code lengths on $name", (tier) => {
@@ -115,17 +136,21 @@ function bytesOfNibbles(nibbles: number[]): Uint8Array {
   return new Uint8Array(nibbles.length >> 1).map((_, i) => nibbles[2 * i] | (nibbles[2 * i + 1] << 4));
 }
 
+/** True if the table can be read under both limits. */
 function checkRead(tier: Tier, bytes: Uint8Array): boolean {
-  const expected = accepted(() => readLengths(bytes));
-  const { status, lengths, onlySymbol } = readTable(tier, bytes);
-  expect(status < 0, `table ${bytes}: refused`).toBe(expected === undefined);
-  if (expected) expect({ lengths, onlySymbol, size: status }, `table ${bytes}`).toEqual(expected);
-  return expected !== undefined;
+  const read = [11, 12].map((limit) => {
+    const expected = outcome(() => readLengths(bytes, limit));
+    const { status, lengths, onlySymbol } = readTable(tier, bytes, limit);
+    const actual = status < 0 ? status : { lengths, onlySymbol, size: status };
+    expect(actual, `table ${bytes}, up to ${limit}`).toEqual(expected);
+    return typeof expected !== "number";
+  });
+  return read[0] && read[1];
 }
 
 describe.each(tiers())("tables on $name", (tier) => {
   test.each(TABLES)("are written and read by hand: %s", (_, lengths, onlySymbol, bytes) => {
-    expectSame(run(tier, "writeLengths", lengths, onlySymbol, out(bytes.length)).out[0], Uint8Array.from(bytes));
+    expectSame(run(tier, "writeLengths", lengths, onlySymbol, 11, out(bytes.length)).out[0], Uint8Array.from(bytes));
     const table = readTable(tier, Uint8Array.from(bytes));
     expect(table).toEqual({ status: bytes.length, lengths, onlySymbol });
   });
@@ -134,9 +159,13 @@ describe.each(tiers())("tables on $name", (tier) => {
     expect(readTable(tier, Uint8Array.from(bytes)).status).toBe(status);
   });
 
+  test.each(BAD_TABLES_12)("are refused up to 12 bits: %s", (_, bytes, status) => {
+    expect(readTable(tier, Uint8Array.from(bytes), 12).status).toBe(status);
+  });
+
   test("are read or refused as by the twin, whatever the bytes", () => {
     // Mostly long codes, or no table would get far enough to end.
-    const nibble = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 15 }), fc.integer({ min: 5, max: 11 }));
+    const nibble = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 15 }), fc.integer({ min: 5, max: 12 }));
     const nibbles = fc.array(nibble, { maxLength: 400, size: "max" });
     const check = (some: number[]) => void checkRead(tier, bytesOfNibbles(some));
     fc.assert(fc.property(nibbles, check), { numRuns: 400 });

@@ -18,8 +18,8 @@ interface Zrl {
 
 function zrl({ categories, group, symbols, bits, count, coded }: Zrl): Uint8Array {
   const payload = symbols.length > 0 ? huffmanEncode(Uint8Array.from(symbols)) : new Uint8Array(0);
-  const head = [categories, ...u24(group), ...u24(count ?? symbols.length), ...u24(coded ?? payload.length)];
-  return stream(3, [...head, ...payload, ...bytesOfBits(bits)]);
+  const head = [categories, ...u24(group), ...u24(count ?? symbols.length)];
+  return stream(3, [...head, ...stream(2, payload, coded), ...bytesOfBits(bits)]);
 }
 
 describe("zrl", () => {
@@ -76,7 +76,7 @@ describe("zrl", () => {
   });
 
   test("refuses a head cut short", async () => {
-    for (let size = 0; size < 10; size++) {
+    for (let size = 0; size < 11; size++) {
       expect((await problem(six, stream(3, zrl(good).subarray(4, 4 + size)))).code).toBe("truncated");
     }
   });

@@ -2,6 +2,7 @@
 // Decoders refuse by throwing an Error whose message names the status.
 export { pack4, unpack4 } from "./reference/bits.ts";
 export { xxh64 } from "./reference/checksum.ts";
+export { fieldAt, packFields, unpack } from "./reference/fields.ts";
 export { histogram } from "./reference/histogram.ts";
 export {
   codeLengths,
@@ -14,6 +15,20 @@ export {
   writeLengths,
   writeStreams,
 } from "./reference/huffman.ts";
+export { type Masked, maskCount, maskJoin, maskSplit } from "./reference/mask.ts";
+export { compareBits, merge, split } from "./reference/merge.ts";
+export {
+  BLOCK,
+  type Flat,
+  flatsOf,
+  PIVOT_LIMIT,
+  pivotDecode,
+  pivotEncode,
+  readBlock,
+  readNodes,
+  treeOf,
+  writeNodes,
+} from "./reference/pivot.ts";
 export { mergePlanes, splitPlanes } from "./reference/planes.ts";
 export { magnitudeBits, magnitudes, prune } from "./reference/prune.ts";
 export {
@@ -25,6 +40,7 @@ export {
   type Scales,
   scales,
 } from "./reference/quantize.ts";
+export { CODE, cutStream, innerPayload, innerStream, streamOf } from "./reference/stream.ts";
 export {
   afterZeros,
   categoryOf,

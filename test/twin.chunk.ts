@@ -1,6 +1,16 @@
 import { readU24 } from "./reference/bits.ts";
 import { concat } from "./reference/huffman.ts";
-import { huffmanDecode, mergePlanes, pack4, zrlDecode } from "./reference.ts";
+import {
+  CODE,
+  cutStream,
+  innerPayload,
+  innerStream,
+  maskCount,
+  maskJoin,
+  mergePlanes,
+  pack4,
+  zrlDecode,
+} from "./reference.ts";
 
 // The decoder of a chunk once more, from docs/FORMAT.md alone. Refuses by an Error whose message names a status.
 
@@ -17,7 +27,7 @@ export interface ChunkKind {
   readonly float: boolean;
 }
 
-interface Content {
+export interface Content {
   /** Decoded bytes. */
   readonly n: number;
   readonly width: number;
@@ -52,29 +62,33 @@ export function contentsOf({ count, rows, bits, asymmetric, width, float }: Chun
 }
 
 function readStream(bytes: Uint8Array, content: Content): { bytes: Uint8Array; size: number; code: number } {
-  if (bytes.length < 4) throw new Error("SIZES");
-  const [code, length] = [bytes[0], readU24(bytes, 1)];
-  if (4 + length > bytes.length) throw new Error("SIZES");
-  const decoded = readPayload(code, bytes.subarray(4, 4 + length), content);
+  const { code, payload, size } = cutStream(bytes);
+  const decoded = readPayload(code, payload, content);
   if (content.nibbles % 2 === 1 && decoded[decoded.length - 1] > 15) throw new Error("PADDING");
-  return { bytes: decoded, size: 4 + length, code };
+  return { bytes: decoded, size, code };
 }
 
-function readPayload(code: number, payload: Uint8Array, content: Content): Uint8Array {
+export function readPayload(code: number, payload: Uint8Array, content: Content): Uint8Array {
   const { n, nibbles } = content;
-  if (code === 0 && payload.length === n) return payload;
-  if (n === 0) throw new Error("COUNT");
-  if (code === 1 && payload.length === 1) return new Uint8Array(n).fill(payload[0]);
-  if (code === 2) return huffmanDecode(payload, n);
-  if (code === 3) return readZrl(payload, n, nibbles);
-  if (code === 4 && content.width > 1) return readPlanes(payload, content);
-  throw new Error("COUNT");
+  if (n === 0 && code !== CODE.RAW) throw new Error("COUNT");
+  if (code === CODE.ZRL) return readZrl(payload, n, nibbles);
+  if (code === CODE.PLANES && content.width > 1) return readPlanes(payload, content);
+  if (code === CODE.MASK) return readMask(payload, n);
+  return innerPayload(code, payload, n);
 }
 
 function readZrl(payload: Uint8Array, n: number, nibbles: number): Uint8Array {
   // A group larger than the chunk would be a second way to say the same.
   if (payload.length >= 4 && readU24(payload, 1) > (nibbles || n)) throw new Error("COUNT");
   return nibbles > 0 ? pack4(zrlDecode(payload, nibbles, 4)) : new Uint8Array(zrlDecode(payload, n, 8));
+}
+
+function readMask(payload: Uint8Array, n: number): Uint8Array {
+  const mask = innerStream(payload, Math.ceil(n / 8));
+  const count = maskCount(mask.bytes, n);
+  const values = innerStream(payload.subarray(mask.size), count);
+  if (mask.size + values.size !== payload.length) throw new Error("SIZES");
+  return maskJoin(mask.bytes, values.bytes, n);
 }
 
 function readPlanes(payload: Uint8Array, { n, width, float }: Content): Uint8Array {

@@ -2,7 +2,6 @@ import { bitReader, bytesOfBits, readU24, u24 } from "./bits.ts";
 import { histogram } from "./histogram.ts";
 
 export const LIMIT = 11;
-const FULL = 2 ** LIMIT;
 
 export interface Table {
   lengths: Uint8Array;
@@ -85,27 +84,30 @@ function nibbleReader(bytes: Uint8Array): { next(): number; used(): number } {
   return { next, used };
 }
 
-export function readLengths(bytes: Uint8Array): Table & { size: number } {
+/** Under a limit of 12 (pivot) there is no table of an only symbol. */
+export function readLengths(bytes: Uint8Array, limit = LIMIT): Table & { size: number } {
+  const full = 2 ** limit;
   const nibbles = nibbleReader(bytes);
   const lengths = new Uint8Array(256);
   let symbol = 0;
   let kraft = 0;
   let run = false;
-  while (kraft < FULL) {
+  while (kraft < full) {
     const nibble = nibbles.next();
     if (nibble === 0 && run) throw new Error("LENGTHS");
     run = nibble === 0;
     if (run) symbol += readRun(nibbles.next);
     else if (symbol > 255) throw new Error("LENGTHS");
-    else if (nibble === 15 && kraft === 0) return { lengths, onlySymbol: symbol, size: nibbles.used() };
-    else if (nibble > LIMIT) throw new Error("LENGTHS");
+    else if (nibble === 15 && kraft === 0 && limit === LIMIT)
+      return { lengths, onlySymbol: symbol, size: nibbles.used() };
+    else if (nibble > limit) throw new Error("LENGTHS");
     else {
       lengths[symbol++] = nibble;
-      kraft += 2 ** (LIMIT - nibble);
+      kraft += 2 ** (limit - nibble);
     }
     if (symbol > 256) throw new Error("LENGTHS");
   }
-  if (kraft > FULL) throw new Error("KRAFT");
+  if (kraft > full) throw new Error("KRAFT");
   return { lengths, onlySymbol: -1, size: nibbles.used() };
 }
 

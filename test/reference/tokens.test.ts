@@ -3,8 +3,12 @@ import { accepted, difference, expectSame, int8Cases } from "../helpers.ts";
 import { zrlDecode, zrlEncode } from "./tokens.ts";
 
 const VALUES = Int8Array.of(0, 0, 3, 0, -1, 0, 0, 0);
-// C, G, m, H; the symbols 5 and 2 have 2 bits, 255 has 1; one raw byte.
-const PAYLOAD = Uint8Array.of(2, 8, 0, 0, 3, 0, 0, 7, 0, 0, 0x10, 0x02, 0x21, 0xf0, 0xe9, 0x01, 0b00111, 0b101);
+// C, G, m; a stream of Huffman codes: the symbols 5 and 2 have 2 bits, 255 has 1; one raw byte.
+const PAYLOAD = Uint8Array.from([
+  ...[2, 8, 0, 0, 3, 0, 0],
+  ...[2, 7, 0, 0, 0x10, 0x02, 0x21, 0xf0, 0xe9, 0x01, 0b00111],
+  0b101,
+]);
 
 describe("a zrl payload", () => {
   test("is written and read by hand", () => {

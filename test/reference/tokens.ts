@@ -1,5 +1,6 @@
 import { bitReader, bytesOfBits, readU24, u24 } from "./bits.ts";
-import { concat, huffmanDecode, huffmanEncode } from "./huffman.ts";
+import { concat, huffmanEncode } from "./huffman.ts";
+import { CODE, innerStream, streamOf } from "./stream.ts";
 
 export interface Tokens {
   symbols: Uint8Array;
@@ -102,24 +103,28 @@ function readValue(next: () => number, category: number): number {
   return value;
 }
 
-export function zrlEncode(values: Int8Array, group: number): Uint8Array {
+/** The symbols are a stream of its own; by default of Huffman codes. */
+export function zrlEncode(
+  values: Int8Array,
+  group: number,
+  inner = (symbols: Uint8Array) => streamOf(CODE.HUFFMAN, huffmanEncode(symbols)),
+): Uint8Array {
   const categories = largestCategory(values);
   const { symbols, raw } = zrlTokens(values, group, categories);
-  const coded = huffmanEncode(symbols);
-  const head = [categories, ...u24(group), ...u24(symbols.length), ...u24(coded.length)];
-  return concat(Uint8Array.from(head), coded, raw);
+  const head = [categories, ...u24(group), ...u24(symbols.length)];
+  return concat(Uint8Array.from(head), inner(symbols), raw);
 }
 
 export function zrlDecode(payload: Uint8Array, n: number, bits: 4 | 8 = 8): Int8Array {
-  if (payload.length < 10) throw new Error("SIZES");
+  if (payload.length < 11) throw new Error("SIZES");
   const categories = payload[0];
   if (categories < 1 || categories > bits) throw new Error("LEVEL");
-  const [group, m, size] = [1, 4, 7].map((at) => readU24(payload, at));
+  const [group, m] = [1, 4].map((at) => readU24(payload, at));
   // Every symbol stands for at least one value.
-  if (group < 1 || m > n) throw new Error("COUNT");
-  if (10 + size > payload.length) throw new Error("SIZES");
-  const symbols = huffmanDecode(payload.subarray(10, 10 + size), m);
-  const values = zrlValues({ symbols, raw: payload.subarray(10 + size) }, group, categories, n);
+  if (group < 1 || m < 1 || m > n) throw new Error("COUNT");
+  const symbols = innerStream(payload.subarray(7), m);
+  const tokens = { symbols: symbols.bytes, raw: payload.subarray(7 + symbols.size) };
+  const values = zrlValues(tokens, group, categories, n);
   const least = -(2 ** (bits - 1));
   if (values.some((value) => value < least || value >= -least)) throw new Error("LEVEL");
   return values;

@@ -1,0 +1,70 @@
+import { buildTree, INNER, levelCount, levelStart, nodeAt, symbolsOf } from "./tree";
+import { secondRun } from "./unpack";
+
+// What a pivoted code costs, from counts alone: exact bytes of a block, and steps of decoding it. A step is a merge of one byte.
+
+/** Bytes that a step is worth (docs/DECISIONS.md). */
+const STEPS_PER_BYTE: f64 = 128;
+const NODE_STEPS: f64 = 100;
+
+// Sets `count` of every node, and `src` of the flats to it.
+function countNodes(hist: usize, work: usize): void {
+  for (let i = levelStart(work, levelCount(work)) - 1; i >= 0; i--) {
+    const node = nodeAt(work, i);
+    if (node.width == INNER) {
+      node.count = nodeAt(work, node.child).count + nodeAt(work, node.child + 1).count;
+      continue;
+    }
+    let count: u32 = 0;
+    const symbols = symbolsOf(work, node);
+    for (let k = 0; k < 1 << node.width; k++) count += load<u32>(hist + ((load<u8>(symbols + k) as usize) << 2), 0, 1);
+    node.count = count;
+  }
+}
+
+// Steps of a byte of a flat, measured beside merge (npm run bench -- --filter unpack): sixteen symbols are one swizzle, two runs a
+// comparison, others a table of two swizzles or more.
+function flatSteps(width: i32, symbols: usize): f64 {
+  if (width <= 4) return width == 0 ? 0 : 0.3;
+  if (secondRun(symbols, 1 << width) > 0) return 0.5;
+  return width == 5 ? 1 : width == 6 ? 1.3 : width == 7 ? 2.7 : 4.5;
+}
+
+function stepsOf(work: usize): f64 {
+  let steps: f64 = 0;
+  for (let i = levelStart(work, levelCount(work)) - 1; i >= 0; i--) {
+    const node = nodeAt(work, i);
+    if (node.width == 0) continue;
+    const leaf = node.width == INNER && nodeAt(work, node.child).width == 0;
+    const each = node.width == INNER ? (leaf ? 0.75 : 1) : flatSteps(node.width, symbolsOf(work, node));
+    steps += each * (node.count as f64) + NODE_STEPS;
+  }
+  return steps;
+}
+
+/**
+ * Exact bytes of the nodes of a block whose symbols have the 256 u32 counts at hist. lengths: complete, at most 12 bits, one for
+ * every symbol that occurs. work: 80 KiB.
+ */
+export function pivotSize(hist: usize, lengths: usize, work: usize): i32 {
+  buildTree(lengths, work);
+  countNodes(hist, work);
+  let bytes: u32 = 0;
+  for (let i = levelStart(work, levelCount(work)) - 1; i >= 0; i--) {
+    const node = nodeAt(work, i);
+    bytes += (node.count * (node.width == INNER ? 1 : (node.width as u32)) + 7) >> 3;
+  }
+  return bytes as i32;
+}
+
+/** Steps of decoding symbols with these counts and lengths, without their checksum and copies. work: 80 KiB. */
+export function pivotSteps(hist: usize, lengths: usize, work: usize): i32 {
+  buildTree(lengths, work);
+  countNodes(hist, work);
+  return stepsOf(work) as i32;
+}
+
+/** Bytes and steps in one figure, in bytes. */
+export function costOf(hist: usize, lengths: usize, work: usize): f64 {
+  return (pivotSize(hist, lengths, work) as f64) + stepsOf(work) / STEPS_PER_BYTE;
+}
