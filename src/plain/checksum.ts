@@ -22,7 +22,7 @@ export function xxh64(b: Uint8Array, src: number, n: number, dst: number): numbe
     hash = add(add(rotateLeft(a, 1), rotateLeft(b, 7)), add(rotateLeft(c, 12), rotateLeft(d, 18)));
     for (const lane of lanes) hash = add(multiply(xor(hash, round(ZERO, lane)), P1), P4);
   }
-  const [high, low] = finish(add(hash, wide(0, n)), words, stripes, b, src + n);
+  const [high, low] = finish(add(hash, wide(0, n)), words, stripes, b.subarray(src + whole, src + n));
   for (let k = 0; k < 4; k++) {
     b[dst + k] = low >> (8 * k);
     b[dst + 4 + k] = high >> (8 * k);
@@ -34,7 +34,7 @@ function round(acc: Wide, input: Wide): Wide {
   return multiply(rotateLeft(add(acc, multiply(input, P2)), 31), P1);
 }
 
-function finish(seed: Wide, words: Int32Array, start: number, b: Uint8Array, end: number): Wide {
+function finish(seed: Wide, words: Int32Array, start: number, rest: Uint8Array): Wide {
   let hash = seed;
   let at = start;
   for (; at + 2 <= words.length; at += 2) {
@@ -45,8 +45,8 @@ function finish(seed: Wide, words: Int32Array, start: number, b: Uint8Array, end
     hash = add(multiply(rotateLeft(xor(hash, multiply(wide(0, words[at] as number), P1)), 23), P2), P3);
     at++;
   }
-  for (let left = end % 4; left > 0; left--) {
-    hash = multiply(rotateLeft(xor(hash, multiply(wide(0, b[end - left] as number), P5)), 11), P1);
+  for (let i = 0; i < rest.length; i++) {
+    hash = multiply(rotateLeft(xor(hash, multiply(wide(0, rest[i] as number), P5)), 11), P1);
   }
   hash = multiply(xor(hash, shiftRight(hash, 33)), P2);
   hash = multiply(xor(hash, shiftRight(hash, 29)), P3);

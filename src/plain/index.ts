@@ -8,6 +8,7 @@ import { pivotBlock } from "./pivot.ts";
 import { mergePlanes } from "./planes.ts";
 import { dequantize, range } from "./quantize.ts";
 import { zrlValues } from "./tokens.ts";
+import { unpack } from "./unpack.ts";
 
 // The decoding half of the ABI (assembly/index.ts) in plain JavaScript, over one ArrayBuffer.
 
@@ -62,6 +63,11 @@ export function plainExports(memory: { readonly buffer: ArrayBuffer }, compiled 
     mergePlanes: over(mergePlanes),
     readLengths: over(readLengths),
     huffmanDecode: over(huffmanDecode),
+    merge: over(loops.merge),
+    expand: over(loops.expand),
+    unpack: over((b, src: number, n: number, width: number, symbols: number, dst: number) =>
+      unpack(b, src, n, width, b.subarray(symbols, symbols + (1 << width)), dst),
+    ),
     pivotBlock: over(pivotBlock(loops)),
     maskCount: over(maskCount),
     maskExpand: over(maskExpand(loops)),

@@ -11,5 +11,5 @@ export function maskCount(b: Uint8Array, mask: number, n: number): number {
 /** Makes the kernel: n bytes at dst, 0 where the bit is 0, else the next byte at values. It returns how many of these were used. */
 export function maskExpand({ expand }: Loops) {
   return (b: Uint8Array, mask: number, n: number, values: number, dst: number): number =>
-    expand(b, mask, n, 0, values, dst) - values;
+    expand(b, mask, n, values, 0, dst);
 }

@@ -2,11 +2,11 @@
 // operation costs the same; compiled code runs those without nearly three times as fast, because nobody can predict the bits.
 // `var`, because QuickJS tests at every use of a `let` or `const` whether it has a value yet.
 
-/** Merges the list at `left` and the one at `right` into n bytes at dst: bit i at bits says from which byte i comes. */
-export type Merge = (b: Uint8Array, bits: number, n: number, left: number, right: number, dst: number) => void;
+/** Merges the list at `left` and the one at `right` into n bytes at dst: bit i at bits says from which byte i comes. Returns n. */
+export type Merge = (b: Uint8Array, bits: number, n: number, left: number, right: number, dst: number) => number;
 
-/** As Merge, where the bytes that bit 0 stands for are all the same. Returns the end of the list `right`. */
-export type Expand = (b: Uint8Array, bits: number, n: number, byte: number, right: number, dst: number) => number;
+/** As Merge, where the left list is one byte again and again. Returns how many bytes of the right one were used. */
+export type Expand = (b: Uint8Array, bits: number, n: number, right: number, leaf: number, dst: number) => number;
 
 export interface Loops {
   readonly merge: Merge;
@@ -56,6 +56,7 @@ const mergeCompiled: Merge = (b, bits, n, left, right, dst) => {
     r = (r - x) | 0;
   }
   mergeRest(b, p, n & 7, l, r, d);
+  return n;
 };
 
 const mergeInterpreted: Merge = (bytes, bits, n, left, right, dst) => {
@@ -135,6 +136,7 @@ const mergeInterpreted: Merge = (bytes, bits, n, left, right, dst) => {
     ++d;
   }
   mergeRest(b, p, n & 7, l, r, d);
+  return n;
 };
 
 function mergeRest(b: Uint8Array, bits: number, n: number, left: number, right: number, dst: number): void {
@@ -143,7 +145,7 @@ function mergeRest(b: Uint8Array, bits: number, n: number, left: number, right: 
   for (let i = 0; i < n; i++) b[dst + i] = b[((b[bits] as number) >> i) & 1 ? r++ : l++] as number;
 }
 
-const expandCompiled: Expand = (b, bits, n, byte, right, dst) => {
+const expandCompiled: Expand = (b, bits, n, right, leaf, dst) => {
   var d = dst;
   var r = right;
   var p = bits;
@@ -152,41 +154,41 @@ const expandCompiled: Expand = (b, bits, n, byte, right, dst) => {
   for (const end = dst + (n & -8); d < end; d += 8, p++) {
     m = b[p] as number;
     x = (m << 31) >> 31;
-    b[d] = byte ^ ((byte ^ (b[r] as number)) & x);
+    b[d] = leaf ^ ((leaf ^ (b[r] as number)) & x);
     r = (r - x) | 0;
     x = (m << 30) >> 31;
-    b[d + 1] = byte ^ ((byte ^ (b[r] as number)) & x);
+    b[d + 1] = leaf ^ ((leaf ^ (b[r] as number)) & x);
     r = (r - x) | 0;
     x = (m << 29) >> 31;
-    b[d + 2] = byte ^ ((byte ^ (b[r] as number)) & x);
+    b[d + 2] = leaf ^ ((leaf ^ (b[r] as number)) & x);
     r = (r - x) | 0;
     x = (m << 28) >> 31;
-    b[d + 3] = byte ^ ((byte ^ (b[r] as number)) & x);
+    b[d + 3] = leaf ^ ((leaf ^ (b[r] as number)) & x);
     r = (r - x) | 0;
     x = (m << 27) >> 31;
-    b[d + 4] = byte ^ ((byte ^ (b[r] as number)) & x);
+    b[d + 4] = leaf ^ ((leaf ^ (b[r] as number)) & x);
     r = (r - x) | 0;
     x = (m << 26) >> 31;
-    b[d + 5] = byte ^ ((byte ^ (b[r] as number)) & x);
+    b[d + 5] = leaf ^ ((leaf ^ (b[r] as number)) & x);
     r = (r - x) | 0;
     x = (m << 25) >> 31;
-    b[d + 6] = byte ^ ((byte ^ (b[r] as number)) & x);
+    b[d + 6] = leaf ^ ((leaf ^ (b[r] as number)) & x);
     r = (r - x) | 0;
     x = (m << 24) >> 31;
-    b[d + 7] = byte ^ ((byte ^ (b[r] as number)) & x);
+    b[d + 7] = leaf ^ ((leaf ^ (b[r] as number)) & x);
     r = (r - x) | 0;
   }
-  return expandRest(b, p, n & 7, byte, r, d);
+  return expandRest(b, p, n & 7, r, leaf, d) - right;
 };
 
-const expandInterpreted: Expand = (bytes, bits, n, byte, right, dst) => {
+const expandInterpreted: Expand = (bytes, bits, n, right, leaf, dst) => {
   var d = dst;
   var b = bytes;
   var r = right;
   var m = 0;
   var p = bits;
   var end = dst + (n & -8);
-  b.fill(byte, d, end);
+  b.fill(leaf, d, end);
   while (d < end) {
     m = b[p] as number;
     ++p;
@@ -235,12 +237,12 @@ const expandInterpreted: Expand = (bytes, bits, n, byte, right, dst) => {
     }
     ++d;
   }
-  return expandRest(b, p, n & 7, byte, r, d);
+  return expandRest(b, p, n & 7, r, leaf, d) - right;
 };
 
-function expandRest(b: Uint8Array, bits: number, n: number, byte: number, right: number, dst: number): number {
+function expandRest(b: Uint8Array, bits: number, n: number, right: number, leaf: number, dst: number): number {
   let r = right;
-  for (let i = 0; i < n; i++) b[dst + i] = ((b[bits] as number) >> i) & 1 ? (b[r++] as number) : byte;
+  for (let i = 0; i < n; i++) b[dst + i] = ((b[bits] as number) >> i) & 1 ? (b[r++] as number) : leaf;
   return r;
 }
 

@@ -167,9 +167,10 @@ function decodeLevels(
       const place = places[k] as number;
       list[k] = out;
       if (bits >= 0) unpack(b, place, count, bits, symbols.subarray(from, from + (1 << bits)), out);
-      else if (width[from] === 0)
-        loops.expand(b, place, count, symbols[link[from] as number] as number, list[from + 1] as number, out);
-      else loops.merge(b, place, count, list[from] as number, list[from + 1] as number, out);
+      else if (width[from] === 0) {
+        const leaf = symbols[link[from] as number] as number;
+        loops.expand(b, place, count, list[from + 1] as number, leaf, out);
+      } else loops.merge(b, place, count, list[from] as number, list[from + 1] as number, out);
       out += count;
     }
   }
