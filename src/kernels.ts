@@ -28,8 +28,8 @@ export interface KernelExports {
   unpack4(src: number, n: number, dst: number): number;
   splitPlanes(src: number, n: number, width: number, rotate: number, dst: number): number;
   mergePlanes(src: number, n: number, width: number, rotate: number, dst: number): number;
-  codeLengths(hist: number, dst: number, scratch: number): number;
-  writeLengths(lengths: number, only: number, dst: number): number;
+  codeLengths(hist: number, limit: number, dst: number, scratch: number): number;
+  writeLengths(lengths: number, only: number, limit: number, dst: number): number;
   readLengths(src: number, size: number, limit: number, dst: number): number;
   huffmanEncode(src: number, n: number, lengths: number, dst: number, scratch: number): number;
   huffmanDecode(src: number, size: number, n: number, lengths: number, dst: number): number;

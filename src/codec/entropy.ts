@@ -46,8 +46,9 @@ export function measureHuffman(kernels: Kernels, src: number, n: number, slot: 0
     for (let s = 0; s < 256; s++) counts[s] = (counts[s] as number) + (segment[s] as number);
   kernels.bytes().set(new Uint8Array(counts.buffer), arena.histogram);
   const lengths = arena.lengths[slot];
-  const only = run.codeLengths(arena.histogram, lengths, arena.scratch) === 1 ? counts.findIndex((c) => c > 0) : -1;
-  let bytes = run.writeLengths(lengths, only, arena.scratch) + (n < SINGLE_BELOW ? 0 : SIZES_BYTES);
+  const only =
+    run.codeLengths(arena.histogram, LIMIT, lengths, arena.scratch) === 1 ? counts.findIndex((c) => c > 0) : -1;
+  let bytes = run.writeLengths(lengths, only, LIMIT, arena.scratch) + (n < SINGLE_BELOW ? 0 : SIZES_BYTES);
   const lengthOf = kernels.bytes().subarray(lengths, lengths + 256);
   for (const segment of segments) bytes += Math.ceil(weighted(segment, lengthOf) / 8);
   return { counts, only, bytes };
@@ -75,7 +76,7 @@ export function writeHuffman(kernels: Kernels, src: number, n: number, slot: 0 |
   const { run } = kernels;
   const arena = kernels.arena(0, "encode");
   const lengths = arena.lengths[slot];
-  const table = run.writeLengths(lengths, only, dst);
+  const table = run.writeLengths(lengths, only, LIMIT, dst);
   if (only < 0) return table + run.huffmanEncode(src, n, lengths, dst + table, arena.scratch);
   const empty = n < SINGLE_BELOW ? 0 : SIZES_BYTES;
   kernels.bytes().fill(0, dst + table, dst + table + empty);
