@@ -32,10 +32,19 @@ function groupsOfFour(b: Uint8Array, src: number, n: number, _width: number, tab
   var x = 0;
   var end = 0;
   for (const last = dst + n; d < last; d += GROUP / 2) {
-    for (end = d + GROUP / 2; d < end; ++d, ++p) {
+    for (end = d + GROUP / 2; d < end; d += 4, p += 4) {
       x = b[p] as number;
       b[d] = t[x & 15] as number;
-      b[d + GROUP / 2] = t[x >> 4] as number;
+      b[d + 64] = t[x >> 4] as number;
+      x = b[p + 1] as number;
+      b[d + 1] = t[x & 15] as number;
+      b[d + 65] = t[x >> 4] as number;
+      x = b[p + 2] as number;
+      b[d + 2] = t[x & 15] as number;
+      b[d + 66] = t[x >> 4] as number;
+      x = b[p + 3] as number;
+      b[d + 3] = t[x & 15] as number;
+      b[d + 67] = t[x >> 4] as number;
     }
   }
 }
