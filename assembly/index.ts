@@ -11,7 +11,7 @@ export { packFields, unpack } from "./unpack";
 export { mergePlanes, splitPlanes } from "./planes";
 export { magnitudes, prune } from "./prune";
 export { dequantize, quantize, range } from "./quantize";
-export { afterZeros, zrlTokens, zrlValues } from "./tokens";
+export { zrlTokens, zrlValues } from "./tokens";
 
 /** First byte that the caller may use. A function, because an exported constant becomes a mutable global. */
 export function heapBase(): i32 {

@@ -96,34 +96,6 @@ export function zrlTokens(src: usize, n: i32, group: i32, categories: i32, symbo
   return (symbols - first) as i32;
 }
 
-/**
- * Counts the bytes that follow a zero byte, as 256 u32 at dst. With the counts of all bytes this bounds from below what zrl
- * can reach, so that dense data need not be tokenized to find that it does not pay. Returns n.
- */
-export function afterZeros(src: usize, n: i32, dst: usize): i32 {
-  memory.fill(dst, 0, 1024);
-  const end = src + n;
-  for (let at = nextZero(src, end); at + 1 < end; at = nextZero(at + 1, end)) {
-    const bin = dst + ((load<u8>(at, 1) as usize) << 2);
-    store<u32>(bin, load<u32>(bin, 0, 1) + 1, 0, 1);
-  }
-  return n;
-}
-
-// First zero byte in [at, end), or end.
-// @ts-ignore: decorator
-@inline
-function nextZero(at: usize, end: usize): usize {
-  if (ASC_FEATURE_SIMD) {
-    for (; at + 16 <= end; at += 16) {
-      const mask = i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(0)));
-      if (mask) return at + ctz(mask);
-    }
-  }
-  while (at < end && load<u8>(at) != 0) at++;
-  return at;
-}
-
 // Per symbol below the escape: run | (category - 1) << 8 | mask of the raw field << 16.
 const SETS = memory.data(1024, 16);
 

@@ -15,7 +15,7 @@ function huffmanCases(room: Room): KernelCase[] {
 function casesOf({ run, arena, put, take }: Room, codes: Int8Array, data: string): KernelCase[] {
   const { plain, planes: coded, values: back, scratch } = arena;
   const n = codes.length;
-  const at = arena.lengths[0];
+  const at = arena.lengths;
   const bytes = new Uint8Array(codes.buffer);
   const { lengths } = reference.tableOf(bytes);
   const expected = reference.writeStreams(bytes, lengths);

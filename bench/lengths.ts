@@ -14,7 +14,7 @@ function lengthsCases(room: Room): KernelCase[] {
 
 function casesOf({ run, arena, put, take }: Room, codes: Int8Array, data: string): KernelCase[] {
   const { histogram, planes: written, scratch } = arena;
-  const at = arena.lengths[0];
+  const at = arena.lengths;
   const counts = reference.histogram(new Uint8Array(codes.buffer));
   const lengths = reference.codeLengths(counts);
   const table = reference.writeLengths(lengths, -1);
@@ -30,15 +30,15 @@ function casesOf({ run, arena, put, take }: Room, codes: Int8Array, data: string
       ...shared,
       name: "codeLengths",
       bytes: counts.byteLength,
-      run: () => run.codeLengths(histogram, at, scratch),
+      run: () => run.codeLengths(histogram, 11, at, scratch),
       check: checkLengths,
     },
     {
       ...shared,
       name: "writeLengths",
-      run: () => run.writeLengths(at, -1, written),
+      run: () => run.writeLengths(at, -1, 11, written),
       check: () => mustEqual(take(written, table.length), table, "writeLengths"),
     },
-    { ...shared, name: "readLengths", run: () => run.readLengths(written, table.length, at), check: checkLengths },
+    { ...shared, name: "readLengths", run: () => run.readLengths(written, table.length, 11, at), check: checkLengths },
   ];
 }

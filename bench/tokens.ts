@@ -4,7 +4,7 @@ import { type KernelBench, type KernelCase, must, mustEqual, type Room } from ".
 
 const PRUNED_PERCENT = [0, 50, 80, 90, 95];
 
-export const tokensBench: KernelBench = { kernels: ["afterZeros", "zrlTokens", "zrlValues"], casesOf: tokensCases };
+export const tokensBench: KernelBench = { kernels: ["zrlTokens", "zrlValues"], casesOf: tokensCases };
 
 function tokensCases(room: Room): KernelCase[] {
   return PRUNED_PERCENT.flatMap((percent) => {
@@ -26,12 +26,6 @@ function casesOf({ run, arena, put, take }: Room, codes: Int8Array, data: string
   };
   const shared = { data, bytes: CHUNK, prepare };
   return [
-    {
-      ...shared,
-      name: "afterZeros",
-      run: () => run.afterZeros(plain, CHUNK, histogram),
-      check: () => mustEqual(take(histogram, 1024), reference.afterZeros(codes), "afterZeros"),
-    },
     {
       ...shared,
       name: "zrlTokens",

@@ -34,9 +34,13 @@ export interface KernelExports {
   huffmanEncode(src: number, n: number, lengths: number, dst: number, scratch: number): number;
   huffmanDecode(src: number, size: number, n: number, lengths: number, dst: number): number;
   pivotBlock(src: number, size: number, n: number, first: number, dst: number, work: number): number;
+  pivotLengths(hist: number, blocks: number, dst: number, scratch: number, work: number): number;
+  pivotSize(hist: number, lengths: number, work: number): number;
+  pivotSteps(hist: number, lengths: number, work: number): number;
+  pivotNodes(src: number, n: number, lengths: number, dst: number, work: number): number;
   maskCount(mask: number, n: number): number;
   maskExpand(mask: number, n: number, values: number, dst: number): number;
-  afterZeros(src: number, n: number, dst: number): number;
+  maskSplit(src: number, n: number, mask: number, values: number): number;
   zrlTokens(src: number, n: number, group: number, categories: number, symbols: number, raw: number): number;
   zrlValues(
     symbols: number,
@@ -57,8 +61,8 @@ export interface Arena {
   /** Decoded bytes that a chunk may have with this arena. */
   readonly capacity: number;
   readonly histogram: number;
-  /** Two tables of code lengths, 260 bytes each: of values and of zrl symbols. */
-  readonly lengths: readonly [number, number];
+  /** A table of code lengths, 260 bytes. */
+  readonly lengths: number;
   readonly scratch: number;
   /** The chunk as it lies in the file. */
   readonly stored: number;
@@ -70,6 +74,11 @@ export interface Arena {
   readonly values: number;
   /** Symbols of zrl. */
   readonly symbols: number;
+  /** The bitmap and the bytes of a mask. */
+  readonly mask: number;
+  readonly kept: number;
+  /** Tree and lists of pivot. */
+  readonly work: number;
   /** f32 elements: a piece when decoding, a whole chunk (and the raw bits of zrl) when encoding. */
   readonly floats: number;
   readonly end: number;
@@ -92,7 +101,8 @@ export const PIECE = 16 * 1024;
 
 const SLACK = 1024;
 const PAGE = 65536;
-const SCRATCH_BYTES = 32 * 1024;
+const SCRATCH_BYTES = 128 * 1024;
+const WORK_BYTES = 80 * 1024;
 
 /** Options of loadKernels. */
 export interface KernelOptions {
@@ -212,13 +222,16 @@ function layOut(base: number, capacity: number, purpose: "decode" | "encode"): A
   return {
     capacity,
     histogram: region(1024),
-    lengths: [region(260), region(260)],
-    scratch: region(SCRATCH_BYTES),
+    lengths: region(260),
+    scratch: region(purpose === "encode" ? SCRATCH_BYTES : 1024),
+    work: region(WORK_BYTES),
     stored: region(capacity),
     plain: region(capacity),
     planes: region(capacity),
     values: region(capacity),
     symbols: region(capacity),
+    mask: region(capacity / 8),
+    kept: region(capacity),
     floats: region(4 * (purpose === "encode" ? capacity : PIECE)),
     end: next,
   };

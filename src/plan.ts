@@ -25,7 +25,7 @@ export interface Grouping {
   readonly size: number;
 }
 
-export type Code = "raw" | "constant" | "huffman" | "zrl" | "auto";
+export type Code = "raw" | "constant" | "huffman" | "pivot" | "mask" | "zrl" | "auto";
 
 /** The entropy code of the bytes that the steps before left. */
 export interface CodeStep {
@@ -110,7 +110,7 @@ function parseStep(words: readonly string[], text: string): Step {
   const step = parsers[verb]?.(rest, verb);
   if (step) return step;
   const known =
-    "prune S, int8 or int4 [tensor|channel|group N] [asymmetric], raw, lossless, constant, huffman, zrl, auto";
+    "prune S, int8 or int4 [tensor|channel|group N] [asymmetric], raw, lossless, constant, huffman, pivot, mask, zrl, auto";
   throw new PlanError(`steps "${text}": "${words.join(" ")}" is not a step; known: ${known}`);
 }
 
@@ -125,6 +125,8 @@ const parsers: Record<string, StepParser | undefined> = {
   lossless: (rest) => parseCode(rest, "auto"),
   constant: parseCode,
   huffman: parseCode,
+  pivot: parseCode,
+  mask: parseCode,
   zrl: parseCode,
   auto: parseCode,
 };

@@ -42,7 +42,6 @@ export {
 } from "./reference/quantize.ts";
 export { CODE, cutStream, innerPayload, innerStream, streamOf } from "./reference/stream.ts";
 export {
-  afterZeros,
   categoryOf,
   largestCategory,
   runsOf,

@@ -1,17 +1,25 @@
 import { DataError, demand } from "../errors.ts";
 import { checked, type Kernels } from "../kernels.ts";
 import type { CodeStep, Grouping } from "../plan.ts";
+import { constantCandidate, EMPTY, rawCandidate, readSimplePayload, SIMPLE } from "./entropy.ts";
+import { measureHuffman } from "./huffman.ts";
+import { measureMask, readMask } from "./mask.ts";
+import { measurePivot } from "./pivot.ts";
 import {
-  CODE_NAMES,
+  type Candidate,
   type CodeName,
+  cheapest,
   fileOffset,
-  type HuffmanMeasure,
-  measureHuffman,
+  HEADER_BYTES,
+  type OnPart,
   type Place,
-  readHuffman,
-  writeHuffman,
-} from "./entropy.ts";
-import { categoriesOf, measureZrl, readZrl, writeZrl, zrlBound } from "./tokens.ts";
+  readHeader,
+  type Written,
+  within,
+  writeCandidate,
+  writeHeader,
+} from "./stream.ts";
+import { categoriesOf, measureZrl, readZrl, type ZrlCandidate } from "./tokens.ts";
 
 // Streams: bytes, or wider elements split into planes of bytes, under the code that the plan asks for.
 
@@ -35,21 +43,9 @@ export interface Part {
 export const BYTES: Content = { width: 1, float: false, nibbles: 0 };
 export const SCALES: Content = { width: 4, float: true, nibbles: 0 };
 
-const HEADER_BYTES = 4;
-/** Below this share of zeros, zrl is rare to win and slow to measure: worth a bound first. */
-const DENSE = 0.25;
-
-interface Candidate {
-  readonly code: CodeName;
-  readonly bytes: number;
-  write(dst: number): number;
-}
-
-/** A stream's code and whole size. */
-export interface Written {
-  readonly code: CodeName;
-  readonly bytes: number;
-}
+/** Shares of zeros from which auto measures mask and zrl: below, the zero leaf of pivot is as small. */
+const SPARSE = 0.4;
+const VERY_SPARSE = 0.75;
 
 /**
  * Writes the stream of a part to dst, which has room for n + 64. int4 content also lies at arena.values, one code to a byte.
@@ -57,73 +53,35 @@ export interface Written {
  * @param kernel - values of one convolution kernel, for zrl by kernel
  */
 export function writeStream(kernels: Kernels, part: Part, step: CodeStep, kernel: number, dst: number): Written {
-  if (part.n === 0 || step.code === "raw") return finish(kernels, rawCandidate(kernels, part), dst);
+  const raw = rawCandidate(kernels, part.at, part.n);
+  if (part.n === 0 || step.code === "raw") return writeCandidate(kernels, raw, dst);
   if (part.content.width > 1) return writePlanes(kernels, part, step, kernel, dst);
-  const candidates = [rawCandidate(kernels, part), ...measured(kernels, part, step, kernel)];
-  const best = candidates.reduce((a, b) => (b.bytes < a.bytes ? b : a));
-  return finish(kernels, best, dst);
-}
-
-function finish(kernels: Kernels, chosen: Candidate, dst: number): Written {
-  const { code } = chosen;
-  const bytes = chosen.write(dst + HEADER_BYTES);
-  if (bytes !== chosen.bytes) throw new Error(`${code} took ${bytes} bytes, measured ${chosen.bytes}`);
-  writeHeader(kernels, code, bytes, dst);
-  return { code, bytes: HEADER_BYTES + bytes };
-}
-
-function writeHeader(kernels: Kernels, code: CodeName, bytes: number, dst: number): void {
-  kernels.view().setUint32(dst, CODE_NAMES.indexOf(code) | (bytes << 8), true);
-}
-
-function rawCandidate(kernels: Kernels, { at, n }: Part): Candidate {
-  const write = (dst: number): number => {
-    kernels.bytes().copyWithin(dst, at, at + n);
-    return n;
-  };
-  return { code: "raw", bytes: n, write };
+  const fits = measured(kernels, part, step, kernel).filter(({ bytes }) => bytes < part.n);
+  return writeCandidate(kernels, cheapest(step.code === "auto" ? [raw, ...fits] : [...fits, raw].slice(0, 1)), dst);
 }
 
 // The codes that the step allows for a part of n >= 1 bytes, measured.
 function measured(kernels: Kernels, part: Part, { code, grouping }: CodeStep, kernel: number): Candidate[] {
   const { at, n } = part;
-  const huffman = measureHuffman(kernels, at, n, 0);
-  if (huffman.only >= 0 && (code === "constant" || code === "auto")) return [constantCandidate(kernels, huffman.only)];
+  if (code === "huffman") return [measureHuffman(kernels, at, n)];
+  const pivot = measurePivot(kernels, at, n);
+  if (pivot.only >= 0 && (code === "constant" || code === "auto")) return [constantCandidate(kernels, pivot.only, n)];
   if (code === "constant") throw new DataError("code constant: the bytes of a chunk are not all equal");
-  const candidates: Candidate[] = [];
-  if (code !== "zrl") {
-    const write = (dst: number) => writeHuffman(kernels, at, n, 0, huffman.only, dst);
-    candidates.push({ code: "huffman", bytes: huffman.bytes, write });
-  }
-  if (code === "huffman") return candidates;
-  const values = valuesOf(kernels, part, huffman.counts);
-  const groupings = code === "zrl" ? [grouping] : autoGroupings(kernels, values, huffman, grouping, kernel);
-  candidates.push(...zrlCandidates(kernels, values, groupings, kernel));
-  return candidates;
+  if (code === "pivot") return [pivot];
+  if (code === "mask") return [measureMask(kernels, at, n)];
+  const values = valuesOf(kernels, part, pivot.counts);
+  if (code === "zrl") return zrlCandidates(kernels, values, [grouping], kernel);
+  const groupings = autoGroupings(values, grouping, kernel);
+  const sparse = (pivot.counts[0] as number) >= SPARSE * n ? [measureMask(kernels, at, n)] : [];
+  return [pivot, ...sparse, ...zrlCandidates(kernels, values, groupings, kernel)];
 }
 
-function constantCandidate(kernels: Kernels, byte: number): Candidate {
-  const write = (dst: number): number => {
-    kernels.bytes()[dst] = byte;
-    return 1;
-  };
-  return { code: "constant", bytes: 1, write };
-}
-
-// auto tries zrl in one group unless a bound shows that it cannot win; by kernel too where half the values are zero; and
-// always by what the plan names.
-function autoGroupings(
-  kernels: Kernels,
-  values: Values,
-  huffman: HuffmanMeasure,
-  asked: Grouping,
-  kernel: number,
-): Grouping[] {
-  const zeros = (values.counts[0] as number) / values.n;
+// auto tries zrl where most values are zero, in one group and by kernel, and always by what the plan names.
+function autoGroupings({ n, counts }: Values, asked: Grouping, kernel: number): Grouping[] {
   const groupings: Grouping[] = [];
-  const open = zeros >= DENSE || zrlBound(kernels, values.at, values.n, values.counts) < huffman.bytes;
-  if (open) groupings.push({ by: "chunk", size: 0 });
-  if (kernel > 1 && zeros >= 0.5) groupings.push({ by: "kernel", size: 1 });
+  const zeros = counts[0] as number;
+  if (zeros >= VERY_SPARSE * n) groupings.push({ by: "chunk", size: 0 });
+  if (zeros >= VERY_SPARSE * n && kernel > 1) groupings.push({ by: "kernel", size: 1 });
   if (asked.by !== "chunk") groupings.push(asked);
   return groupings;
 }
@@ -163,15 +121,15 @@ function zrlCandidates(
   const categories = categoriesOf(counts);
   const sizes = new Set(groupings.map((grouping) => groupSize(grouping, n, kernel)));
   let latest = 0;
-  return Array.from(sizes, (group) => {
-    const measure = measureZrl(kernels, at, n, group, categories);
+  const measure = (group: number): ZrlCandidate => {
     latest = group;
-    const write = (dst: number): number => {
-      // Another grouping's symbols may lie in the arena by now.
-      if (latest !== group) measureZrl(kernels, at, n, group, categories);
-      return writeZrl(kernels, measure, dst);
-    };
-    return { code: "zrl", bytes: measure.bytes, write };
+    return measureZrl(kernels, at, n, group, categories);
+  };
+  return Array.from(sizes, (group) => {
+    const candidate = measure(group);
+    // Another grouping's symbols may lie in the arena by now.
+    const write = (dst: number): number => (latest === group ? candidate : measure(group)).write(dst);
+    return { ...candidate, write };
   });
 }
 
@@ -191,13 +149,17 @@ function writePlanes(kernels: Kernels, part: Part, step: CodeStep, kernel: numbe
     end += writeStream(kernels, plane, step, kernel, end).bytes;
   }
   const bytes = end - dst - HEADER_BYTES;
-  if (bytes >= part.n) return finish(kernels, rawCandidate(kernels, part), dst);
+  if (bytes >= part.n) return writeCandidate(kernels, rawCandidate(kernels, part.at, part.n), dst);
   writeHeader(kernels, "planes", bytes, dst);
   return { code: "planes", bytes: HEADER_BYTES + bytes };
 }
 
+const NARROW: readonly CodeName[] = [...SIMPLE, "zrl", "mask"];
+const WIDE: readonly CodeName[] = [...NARROW, "planes"];
+
 /**
  * Reads the stream at `at` into a part and returns the address behind it, at most `end`.
+ * @param onPart - gets the bytes as they are decoded, before a fault further on is found
  * @throws FormatError
  */
 export function readStream(
@@ -206,45 +168,34 @@ export function readStream(
   end: number,
   into: Part,
   place: Place,
+  onPart: OnPart = () => {},
 ): { next: number; code: CodeName } {
-  const offset = fileOffset(place, kernels.arena(0, "decode"), at);
   const { n, content } = into;
-  demand(end - at >= HEADER_BYTES, "truncated", offset, `${place.field}, stream header`, "4 bytes", end - at);
-  const word = kernels.view().getUint32(at, true);
-  const code = CODE_NAMES[word & 0xff];
-  const size = word >>> 8;
-  const allowed = n === 0 ? "raw" : content.width > 1 ? "raw..planes" : "raw, constant, huffman or zrl";
-  const known = code !== undefined && (code === "raw" || n > 0) && (code !== "planes" || content.width > 1);
-  demand(known, "code", offset, `${place.field}, code`, allowed, code ?? word & 0xff);
+  const allowed = n === 0 ? EMPTY : content.width > 1 ? WIDE : NARROW;
+  const { code, size } = readHeader(kernels, at, end, allowed, place);
   const payload = at + HEADER_BYTES;
-  const room = end - payload;
-  demand(size <= room, "truncated", offset + 1, `${place.field}, payload length`, `at most ${room}`, size);
-  readPayload(kernels, code, payload, size, into, place);
-  checkNibbles(kernels, into, offset, place);
+  readPayload(kernels, code, payload, size, into, place, onPart);
+  checkNibbles(kernels, into, fileOffset(place, kernels.arena(0, "decode"), at), place);
   return { next: payload + size, code };
 }
 
-function readPayload(kernels: Kernels, code: CodeName, at: number, size: number, into: Part, place: Place): void {
-  if (code === "huffman") readHuffman(kernels, at, size, into.n, into.at, place);
-  else if (code === "planes") readPlanes(kernels, at, at + size, into, place);
-  else if (code === "zrl") readValues(kernels, at, size, into, place);
-  else readPlain(kernels, code, at, size, into, place);
-}
-
-function readPlain(
+function readPayload(
   kernels: Kernels,
-  code: "raw" | "constant",
+  code: CodeName,
   at: number,
   size: number,
   into: Part,
   place: Place,
+  onPart: OnPart,
 ): void {
-  const wanted = code === "raw" ? into.n : 1;
-  const offset = fileOffset(place, kernels.arena(0, "decode"), at) - 3;
-  demand(size === wanted, "length", offset, `${place.field}, ${code} payload length`, wanted, size);
-  const bytes = kernels.bytes();
-  if (code === "raw") bytes.copyWithin(into.at, at, at + into.n);
-  else bytes.fill(bytes[at] as number, into.at, into.at + into.n);
+  const { n, at: dst } = into;
+  if (code === "mask") {
+    readMask(kernels, at, size, n, dst, place, onPart);
+  } else if (code === "planes" || code === "zrl") {
+    const read = code === "zrl" ? readValues : readPlanes;
+    read(kernels, at, size, into, place);
+    onPart(0, n);
+  } else readSimplePayload(kernels, code, at, size, n, dst, place, onPart);
 }
 
 function readValues(kernels: Kernels, at: number, size: number, into: Part, place: Place): void {
@@ -259,15 +210,15 @@ function readValues(kernels: Kernels, at: number, size: number, into: Part, plac
   checked(packed, fileOffset(place, arena, at), `${place.field}, int4 codes`);
 }
 
-function readPlanes(kernels: Kernels, at: number, end: number, into: Part, place: Place): void {
+function readPlanes(kernels: Kernels, at: number, size: number, into: Part, place: Place): void {
+  const end = at + size;
   const arena = kernels.arena(0, "decode");
   const { width, float } = into.content;
   const count = into.n / width;
   let next = at;
   for (let k = 0; k < width; k++) {
-    const inner = { offset: place.offset, field: `${place.field}, plane ${k}` };
     const plane = { at: arena.planes + k * count, n: count, content: BYTES };
-    next = readStream(kernels, next, end, plane, inner).next;
+    next = readStream(kernels, next, end, plane, within(place, `plane ${k}`)).next;
   }
   const offset = fileOffset(place, arena, next);
   demand(next === end, "trailing", offset, place.field, "the end of the planes", `${end - next} bytes`);

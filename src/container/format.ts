@@ -1,5 +1,5 @@
-import { CODE_NAMES, type CodeName } from "../codec/entropy.ts";
 import { chunkShape } from "../codec/layout.ts";
+import { CODE_NAMES, type CodeName } from "../codec/stream.ts";
 import { type EncodedChunk, STORED_EXTRA } from "../codec/tensor.ts";
 import { demand } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";

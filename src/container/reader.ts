@@ -1,6 +1,6 @@
 import { type ByteSource, blobSource, bytesSource, hex, readExactly } from "../bytes.ts";
-import type { CodeName } from "../codec/entropy.ts";
 import { chunkShape } from "../codec/layout.ts";
+import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
 import { printSteps } from "../plan.ts";

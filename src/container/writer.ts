@@ -1,6 +1,6 @@
 import { type ByteSink, hex } from "../bytes.ts";
-import type { CodeName } from "../codec/entropy.ts";
 import { type Layout, layoutOf } from "../codec/layout.ts";
+import type { CodeName } from "../codec/stream.ts";
 import { encodeTensor } from "../codec/tensor.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";

@@ -28,13 +28,6 @@ function rawBits(value: number): number[] {
   return [...bits, value < 0 ? 1 : 0];
 }
 
-/** Counts of the bytes that stand right behind a zero. */
-export function afterZeros(values: Int8Array): Uint32Array {
-  const counts = new Uint32Array(256);
-  for (let i = 1; i < values.length; i++) if (values[i - 1] === 0) counts[values[i] & 255]++;
-  return counts;
-}
-
 export function zrlTokens(values: Int8Array, group: number, categories: number): Tokens {
   const symbols: number[] = [];
   const bits: number[] = [];

@@ -26,7 +26,7 @@ const arena = kernels.arena(1 << 20, "decode");
 const { run } = kernels;
 const at = arena.stored;
 const dst = arena.plain;
-const work = arena.symbols;
+const work = arena.work;
 
 /** MB/s of `bytes` a run. */
 function speed(bytes: number, task: () => number): number {
@@ -48,8 +48,8 @@ function load(hex: string): number {
 }
 
 function huffman(size: number): number {
-  const table = run.readLengths(at, size, 11, arena.lengths[0]);
-  return run.huffmanDecode(at + table, size - table, n, arena.lengths[0], dst);
+  const table = run.readLengths(at, size, 11, arena.lengths);
+  return run.huffmanDecode(at + table, size - table, n, arena.lengths, dst);
 }
 
 function pivot(size: number): number {
