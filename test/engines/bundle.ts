@@ -59,7 +59,7 @@ export function workerModule(cases: Cases): Promise<string> {
 /** The modules of a page, by file name: what is loaded on demand is a file of its own. */
 export async function pageModules(cases: Cases): Promise<Map<string, string>> {
   const { outputFiles } = await build({
-    entryPoints: [join(PROGRAMS, "page.ts")],
+    entryPoints: [join(PROGRAMS, "console.ts")],
     ...defined(cases),
     bundle: true,
     write: false,

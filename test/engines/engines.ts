@@ -141,18 +141,18 @@ export async function runPage(modules: ReadonlyMap<string, string>, policy: stri
     if (module) fetched.push(name);
     response.setHeader("content-type", module ? "text/javascript" : "text/html");
     if (policy) response.setHeader("content-security-policy", policy);
-    response.end(module ?? (name ? "" : '<!doctype html><script type="module" src="page.js"></script>'));
+    response.end(module ?? (name ? "" : '<!doctype html><script type="module" src="console.js"></script>'));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const browser = await chromium.launch({ executablePath: ENGINES.chromium, headless: true, args: CHROMIUM_FLAGS });
   try {
     const page = await browser.newPage();
+    // What a policy refuses is reported on the console too, but as an error.
+    const printed = page.waitForEvent("console", { predicate: (message) => message.type() === "log", timeout: 30_000 });
+    const failed = new Promise<never>((_, reject) => page.on("pageerror", reject));
     await page.goto(`http://127.0.0.1:${port}/`);
-    await page.waitForFunction("document.title !== ''", undefined, { timeout: 30_000 });
-    const text = await page.title();
-    const decoded = JSON.parse(text) as Decoded & { error?: string };
-    if (decoded.error) throw new Error(decoded.error);
+    const decoded = JSON.parse((await Promise.race([printed, failed])).text()) as Decoded;
     return { ...decoded, version: browser.version(), fetched };
   } finally {
     await browser.close();

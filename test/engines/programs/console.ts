@@ -1,7 +1,7 @@
 import type { Cases } from "../cases.ts";
 import { decodeFiles } from "./files.ts";
 
-// For engines with a console: prints what whole files decode to.
+// For engines with a console, pages too: prints what whole files decode to.
 
 declare const CASES: Cases;
 
