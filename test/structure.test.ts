@@ -210,4 +210,15 @@ describe("the package", () => {
     const writing = Object.keys(metafile.inputs).filter((path) => /writer|model|node\.ts|cli/.test(path));
     expect(writing).toEqual([]);
   });
+
+  test("is small without WebAssembly: the plain kernels below 7 KB, quern/plain with them below 14 KB", async () => {
+    const options = { bundle: true, minify: true, format: "esm", write: false } as const;
+    const sizes = ["src/plain/index.ts", "src/plain.ts"].map(async (entry) => {
+      const { outputFiles } = await build({ entryPoints: [join(ROOT, entry)], ...options });
+      return gzipSync(outputFiles[0].contents).length;
+    });
+    const [kernels, all] = await Promise.all(sizes);
+    expect(kernels).toBeLessThanOrEqual(7 * 1024);
+    expect(all).toBeLessThanOrEqual(14 * 1024);
+  });
 });
