@@ -44,6 +44,7 @@ const LAYERS = [
   "codec",
   "container",
   "load",
+  "plain.ts",
   "read",
   "index",
   "node",
@@ -51,6 +52,7 @@ const LAYERS = [
 ];
 const ONLY: Record<string, string[]> = {
   embedded: [],
+  plain: [],
   bytes: ["errors"],
   tensor: ["errors"],
   model: ["errors", "bytes", "tensor"],
@@ -58,13 +60,16 @@ const ONLY: Record<string, string[]> = {
 };
 
 function layerOf(file: string): string {
+  // The entry, not the folder of the kernels that it is named after.
+  if (file === "plain.ts") return file;
   return file.split("/")[0].replace(/\.ts$/, "");
 }
 
 function allowed(layer: string): string[] {
   if (ONLY[layer]) return [layer, ...ONLY[layer]];
   const below = LAYERS.slice(0, LAYERS.indexOf(layer));
-  const extra = layer === "kernels" ? ["embedded"] : layer === "index" || layer === "cli" ? ["model"] : [];
+  if (layer === "plain.ts") below.push("plain");
+  const extra = layer === "kernels" ? ["embedded", "plain"] : layer === "index" || layer === "cli" ? ["model"] : [];
   return [...below, ...extra, ...(layer === "codec" || layer === "container" || layer === "cli" ? [layer] : [])];
 }
 
@@ -86,6 +91,13 @@ describe("imports", () => {
     };
     for (const file of SRC) visit(file, []);
     expect(done.size).toBeGreaterThanOrEqual(SRC.length);
+  });
+
+  test("kernels are only loaded where they run", () => {
+    const needed = [...textOf("src/kernels.ts").matchAll(/^import .* from "([^"]+)"/gm)].map(([, from]) => from);
+    expect(needed).toEqual(["./errors.ts"]);
+    const others = SRC.filter((file) => insideOf(file).some((from) => ["plain", "embedded"].includes(layerOf(from))));
+    expect(others.filter((file) => layerOf(file) !== "plain").sort()).toEqual(["kernels.ts", "plain.ts"]);
   });
 
   test("only the command line imports packages, only it and node.ts builtins", () => {
@@ -117,7 +129,8 @@ describe("files", () => {
 
   test.each(SRC)("src/%s is not long, nor are its functions", (file) => {
     expect(textOf(join("src", file)).trimEnd().split("\n").length).toBeLessThanOrEqual(300);
-    expect(longFunctions(textOf(join("src", file)), 50)).toEqual([]);
+    // Kernels may be longer, in either language.
+    expect(longFunctions(textOf(join("src", file)), file.startsWith("plain/") ? 80 : 50)).toEqual([]);
   });
 
   test.each(filesIn("assembly"))("the functions of assembly/%s are not long", (file) => {
@@ -130,7 +143,9 @@ function longFunctions(text: string, most: number): string[] {
   const lines = text.split("\n");
   return lines.filter((line, start) => {
     const [, indent] =
-      /^(\s*)(?:export |default |async )*(?:function\b|const \w+ = .*=> \{$|(?:async )?\w+\(.*\{$)/.exec(line) ?? [];
+      /^(\s*)(?:export |default |async )*(?:function\b|const \w+(?:: \w+)? = .*=> \{$|(?:async )?\w+\(.*\{$)/.exec(
+        line,
+      ) ?? [];
     if (indent === undefined) return false;
     return lines.findIndex((l, i) => i > start && l.startsWith(`${indent}}`)) - start + 1 > most;
   });
@@ -144,6 +159,7 @@ test("long functions are found", () => {
 });
 
 const READ = ["FormatError", "blobSource", "bytesSource", "loadKernels", "open"];
+const PLAIN = ["FormatError", "decodeTensor", "dequantize", "parseSteps", "plainKernels"];
 const INDEX = [
   ...READ,
   "DataError",
@@ -170,6 +186,7 @@ describe("the package", () => {
   test("exports what it is meant to, and nothing else", async () => {
     expect(Object.keys(await import("../src/read.ts")).sort()).toEqual([...READ].sort());
     expect(Object.keys(await import("../src/index.ts")).sort()).toEqual([...INDEX].sort());
+    expect(Object.keys(await import("../src/plain.ts")).sort()).toEqual(PLAIN);
     expect(Object.keys(await import("../src/node.ts")).sort()).toEqual(["fileSink", "fileSource"]);
   });
 
@@ -192,5 +209,16 @@ describe("the package", () => {
     expect(sum(/(read|scalar-\w+)\.js$/)).toBeLessThanOrEqual(20 * 1024);
     const writing = Object.keys(metafile.inputs).filter((path) => /writer|model|node\.ts|cli/.test(path));
     expect(writing).toEqual([]);
+  });
+
+  test("is small without WebAssembly: the plain kernels below 7 KB, quern/plain with them below 14 KB", async () => {
+    const options = { bundle: true, minify: true, format: "esm", write: false } as const;
+    const sizes = ["src/plain/index.ts", "src/plain.ts"].map(async (entry) => {
+      const { outputFiles } = await build({ entryPoints: [join(ROOT, entry)], ...options });
+      return gzipSync(outputFiles[0].contents).length;
+    });
+    const [kernels, all] = await Promise.all(sizes);
+    expect(kernels).toBeLessThanOrEqual(7 * 1024);
+    expect(all).toBeLessThanOrEqual(14 * 1024);
   });
 });

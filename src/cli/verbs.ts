@@ -61,11 +61,13 @@ export function addVerbs(program: Command): void {
 }
 
 function verb(program: Command, usage: string, description: string, action: Verb): Command {
+  // The js tier only decodes.
+  const tiers = action === packVerb ? ["simd", "scalar"] : ["simd", "scalar", "js"];
   return program
     .command(usage)
     .description(description)
     .option("--json", "one JSON object on stdout")
-    .addOption(new Option("--tier <tier>", "WebAssembly build to use").choices(["simd", "scalar"]))
+    .addOption(new Option("--tier <tier>", "kernels to use").choices(tiers))
     .action(async (...args: unknown[]) => {
       const command = args.at(-1) as Command;
       const options: Options = command.opts();

@@ -49,6 +49,7 @@ export async function* encodeTensor(
   tensor: LazyTensor,
   steps: readonly Step[],
 ): AsyncGenerator<EncodedChunk> {
+  kernels.arena(0, "encode");
   const layout = layoutOf(tensor, steps);
   const encode = layout.quantize || layout.prune ? encodeFloats : encodeStored;
   try {

@@ -72,6 +72,8 @@ export async function pack(
   const names = new Set(model.tensors.map((tensor) => tensor.name));
   argument(names.size === jobs.length, "model", "tensors with unique names", `${jobs.length - names.size} repeated`);
   const kernels = options.kernels ?? (await loadKernels());
+  // Kernels that only decode are refused here, before anything is read.
+  kernels.arena(0, "encode");
   const json = encodeDescription(printPlan(rules), model.metadata, jobs);
   const chunks = jobs.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerBuilder(json, chunks);
