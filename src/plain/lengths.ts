@@ -1,8 +1,10 @@
 import { KRAFT, LENGTHS } from "./status.ts";
 
 const SYMBOLS = 256;
-/** The limit of huffman, under which a table may also name one only symbol. */
+/** The limit of huffman; tables of pivot go further, have their symbols by signed value, and may repeat a length. */
 const SHORT = 11;
+const AGAIN = 13;
+const LEAST_AGAIN = 3;
 
 /** Longest code of 256 code lengths at `lengths`. */
 export function longest(b: Uint8Array, lengths: number): number {
@@ -22,31 +24,40 @@ function nibble(b: Uint8Array, src: number, at: number): number {
 export function readLengths(b: Uint8Array, src: number, size: number, limit: number, dst: number): number {
   b.fill(0, dst, dst + SYMBOLS);
   const full = 1 << limit;
+  const sign = limit > SHORT ? 128 : 0;
   const end = size << 1;
   let only = -1;
-  let symbol = 0;
+  let place = 0;
   let kraft = 0;
   let at = 0;
+  let latest = 0;
   while (kraft < full) {
-    if (at + itemSize(b, src, at, end) > end) return LENGTHS;
-    const length = nibble(b, src, at++);
-    if (length === 0) {
-      const run = nibble(b, src, at++);
-      symbol += run + 1;
-      if (run === 15) {
-        symbol += nibble(b, src, at) + (nibble(b, src, at + 1) << 4);
-        at += 2;
+    const items = itemSize(b, src, at, end, sign);
+    if (at + items > end) return LENGTHS;
+    const length = nibble(b, src, at);
+    if (items > 1) {
+      const run = runOf(b, src, at, items) + (length === 0 ? 1 : LEAST_AGAIN);
+      at += items;
+      if (length === 0) {
+        if (at >= end || place + run >= SYMBOLS || nibble(b, src, at) === 0) return LENGTHS;
+      } else {
+        if (latest === 0 || place + run > SYMBOLS) return LENGTHS;
+        for (let k = place; k < place + run; k++) b[dst + (k ^ sign)] = latest;
+        kraft += run * (full >> latest);
       }
-      if (at >= end || symbol >= SYMBOLS || nibble(b, src, at) === 0) return LENGTHS;
+      place += run;
+      latest = 0;
       continue;
     }
-    if (symbol >= SYMBOLS) return LENGTHS;
-    if (length === 15 && kraft === 0 && limit === SHORT) {
-      only = symbol;
+    at++;
+    if (place >= SYMBOLS) return LENGTHS;
+    if (length === 15 && kraft === 0 && sign === 0) {
+      only = place;
       break;
     }
     if (length > limit) return LENGTHS;
-    b[dst + symbol++] = length;
+    latest = length;
+    b[dst + (place++ ^ sign)] = length;
     kraft += full >> length;
   }
   if (kraft > full) return KRAFT;
@@ -56,8 +67,14 @@ export function readLengths(b: Uint8Array, src: number, size: number, limit: num
 }
 
 // Nibbles that the item at `at` takes, reading none at or beyond end.
-function itemSize(b: Uint8Array, src: number, at: number, end: number): number {
-  if (at >= end || nibble(b, src, at) !== 0) return 1;
-  if (at + 1 >= end || nibble(b, src, at + 1) !== 15) return 2;
-  return 4;
+function itemSize(b: Uint8Array, src: number, at: number, end: number, sign: number): number {
+  if (at >= end) return 1;
+  const mark = nibble(b, src, at);
+  if (mark !== 0 && (sign === 0 || mark !== AGAIN)) return 1;
+  return at + 1 < end && nibble(b, src, at + 1) === 15 ? 4 : 2;
+}
+
+// What the nibbles behind the mark of a run say: 0..14 in one, 15 and more in three.
+function runOf(b: Uint8Array, src: number, at: number, items: number): number {
+  return items === 2 ? nibble(b, src, at + 1) : 15 + nibble(b, src, at + 2) + (nibble(b, src, at + 3) << 4);
 }
