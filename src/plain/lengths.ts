@@ -1,8 +1,10 @@
 import { KRAFT, LENGTHS } from "./status.ts";
 
 const SYMBOLS = 256;
-/** The limit of huffman, under which a table may also name one only symbol. */
+/** The limit of huffman; tables of pivot go further, have their symbols by signed value, and may repeat a length. */
 const SHORT = 11;
+const AGAIN = 13;
+const LEAST_AGAIN = 3;
 
 /** Longest code of 256 code lengths at `lengths`. */
 export function longest(b: Uint8Array, lengths: number): number {
@@ -14,10 +16,6 @@ export function longest(b: Uint8Array, lengths: number): number {
 function nibble(b: Uint8Array, src: number, at: number): number {
   return ((b[src + (at >> 1)] as number) >> ((at & 1) << 2)) & 15;
 }
-
-// Under the limit of pivot symbols stand by signed value, and 13 repeats the length before.
-const AGAIN = 13;
-const LEAST_AGAIN = 3;
 
 /**
  * Reads code lengths up to limit (11 or 12): 256 bytes at dst, then as i32 at dst + 256 the only symbol or -1.
@@ -34,24 +32,24 @@ export function readLengths(b: Uint8Array, src: number, size: number, limit: num
   let at = 0;
   let latest = 0;
   while (kraft < full) {
-    if (at + itemSize(b, src, at, end, sign) > end) return LENGTHS;
-    const length = nibble(b, src, at++);
-    if (length === 0 || (sign > 0 && length === AGAIN)) {
-      const short = nibble(b, src, at++);
-      let run = short + (length === 0 ? 1 : LEAST_AGAIN);
-      if (short === 15) {
-        run += nibble(b, src, at) + (nibble(b, src, at + 1) << 4);
-        at += 2;
+    const items = itemSize(b, src, at, end, sign);
+    if (at + items > end) return LENGTHS;
+    const length = nibble(b, src, at);
+    if (items > 1) {
+      const run = runOf(b, src, at, items) + (length === 0 ? 1 : LEAST_AGAIN);
+      at += items;
+      if (length === 0) {
+        if (at >= end || place + run >= SYMBOLS || nibble(b, src, at) === 0) return LENGTHS;
+      } else {
+        if (latest === 0 || place + run > SYMBOLS) return LENGTHS;
+        for (let k = place; k < place + run; k++) b[dst + (k ^ sign)] = latest;
+        kraft += run * (full >> latest);
       }
       place += run;
-      if (length === AGAIN) {
-        if (latest === 0 || place > SYMBOLS) return LENGTHS;
-        for (let k = place - run; k < place; k++) b[dst + (k ^ sign)] = latest;
-        kraft += run * (full >> latest);
-      } else if (at >= end || place >= SYMBOLS || nibble(b, src, at) === 0) return LENGTHS;
       latest = 0;
       continue;
     }
+    at++;
     if (place >= SYMBOLS) return LENGTHS;
     if (length === 15 && kraft === 0 && sign === 0) {
       only = place;
@@ -71,8 +69,12 @@ export function readLengths(b: Uint8Array, src: number, size: number, limit: num
 // Nibbles that the item at `at` takes, reading none at or beyond end.
 function itemSize(b: Uint8Array, src: number, at: number, end: number, sign: number): number {
   if (at >= end) return 1;
-  const first = nibble(b, src, at);
-  if (first !== 0 && (sign === 0 || first !== AGAIN)) return 1;
-  if (at + 1 >= end || nibble(b, src, at + 1) !== 15) return 2;
-  return 4;
+  const mark = nibble(b, src, at);
+  if (mark !== 0 && (sign === 0 || mark !== AGAIN)) return 1;
+  return at + 1 < end && nibble(b, src, at + 1) === 15 ? 4 : 2;
+}
+
+// What the nibbles behind the mark of a run say: 0..14 in one, 15 and more in three.
+function runOf(b: Uint8Array, src: number, at: number, items: number): number {
+  return items === 2 ? nibble(b, src, at + 1) : 15 + nibble(b, src, at + 2) + (nibble(b, src, at + 3) << 4);
 }
