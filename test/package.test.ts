@@ -95,7 +95,7 @@ describe("the package", () => {
     expect(other.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
     expect(files.filter((file) => /^dist\//.test(file) && !/\.(js|d\.ts|wasm)$/.test(file))).toEqual([]);
     expect(files).toContain("docs/FORMAT.md");
-    expect(files.filter((file) => file.endsWith(".wasm"))).toHaveLength(2);
+    expect(files.filter((file) => file.endsWith(".wasm"))).toHaveLength(3);
   });
 
   test("has every file that it exports, and its own dependencies only", async () => {
