@@ -1,0 +1,135 @@
+import type { Kernels } from "../kernels.ts";
+import { type Answer, taken } from "./answer.ts";
+import { type Gives, type Kind, type Task, taskName, work } from "./tasks.ts";
+
+// Tasks on workers, where there are any.
+
+/** Threads that decode and encode chunks: nodeWorkers of `quern/node`, webWorkers of `quern/workers`. */
+export interface Workers {
+  readonly size: number;
+  /**
+   * Does a task on a worker; the buffers are gone then. Rejects with a WorkerLost if its worker dies, with the signal's
+   * reason on abort, and after close.
+   */
+  run(task: Task, transfer: ArrayBuffer[], signal?: AbortSignal): Promise<Answer>;
+  /** Ends all workers; what is under way rejects. A second call does nothing more. */
+  close(): Promise<void>;
+}
+
+/** A worker died while it had a task: it exited, crashed, ran out of memory, or was terminated. */
+export class WorkerLost extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "WorkerLost";
+  }
+}
+
+/** Where tasks are done. */
+export interface Place {
+  readonly kernels: Kernels;
+  readonly workers?: Workers | undefined;
+}
+
+/** Tasks that are under way at once: one for each worker, and two that wait for the first to be free. */
+export function tasksAhead(threads: number | undefined): number {
+  return threads ? threads + 2 : 1;
+}
+
+/**
+ * Does a task and hands its result to `use` in the same turn.
+ * @throws the task's error; the signal's reason; Error if the task's worker died, and the second one too
+ */
+export async function perform<K extends Kind, T>(
+  { kernels, workers }: Place,
+  task: Task<K>,
+  signal: AbortSignal | undefined,
+  use: (result: Gives<K>) => T,
+): Promise<T> {
+  if (workers) return use(taken(await attempt(workers, task as unknown as Task, signal)) as Gives<K>);
+  const result = work(kernels, task);
+  return use(result instanceof Promise ? await result : result);
+}
+
+// What was transferred dies with a worker. So every attempt gets copies, made of what the task holds until it is done:
+// a source need not be read twice, and a copy takes a small part of the time that the task does.
+async function attempt(workers: Workers, task: Task, signal: AbortSignal | undefined): Promise<Answer> {
+  const run = (): Promise<Answer> => {
+    const [copy, transfer] = outgoing(task);
+    return workers.run(copy, transfer, signal);
+  };
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof WorkerLost)) throw error;
+  }
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof WorkerLost)) throw error;
+    throw new Error(`${taskName(task)}: two workers died of it, or at it: ${error.message}`, { cause: error });
+  }
+}
+
+function outgoing(task: Task): [task: Task, transfer: ArrayBuffer[]] {
+  if (task.kind === "encode") {
+    const elements =
+      task.input.elements instanceof Float32Array
+        ? new Float32Array(task.input.elements)
+        : new Uint8Array(task.input.elements);
+    return [{ ...task, input: { ...task.input, elements } }, [elements.buffer]];
+  }
+  const { span } = task;
+  const bytes = new Uint8Array(span.bytes);
+  // Hashes are views of the chunk table, all of which would be cloned with each.
+  const chunks = span.chunks.map((chunk) => ({ ...chunk, xxh64: chunk.xxh64.slice(), sha256: chunk.sha256.slice() }));
+  return [{ ...task, span: { ...span, bytes, chunks } }, [bytes.buffer]];
+}
+
+/**
+ * Results of jobs in order, with up to `ahead` jobs begun and not yet taken. An error comes at the place of its job, after
+ * the results before it. Jobs that are under way when this ends are aborted by the signal they were given.
+ */
+export async function* inOrder<J, R>(
+  jobs: Iterable<J> | AsyncIterable<J>,
+  ahead: number,
+  signal: AbortSignal | undefined,
+  run: (job: J, signal: AbortSignal | undefined) => Promise<R>,
+): AsyncGenerator<R> {
+  const stop = ahead > 1 ? linkedTo(signal) : null;
+  const source = Symbol.asyncIterator in jobs ? jobs[Symbol.asyncIterator]() : jobs[Symbol.iterator]();
+  const begun: Promise<R>[] = [];
+  const begin = (result: Promise<R>): void => {
+    // It is awaited later, or never.
+    result.catch(() => {});
+    begun.push(result);
+  };
+  const beginNext = async (): Promise<boolean> => {
+    try {
+      const next = await source.next();
+      if (!next.done) begin(run(next.value, stop ? stop.signal : signal));
+      return !next.done;
+    } catch (error) {
+      begin(Promise.reject(error));
+      return false;
+    }
+  };
+  try {
+    while (await beginNext()) if (begun.length >= ahead) yield await (begun.shift() as Promise<R>);
+    while (begun.length > 0) yield await (begun.shift() as Promise<R>);
+  } finally {
+    stop?.end();
+    await source.return?.();
+  }
+}
+
+function linkedTo(signal: AbortSignal | undefined) {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort);
+  const end = (): void => {
+    signal?.removeEventListener("abort", abort);
+    controller.abort(new Error("not wanted any more"));
+  };
+  return { signal: controller.signal, end };
+}
