@@ -1,5 +1,6 @@
 import { DataError, FormatError, PlanError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
+import type { Sha256 } from "./checksum.ts";
 import { type Gives, type Kind, type Parts, type Sealed, type Task, work } from "./tasks.ts";
 
 // How results and errors of tasks cross from a worker: results by transfer, errors with their class and fields.
@@ -14,21 +15,27 @@ interface Fault {
 }
 
 /** What comes back from a worker. */
-export type Answer = { readonly result: Gives<Kind> } | { readonly fault: Fault };
+export type Answer = ({ readonly result: Gives<Kind> } | { readonly fault: Fault }) & {
+  /** Buffers of the task, for the next. */
+  readonly spent: ArrayBuffer[];
+};
 
 /** Does a task on a worker. Never rejects: what goes wrong is part of the answer. */
 export async function answerTo(
   kernels: Promise<Kernels>,
   task: Task,
+  sha256?: Sha256,
 ): Promise<{ answer: Answer; transfer: ArrayBuffer[] }> {
+  const large = task.kind === "encode" ? task.input.elements : task.span.bytes;
+  const spent = [large.buffer as ArrayBuffer];
   try {
     const loaded = await kernels;
-    const done = work(loaded, task);
+    const done = work(loaded, task, sha256);
     // Parts are views of the arena: they are copied in the turn that made them.
     const result = done instanceof Promise ? await done : owned(task, done);
-    return { answer: { result }, transfer: buffersOf(task, result) };
+    return { answer: { result, spent }, transfer: [...spent, ...buffersOf(task, result)] };
   } catch (error) {
-    return { answer: { fault: faultOf(error) }, transfer: [] };
+    return { answer: { fault: faultOf(error), spent }, transfer: spent };
   }
 }
 

@@ -5,7 +5,7 @@ import { chunkFloats, type DecodedChunk, decodeChunk, decodeChunkFloats, encodeC
 import { demand } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import { type DType, narrow } from "../tensor.ts";
-import { type Checksums, checksums, demandHash, xxh64 } from "./checksum.ts";
+import { type Checksums, checksums, demandHash, type Sha256, xxh64 } from "./checksum.ts";
 import type { ChunkEntry } from "./format.ts";
 
 // What is done to chunks, as plain data and functions of it: the same in-process and on a worker, so output and errors are too.
@@ -36,8 +36,8 @@ export interface Sealed {
 
 /** The tasks by kind: what each takes and what it gives. */
 interface Kinds {
-  /** Chunks to f32, into `into` if there is one. */
-  floats: { takes: { span: Span; into: Float32Array | null }; gives: Float32Array };
+  /** Chunks to f32, into `into` if there is one. `copied`: elements of a result that is copied out of a worker's, or 0. */
+  floats: { takes: { span: Span; into: Float32Array | null; copied: number }; gives: Float32Array };
   /** One chunk to its parts. */
   parts: { takes: { span: Span }; gives: Parts };
   /** One chunk to elements of a dtype. */
@@ -51,19 +51,19 @@ export type Kind = keyof Kinds;
 export type Task<K extends Kind = Kind> = { [P in K]: { readonly kind: P } & Readonly<Kinds[P]["takes"]> }[K];
 export type Gives<K extends Kind> = Kinds[K]["gives"];
 
-type Work = { [K in Kind]: (kernels: Kernels, task: Task<K>) => Gives<K> | Promise<Gives<K>> };
+type Work = { [K in Kind]: (kernels: Kernels, task: Task<K>, sha256?: Sha256) => Gives<K> | Promise<Gives<K>> };
 
 const WORK: Work = {
   floats: (kernels, { span, into }) => toFloats(kernels, span, into),
   parts: (kernels, { span }) => toParts(kernels, decodeFirst(kernels, span)),
   elements: (kernels, { span, dtype }) => toElements(kernels, span, dtype),
-  check: (kernels, { span }) => check(kernels, span),
-  encode: (kernels, { layout, input }) => encode(kernels, layout, input),
+  check: (kernels, { span }, sha256) => check(kernels, span, sha256),
+  encode: (kernels, { layout, input }, sha256) => encode(kernels, layout, input, sha256),
 };
 
 /** Does a task. Decoding is done when this returns: views of the arena would not outlive an await. */
-export function work<K extends Kind>(kernels: Kernels, task: Task<K>): Gives<K> | Promise<Gives<K>> {
-  return (WORK[task.kind as K] as Work[K])(kernels, task);
+export function work<K extends Kind>(kernels: Kernels, task: Task<K>, sha256?: Sha256): Gives<K> | Promise<Gives<K>> {
+  return (WORK[task.kind as K] as Work[K])(kernels, task, sha256);
 }
 
 /** What errors call the chunk, or the first of the chunks, that a task is about. */
@@ -139,15 +139,15 @@ function toElements(kernels: Kernels, span: Span, dtype: DType): Uint8Array {
   return narrow(dtype, values);
 }
 
-async function check(kernels: Kernels, span: Span): Promise<number> {
+async function check(kernels: Kernels, span: Span, platform?: Sha256): Promise<number> {
   const chunk = span.chunks[0] as ChunkEntry;
   decodeFirst(kernels, span);
-  const { sha256 } = await checksums(kernels, span.bytes);
+  const { sha256 } = await checksums(kernels, span.bytes, platform);
   demandHash(sha256, chunk.sha256, "SHA-256", chunk.offset, chunkName(span.layout, span.first));
   return chunk.bytes;
 }
 
-async function encode(kernels: Kernels, layout: Layout, input: ChunkInput): Promise<Sealed> {
+async function encode(kernels: Kernels, layout: Layout, input: ChunkInput, sha256?: Sha256): Promise<Sealed> {
   const { bytes, code, shape } = encodeChunk(kernels, layout, input);
-  return { bytes, code, shape, sums: await checksums(kernels, bytes) };
+  return { bytes, code, shape, sums: await checksums(kernels, bytes, sha256) };
 }

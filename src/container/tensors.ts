@@ -4,7 +4,7 @@ import { type DType, dtypeWidth } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
 import type { Entry } from "./description.ts";
 import type { Gives, Kind, Parts, Span, Task } from "./tasks.ts";
-import { inOrder, perform, tasksAhead } from "./workers.ts";
+import { inOrder, perform, recycle, tasksAhead } from "./workers.ts";
 
 // Tensors of an open file, put together from their chunks.
 
@@ -140,17 +140,21 @@ function floatAssembly(
   let data = into;
   return {
     task(span) {
-      if (workers) return { kind: "floats", span, into: null };
-      data ??= new Float32Array(elements);
       const start = span.first * chunkElements;
-      return { kind: "floats", span, into: data.subarray(start, start + span.chunks.length * chunkElements) };
+      const end = Math.min(start + span.chunks.length * chunkElements, elements);
+      const whole = !into && end - start === elements;
+      if (workers) return { kind: "floats", span, into: null, copied: whole ? 0 : end - start };
+      data ??= new Float32Array(elements);
+      return { kind: "floats", span, into: data.subarray(start, end), copied: 0 };
     },
     put(span, result) {
       // Without workers it was decoded in place; a whole tensor from a worker needs no copy.
       if (result.buffer === data?.buffer) return;
       if (!data && result.length === elements) data = result;
       data ??= new Float32Array(elements);
-      if (result !== data) data.set(result, span.first * chunkElements);
+      if (result === data) return;
+      data.set(result, span.first * chunkElements);
+      if (workers) recycle(workers, [result.buffer as ArrayBuffer]);
     },
     finish: () => ({ name: tensor.name, dtype: "F32", shape: tensor.shape, data: data ?? new Float32Array(0) }),
   };

@@ -30,9 +30,9 @@ export interface Place {
   readonly workers?: Workers | undefined;
 }
 
-/** Tasks that are under way at once: one for each worker, and two that wait for the first to be free. */
+/** Tasks that are under way at once: one at each worker, one that waits there, and two done or begun beyond. */
 export function tasksAhead(threads: number | undefined): number {
-  return threads ? threads + 2 : 1;
+  return threads ? 2 * threads + 2 : 1;
 }
 
 /**
@@ -53,9 +53,11 @@ export async function perform<K extends Kind, T>(
 // What was transferred dies with a worker. So every attempt gets copies, made of what the task holds until it is done:
 // a source need not be read twice, and a copy takes a small part of the time that the task does.
 async function attempt(workers: Workers, task: Task, signal: AbortSignal | undefined): Promise<Answer> {
-  const run = (): Promise<Answer> => {
-    const [copy, transfer] = outgoing(task);
-    return workers.run(copy, transfer, signal);
+  const run = async (): Promise<Answer> => {
+    const [copy, transfer] = outgoing(workers, task);
+    const answer = await workers.run(copy, transfer, signal);
+    recycle(workers, answer.spent);
+    return answer;
   };
   try {
     return await run();
@@ -66,23 +68,55 @@ async function attempt(workers: Workers, task: Task, signal: AbortSignal | undef
     return await run();
   } catch (error) {
     if (!(error instanceof WorkerLost)) throw error;
-    throw new Error(`${taskName(task)}: two workers died of it, or at it: ${error.message}`, { cause: error });
+    throw new Error(`${taskName(task)}: two workers died with it: ${error.message}`, { cause: error });
   }
 }
 
-function outgoing(task: Task): [task: Task, transfer: ArrayBuffer[]] {
+// The task with its large inputs copied, and a place for its result where that is copied again.
+function outgoing(workers: Workers, task: Task): [task: Task, transfer: ArrayBuffer[]] {
   if (task.kind === "encode") {
-    const elements =
-      task.input.elements instanceof Float32Array
-        ? new Float32Array(task.input.elements)
-        : new Uint8Array(task.input.elements);
-    return [{ ...task, input: { ...task.input, elements } }, [elements.buffer]];
+    const { elements } = task.input;
+    const copy = copyOf(workers, elements);
+    const values = elements instanceof Float32Array ? new Float32Array(copy.buffer, 0, elements.length) : copy;
+    return [{ ...task, input: { ...task.input, elements: values } }, [copy.buffer]];
   }
   const { span } = task;
-  const bytes = new Uint8Array(span.bytes);
+  const bytes = copyOf(workers, span.bytes);
   // Hashes are views of the chunk table, all of which would be cloned with each.
   const chunks = span.chunks.map((chunk) => ({ ...chunk, xxh64: chunk.xxh64.slice(), sha256: chunk.sha256.slice() }));
-  return [{ ...task, span: { ...span, bytes, chunks } }, [bytes.buffer]];
+  const into = task.kind === "floats" && task.copied ? spareFloats(workers, task.copied) : null;
+  const copy = { ...task, span: { ...span, bytes, chunks }, ...(into && { into }) };
+  return [copy, into ? [bytes.buffer, into.buffer] : [bytes.buffer]];
+}
+
+function copyOf(workers: Workers, view: Uint8Array | Float32Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(spareBuffer(workers, view.byteLength), 0, view.byteLength);
+  copy.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+  return copy;
+}
+
+const spares = new WeakMap<Workers, ArrayBuffer[]>();
+const SPARE_UNIT = 128 * 1024;
+
+// Large buffers go to and fro: to map and unmap memory stops all threads of the process.
+function spareBuffer(workers: Workers, size: number): ArrayBuffer {
+  const held = spares.get(workers) ?? [];
+  const at = held.findIndex(({ byteLength }) => byteLength >= size && byteLength <= 2 * size + SPARE_UNIT);
+  const [found] = at < 0 ? [] : held.splice(at, 1);
+  return found ?? new ArrayBuffer(Math.ceil(size / SPARE_UNIT) * SPARE_UNIT);
+}
+
+/** Takes buffers back that came with an answer and are not needed any more. */
+export function recycle(workers: Workers, buffers: readonly ArrayBuffer[]): void {
+  const held = spares.get(workers) ?? [];
+  held.push(...buffers.filter(({ byteLength }) => byteLength > 0));
+  // The oldest go first: they are of a size that is not asked for.
+  spares.set(workers, held.slice(-tasksAhead(workers.size)));
+}
+
+// A place for a result that will be copied out of it and recycled.
+function spareFloats(workers: Workers, count: number): Float32Array<ArrayBuffer> {
+  return new Float32Array(spareBuffer(workers, 4 * count), 0, count);
 }
 
 /**
