@@ -147,9 +147,14 @@ export async function* inOrder<J, R>(
       return false;
     }
   };
+  const oldest = async (): Promise<R> => {
+    const result = await (begun.shift() as Promise<R>);
+    if (stop) signal?.throwIfAborted();
+    return result;
+  };
   try {
-    while (await beginNext()) if (begun.length >= ahead) yield await (begun.shift() as Promise<R>);
-    while (begun.length > 0) yield await (begun.shift() as Promise<R>);
+    while (await beginNext()) if (begun.length >= ahead) yield await oldest();
+    while (begun.length > 0) yield await oldest();
   } finally {
     stop?.end();
     await source.return?.();
