@@ -14,49 +14,67 @@ export interface Pool {
   end(): Promise<void>;
 }
 
+interface Turn {
+  start(): Promise<void>;
+  readonly alone: boolean;
+}
+
 /** Workers over a pool. Tasks start in order; those that are aborted before their turn are dropped, later their answer is. */
 export function workersOver(size: number, { post, end }: Pool): Workers {
-  let free = PER_WORKER * size;
-  const waiting = new Set<() => void>();
-  const closing = new AbortController();
+  let busy = 0;
+  /** Whether the task under way wants no other beside it. */
+  let solitary = false;
+  const waiting: Turn[] = [];
+  /** What ends each task that has not been answered yet. */
+  const open = new Set<(reason: unknown) => void>();
   let closed: Promise<void> | undefined;
-  const release = (): void => {
-    free++;
-    const [next] = waiting;
-    next?.();
+  const next = (): void => {
+    const [turn] = waiting;
+    if (!turn || solitary || busy >= (turn.alone ? 1 : PER_WORKER * size)) return;
+    waiting.shift();
+    busy++;
+    solitary = turn.alone;
+    turn.start().finally(() => {
+      busy--;
+      solitary = false;
+      next();
+    });
+    next();
   };
-  return {
-    size,
-    run(task, transfer, signal) {
-      return new Promise((resolve, reject) => {
-        const signals = signal ? [closing.signal, signal] : [closing.signal];
-        const start = (): void => {
-          waiting.delete(start);
-          free--;
-          post(task, transfer).then(resolve, reject).finally(release).finally(leave);
-        };
-        const stop = (event: { target: unknown }): void => {
-          waiting.delete(start);
-          leave();
-          reject((event.target as AbortSignal).reason);
-        };
-        const leave = (): void => {
-          for (const each of signals) each.removeEventListener("abort", stop);
-        };
-        for (const each of signals) {
-          if (each.aborted) return stop({ target: each });
-          each.addEventListener("abort", stop);
-        }
-        if (free > 0) start();
-        else waiting.add(start);
-      });
-    },
-    close() {
-      if (!closed) {
-        closing.abort(new Error("the workers were closed"));
-        closed = end();
-      }
-      return closed;
-    },
+  const run: Workers["run"] = (task, transfer, signal, alone = false) =>
+    new Promise((resolve, reject) => {
+      const start = () => post(task, transfer).then(resolve, reject).finally(leave);
+      const turn = { start, alone };
+      const leave = (): void => {
+        open.delete(stop);
+        signal?.removeEventListener("abort", abort);
+      };
+      const stop = (reason: unknown): void => {
+        if (waiting.includes(turn)) waiting.splice(waiting.indexOf(turn), 1);
+        leave();
+        reject(reason);
+        // If it kept others waiting.
+        next();
+      };
+      const abort = (): void => stop(signal?.reason);
+      if (closed) return reject(closedError());
+      if (signal?.aborted) return abort();
+      signal?.addEventListener("abort", abort);
+      open.add(stop);
+      if (alone) waiting.unshift(turn);
+      else waiting.push(turn);
+      next();
+    });
+  const close = (): Promise<void> => {
+    if (!closed) {
+      closed = end();
+      for (const stop of open) stop(closedError());
+    }
+    return closed;
   };
+  return { size, run, close };
+}
+
+function closedError(): Error {
+  return new Error("the workers were closed");
 }

@@ -106,7 +106,7 @@ async function* assemble<K extends Kind, T>(
     for (const entry of entries) {
       const assembly = begin(entry);
       const { chunks } = entry.layout;
-      const count = size(entry);
+      const count = Math.max(size(entry), 1);
       // A tensor without elements has one piece without chunks.
       for (let first = 0; first === 0 || first < chunks; first += count) {
         yield { entry, assembly, first, count: Math.min(count, chunks - first), last: first + count >= chunks };

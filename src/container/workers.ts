@@ -9,9 +9,9 @@ export interface Workers {
   readonly size: number;
   /**
    * Does a task on a worker; the buffers are gone then. Rejects with a WorkerLost if its worker dies, with the signal's
-   * reason on abort, and after close.
+   * reason on abort, and after close. @param alone - while no other task is under way
    */
-  run(task: Task, transfer: ArrayBuffer[], signal?: AbortSignal): Promise<Answer>;
+  run(task: Task, transfer: ArrayBuffer[], signal?: AbortSignal, alone?: boolean): Promise<Answer>;
   /** Ends all workers; what is under way rejects. A second call does nothing more. */
   close(): Promise<void>;
 }
@@ -53,19 +53,20 @@ export async function perform<K extends Kind, T>(
 // What was transferred dies with a worker. So every attempt gets copies, made of what the task holds until it is done:
 // a source need not be read twice, and a copy takes a small part of the time that the task does.
 async function attempt(workers: Workers, task: Task, signal: AbortSignal | undefined): Promise<Answer> {
-  const run = async (): Promise<Answer> => {
+  const run = async (alone: boolean): Promise<Answer> => {
     const [copy, transfer] = outgoing(workers, task);
-    const answer = await workers.run(copy, transfer, signal);
+    const answer = await workers.run(copy, transfer, signal, alone);
     recycle(workers, answer.spent);
     return answer;
   };
   try {
-    return await run();
+    return await run(false);
   } catch (error) {
     if (!(error instanceof WorkerLost)) throw error;
   }
   try {
-    return await run();
+    // Alone, so that a task which kills its worker takes no other with it, and is the one that the error names.
+    return await run(true);
   } catch (error) {
     if (!(error instanceof WorkerLost)) throw error;
     throw new Error(`${taskName(task)}: two workers died with it: ${error.message}`, { cause: error });

@@ -35,8 +35,19 @@ export async function nodeWorkers(size = availableParallelism(), options: NodeWo
     // Threads that close() ends are not lost.
     if (!ended) report(error);
   };
-  pool.on("error", lost);
-  const post = (task: unknown, transfer: ArrayBuffer[]) => answerOf(pool, task, transfer, lost);
+  const failures = new Set<(error: Error) => void>();
+  // A worker that has not come up has no task: those that wait for it would wait for ever.
+  pool.on("error", (error: Error) => {
+    lost(error);
+    for (const fail of failures) fail(new WorkerLost(error.message, error));
+  });
+  const post = (task: unknown, transfer: ArrayBuffer[]) =>
+    new Promise<Answer>((resolve, reject) => {
+      failures.add(reject);
+      answerOf(pool, task, transfer, lost)
+        .then(resolve, reject)
+        .finally(() => failures.delete(reject));
+    });
   const end = (): Promise<void> => {
     ended = true;
     return pool.destroy();
