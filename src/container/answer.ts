@@ -1,7 +1,7 @@
 import { DataError, FormatError, PlanError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import type { Sha256 } from "./checksum.ts";
-import { type Gives, type Kind, type Parts, type Sealed, type Task, work } from "./tasks.ts";
+import { decodeTask, encodeTask, type Gives, type Kind, type Parts, type Sealed, type Task } from "./tasks.ts";
 
 // How results and errors of tasks cross from a worker: results by transfer, errors with their class and fields.
 
@@ -30,7 +30,7 @@ export async function answerTo(
   const spent = [large.buffer as ArrayBuffer];
   try {
     const loaded = await kernels;
-    const done = work(loaded, task, sha256);
+    const done = task.kind === "encode" ? encodeTask(loaded, task, sha256) : decodeTask(loaded, task, sha256);
     // Parts are views of the arena: they are copied in the turn that made them.
     const result = done instanceof Promise ? await done : owned(task, done);
     return { answer: { result, spent }, transfer: [...spent, ...buffersOf(task, result)] };

@@ -21,16 +21,47 @@ interface Turn {
 
 /** Workers over a pool. Tasks start in order; those that are aborted before their turn are dropped, later their answer is. */
 export function workersOver(size: number, { post, end }: Pool): Workers {
-  let busy = 0;
-  /** Whether the task under way wants no other beside it. */
-  let solitary = false;
-  const waiting: Turn[] = [];
+  const turns = turnsFor(PER_WORKER * size);
   /** What ends each task that has not been answered yet. */
   const open = new Set<(reason: unknown) => void>();
   let closed: Promise<void> | undefined;
+  const run: Workers["run"] = (task, transfer, signal, alone = false) =>
+    new Promise((resolve, reject) => {
+      const turn = { start: () => post(task, transfer).then(resolve, reject).finally(leave), alone };
+      const leave = (): void => {
+        open.delete(stop);
+        signal?.removeEventListener("abort", abort);
+      };
+      const stop = (reason: unknown): void => {
+        leave();
+        reject(reason);
+        turns.drop(turn);
+      };
+      const abort = (): void => stop(signal?.reason);
+      if (closed) return reject(closedError());
+      if (signal?.aborted) return abort();
+      signal?.addEventListener("abort", abort);
+      open.add(stop);
+      turns.add(turn);
+    });
+  const close = (): Promise<void> => {
+    if (!closed) {
+      closed = end();
+      for (const stop of open) stop(closedError());
+    }
+    return closed;
+  };
+  return { size, run, close };
+}
+
+// At most `most` turns at a time, in order; one that wants to be alone comes first, and has no other beside it.
+function turnsFor(most: number) {
+  const waiting: Turn[] = [];
+  let busy = 0;
+  let solitary = false;
   const next = (): void => {
     const [turn] = waiting;
-    if (!turn || solitary || busy >= (turn.alone ? 1 : PER_WORKER * size)) return;
+    if (!turn || solitary || busy >= (turn.alone ? 1 : most)) return;
     waiting.shift();
     busy++;
     solitary = turn.alone;
@@ -41,38 +72,18 @@ export function workersOver(size: number, { post, end }: Pool): Workers {
     });
     next();
   };
-  const run: Workers["run"] = (task, transfer, signal, alone = false) =>
-    new Promise((resolve, reject) => {
-      const start = () => post(task, transfer).then(resolve, reject).finally(leave);
-      const turn = { start, alone };
-      const leave = (): void => {
-        open.delete(stop);
-        signal?.removeEventListener("abort", abort);
-      };
-      const stop = (reason: unknown): void => {
-        if (waiting.includes(turn)) waiting.splice(waiting.indexOf(turn), 1);
-        leave();
-        reject(reason);
-        // If it kept others waiting.
-        next();
-      };
-      const abort = (): void => stop(signal?.reason);
-      if (closed) return reject(closedError());
-      if (signal?.aborted) return abort();
-      signal?.addEventListener("abort", abort);
-      open.add(stop);
-      if (alone) waiting.unshift(turn);
-      else waiting.push(turn);
-      next();
-    });
-  const close = (): Promise<void> => {
-    if (!closed) {
-      closed = end();
-      for (const stop of open) stop(closedError());
-    }
-    return closed;
+  const add = (turn: Turn): void => {
+    if (turn.alone) waiting.unshift(turn);
+    else waiting.push(turn);
+    next();
   };
-  return { size, run, close };
+  const drop = (turn: Turn): void => {
+    const at = waiting.indexOf(turn);
+    if (at >= 0) waiting.splice(at, 1);
+    // It may have kept others waiting.
+    next();
+  };
+  return { add, drop };
 }
 
 function closedError(): Error {

@@ -51,19 +51,34 @@ export type Kind = keyof Kinds;
 export type Task<K extends Kind = Kind> = { [P in K]: { readonly kind: P } & Readonly<Kinds[P]["takes"]> }[K];
 export type Gives<K extends Kind> = Kinds[K]["gives"];
 
-type Work = { [K in Kind]: (kernels: Kernels, task: Task<K>, sha256?: Sha256) => Gives<K> | Promise<Gives<K>> };
+type Work<K extends Kind> = (kernels: Kernels, task: Task<K>, sha256?: Sha256) => Gives<K> | Promise<Gives<K>>;
+/** Kinds that reading a file needs. */
+export type DecodeKind = Exclude<Kind, "encode">;
 
-const WORK: Work = {
+const DECODE: { [K in DecodeKind]: Work<K> } = {
   floats: (kernels, { span, into }) => toFloats(kernels, span, into),
   parts: (kernels, { span }) => toParts(kernels, decodeFirst(kernels, span)),
   elements: (kernels, { span, dtype }) => toElements(kernels, span, dtype),
   check: (kernels, { span }, sha256) => check(kernels, span, sha256),
-  encode: (kernels, { layout, input }, sha256) => encode(kernels, layout, input, sha256),
 };
 
-/** Does a task. Decoding is done when this returns: views of the arena would not outlive an await. */
-export function work<K extends Kind>(kernels: Kernels, task: Task<K>, sha256?: Sha256): Gives<K> | Promise<Gives<K>> {
-  return (WORK[task.kind as K] as Work[K])(kernels, task, sha256);
+/** Does a task of decoding, done when this returns: views of the arena would not outlive an await. `check` takes longer. */
+export function decodeTask<K extends DecodeKind>(
+  kernels: Kernels,
+  task: Task<K>,
+  sha256?: Sha256,
+): Gives<K> | Promise<Gives<K>> {
+  return (DECODE[task.kind as K] as Work<K>)(kernels, task, sha256);
+}
+
+/** Does a task of encoding. Apart from the others, for pages that only decode. */
+export async function encodeTask(
+  kernels: Kernels,
+  { layout, input }: Task<"encode">,
+  sha256?: Sha256,
+): Promise<Sealed> {
+  const { bytes, code, shape } = encodeChunk(kernels, layout, input);
+  return { bytes, code, shape, sums: await checksums(kernels, bytes, sha256) };
 }
 
 /** What errors call the chunk, or the first of the chunks, that a task is about. */
@@ -145,9 +160,4 @@ async function check(kernels: Kernels, span: Span, platform?: Sha256): Promise<n
   const { sha256 } = await checksums(kernels, span.bytes, platform);
   demandHash(sha256, chunk.sha256, "SHA-256", chunk.offset, chunkName(span.layout, span.first));
   return chunk.bytes;
-}
-
-async function encode(kernels: Kernels, layout: Layout, input: ChunkInput, sha256?: Sha256): Promise<Sealed> {
-  const { bytes, code, shape } = encodeChunk(kernels, layout, input);
-  return { bytes, code, shape, sums: await checksums(kernels, bytes, sha256) };
 }

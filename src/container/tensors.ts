@@ -3,7 +3,7 @@ import { printSteps } from "../plan.ts";
 import { type DType, dtypeWidth } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
 import type { Entry } from "./description.ts";
-import type { Gives, Kind, Parts, Span, Task } from "./tasks.ts";
+import type { DecodeKind, Gives, Parts, Span, Task } from "./tasks.ts";
 import { inOrder, perform, recycle, tasksAhead } from "./workers.ts";
 
 // Tensors of an open file, put together from their chunks.
@@ -88,14 +88,14 @@ async function only<T>(tensors: AsyncGenerator<T>): Promise<T> {
 }
 
 /** A tensor that is being put together from the results of tasks. */
-interface Assembly<K extends Kind, T> {
+interface Assembly<K extends DecodeKind, T> {
   task(span: Span): Task<K>;
   put(span: Span, result: Gives<K>): void;
   finish(): T;
 }
 
 // Reads and decodes the tensors in pieces of as many chunks as `size` says, several at once if there are workers.
-async function* assemble<K extends Kind, T>(
+async function* assemble<K extends DecodeKind, T>(
   reader: Reader,
   entries: Iterable<Entry>,
   size: (entry: Entry) => number,

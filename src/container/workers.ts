@@ -1,6 +1,6 @@
 import type { Kernels } from "../kernels.ts";
 import { type Answer, taken } from "./answer.ts";
-import { type Gives, type Kind, type Task, taskName, work } from "./tasks.ts";
+import { type DecodeKind, decodeTask, type Gives, type Kind, type Task, taskName } from "./tasks.ts";
 
 // Tasks on workers, where there are any.
 
@@ -36,18 +36,30 @@ export function tasksAhead(threads: number | undefined): number {
 }
 
 /**
- * Does a task and hands its result to `use` in the same turn.
- * @throws the task's error; the signal's reason; Error if the task's worker died, and the second one too
+ * Does a task of decoding, here or on a worker, and hands its result to `use` in the same turn.
+ * @throws the task's error, and what `remote` throws
  */
-export async function perform<K extends Kind, T>(
+export async function perform<K extends DecodeKind, T>(
   { kernels, workers }: Place,
   task: Task<K>,
   signal: AbortSignal | undefined,
   use: (result: Gives<K>) => T,
 ): Promise<T> {
-  if (workers) return use(taken(await attempt(workers, task as unknown as Task, signal)) as Gives<K>);
-  const result = work(kernels, task);
+  if (workers) return use(await remote(workers, task, signal));
+  const result = decodeTask(kernels, task);
   return use(result instanceof Promise ? await result : result);
+}
+
+/**
+ * Does a task on a worker.
+ * @throws the task's error; the signal's reason; Error if the task's worker died, and the second one too
+ */
+export async function remote<K extends Kind>(
+  workers: Workers,
+  task: Task<K>,
+  signal: AbortSignal | undefined,
+): Promise<Gives<K>> {
+  return taken(await attempt(workers, task as unknown as Task, signal)) as Gives<K>;
 }
 
 // What was transferred dies with a worker. So every attempt gets copies, made of what the task holds until it is done:

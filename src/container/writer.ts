@@ -8,8 +8,8 @@ import { type Plan, parsePlan, parseSteps, printPlan, printSteps, type Step, ste
 import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
 import { encodeDescription } from "./description.ts";
 import { headerBuilder } from "./format.ts";
-import type { Sealed } from "./tasks.ts";
-import { inOrder, type Place, perform, tasksAhead, type Workers } from "./workers.ts";
+import { encodeTask, type Sealed } from "./tasks.ts";
+import { inOrder, type Place, remote, tasksAhead, type Workers } from "./workers.ts";
 
 /** How far a long task is. Bytes are those of the source's elements. */
 export interface Progress {
@@ -124,9 +124,10 @@ function encodedChunks(place: Place, jobs: readonly Job[], signal: AbortSignal |
       for await (const input of chunkInputs(place.kernels, job.tensor, job.layout)) yield { job, input };
     }
   }
-  return inOrder(inputs(), tasksAhead(place.workers?.size), signal, ({ job, input }, stop) => {
+  return inOrder(inputs(), tasksAhead(place.workers?.size), signal, async ({ job, input }, stop) => {
     const task = { kind: "encode", layout: job.layout, input } as const;
-    return perform(place, task, stop, (chunk) => ({ job, chunk }));
+    const chunk = await (place.workers ? remote(place.workers, task, stop) : encodeTask(place.kernels, task));
+    return { job, chunk };
   });
 }
 
