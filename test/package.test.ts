@@ -107,7 +107,7 @@ describe("the package", () => {
     for (const target of [...targets, ...Object.values<string>(bin)])
       expect(existsSync(join(installed, target)), target).toBe(true);
     const names = await readdir(join(app, "node_modules"));
-    expect(names).toEqual(expect.arrayContaining(["quern", "commander", "cli-table3", "cli-progress"]));
+    expect(names).toEqual(expect.arrayContaining(["quern", "commander", "cli-table3", "cli-progress", "piscina"]));
     expect(names.filter((name) => /assemblyscript|vitest|typescript|benchmark/.test(name))).toEqual([]);
   });
 

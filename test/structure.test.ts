@@ -45,6 +45,8 @@ const LAYERS = [
   "container",
   "load",
   "plain.ts",
+  "worker",
+  "workers",
   "read",
   "index",
   "node",
@@ -56,7 +58,9 @@ const ONLY: Record<string, string[]> = {
   bytes: ["errors"],
   tensor: ["errors"],
   model: ["errors", "bytes", "tensor"],
-  node: ["errors", "bytes"],
+  worker: ["kernels", "container"],
+  workers: ["errors", "kernels", "container"],
+  node: ["errors", "bytes", "kernels", "container"],
 };
 
 function layerOf(file: string): string {
@@ -100,11 +104,11 @@ describe("imports", () => {
     expect(others.filter((file) => layerOf(file) !== "plain").sort()).toEqual(["kernels.ts", "plain.ts"]);
   });
 
-  test("only the command line imports packages, only it and node.ts builtins", () => {
+  test("only the command line imports packages, and node a pool of threads; only they builtins", () => {
     for (const file of SRC.filter((name) => layerOf(name) !== "cli")) {
       const foreign = importsOf(join("src", file)).filter((from) => !from.startsWith("."));
-      const builtins = file === "node.ts" ? foreign.filter((from) => from.startsWith("node:")) : [];
-      expect(foreign, file).toEqual(builtins);
+      const node = layerOf(file) === "node" ? foreign.filter((from) => /^(node:.*|piscina)$/.test(from)) : [];
+      expect(foreign, file).toEqual(node);
     }
   });
 
@@ -187,12 +191,13 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/read.ts")).sort()).toEqual([...READ].sort());
     expect(Object.keys(await import("../src/index.ts")).sort()).toEqual([...INDEX].sort());
     expect(Object.keys(await import("../src/plain.ts")).sort()).toEqual(PLAIN);
-    expect(Object.keys(await import("../src/node.ts")).sort()).toEqual(["fileSink", "fileSource"]);
+    expect(Object.keys(await import("../src/node.ts")).sort()).toEqual(["fileSink", "fileSource", "nodeWorkers"]);
+    expect(Object.keys(await import("../src/workers.ts"))).toEqual(["webWorkers"]);
   });
 
-  test("depends on three packages, for the command line", () => {
+  test("depends on three packages for the command line, and one for threads in Node", () => {
     const { dependencies, peerDependencies, optionalDependencies } = JSON.parse(textOf("package.json"));
-    expect(Object.keys(dependencies)).toEqual(["cli-progress", "cli-table3", "commander"]);
+    expect(Object.keys(dependencies)).toEqual(["cli-progress", "cli-table3", "commander", "piscina"]);
     expect([peerDependencies, optionalDependencies]).toEqual([undefined, undefined]);
   });
 
