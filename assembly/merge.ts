@@ -4,8 +4,8 @@
 // zeros (the left list). SECOND holds the same for a byte behind k ones in the 8 bits before, at k * 2048.
 const FIRST = memory.data(2048, 64);
 const SECOND = memory.data(9 * 2048, 64);
-// Indices that gather the ones of a byte to the front.
-const GATHER = memory.data(2048, 64);
+// For each byte, 8 indices that gather its ones to the front, then 8 that gather its zeros.
+const APART = memory.data(4096, 64);
 const SIXTEEN = memory.data<u8>([16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16]);
 
 // When a module is instantiated: 22 KiB that are cheaper to compute than to download.
@@ -19,7 +19,7 @@ function build(): void {
       for (let before = 0; before < 9; before++) {
         store<u8>(SECOND + (before << 11) + at, (bit ? before + ones : 24 - before + k - ones) as u8);
       }
-      if (bit) store<u8>(GATHER + (byte << 3) + ones, k as u8);
+      store<u8>(APART + (byte << 4) + ((bit ? ones : 8 + k - ones) as usize), k as u8);
       ones += bit;
     }
   }
@@ -152,20 +152,41 @@ function atLeast(src: usize, least: v128): u64 {
 
 /**
  * The second half: takes the n bytes at src apart, those of zeros to `left`, those of ones to `right`; the mirror of merge.
- * Writes up to 8 bytes beyond each. Returns n.
+ * Reads and writes up to 8 bytes beyond. Returns n.
  */
 export function split(bits: usize, src: usize, n: i32, left: usize, right: usize): i32 {
   const end = src + n;
-  for (; src < end; src += 8, bits++) {
-    const byte = load<u8>(bits) as usize;
-    if (ASC_FEATURE_SIMD) {
-      const bytes = v128.load64_zero(src);
-      const ones = popcnt(byte);
-      v128.store64_lane(right, i8x16.swizzle(bytes, v128.load64_zero(GATHER + (byte << 3))), 0);
-      v128.store64_lane(left, i8x16.swizzle(bytes, v128.load64_zero(GATHER + ((byte ^ 255) << 3))), 0);
+  if (ASC_FEATURE_SIMD) {
+    for (const wide = end - (n & 63); src < wide; src += 64, bits += 8) {
+      const word = load<u64>(bits, 0, 1);
+      splitStep(load<u8>(bits), src, left, right);
+      let ones = popcnt(word << 56) as usize;
+      splitStep(load<u8>(bits, 1), src + 8, left + 8 - ones, right + ones);
+      ones = popcnt(word << 48) as usize;
+      splitStep(load<u8>(bits, 2), src + 16, left + 16 - ones, right + ones);
+      ones = popcnt(word << 40) as usize;
+      splitStep(load<u8>(bits, 3), src + 24, left + 24 - ones, right + ones);
+      ones = popcnt(word << 32) as usize;
+      splitStep(load<u8>(bits, 4), src + 32, left + 32 - ones, right + ones);
+      ones = popcnt(word << 24) as usize;
+      splitStep(load<u8>(bits, 5), src + 40, left + 40 - ones, right + ones);
+      ones = popcnt(word << 16) as usize;
+      splitStep(load<u8>(bits, 6), src + 48, left + 48 - ones, right + ones);
+      ones = popcnt(word << 8) as usize;
+      splitStep(load<u8>(bits, 7), src + 56, left + 56 - ones, right + ones);
+      ones = popcnt(word) as usize;
+      left += 64 - ones;
       right += ones;
+    }
+    for (; src < end; src += 8, bits++) {
+      const ones = popcnt(load<u8>(bits)) as usize;
+      splitStep(load<u8>(bits), src, left, right);
       left += 8 - ones;
-    } else {
+      right += ones;
+    }
+  } else {
+    for (; src < end; src += 8, bits++) {
+      const byte = load<u8>(bits) as usize;
       for (let k = 0; k < 8; k++) {
         const value = load<u8>(src + k);
         const bit = (byte >> k) & 1;
@@ -179,13 +200,21 @@ export function split(bits: usize, src: usize, n: i32, left: usize, right: usize
   return n;
 }
 
+// @ts-ignore: decorator
+@inline
+function splitStep(byte: usize, src: usize, left: usize, right: usize): void {
+  const parts = i8x16.swizzle(v128.load64_zero(src), v128.load(APART + (byte << 4)));
+  v128.store64_lane(right, parts, 0);
+  v128.store64_lane(left, parts, 1);
+}
+
 /** Takes the bytes of ones alone: split without its left list. Writes up to 8 bytes beyond. Returns their count. */
 export function gather(bits: usize, src: usize, n: i32, dst: usize): i32 {
   const first = dst;
   for (const end = src + n; src < end; src += 8, bits++) {
     const byte = load<u8>(bits) as usize;
     if (ASC_FEATURE_SIMD) {
-      v128.store64_lane(dst, i8x16.swizzle(v128.load64_zero(src), v128.load64_zero(GATHER + (byte << 3))), 0);
+      v128.store64_lane(dst, i8x16.swizzle(v128.load64_zero(src), v128.load64_zero(APART + (byte << 4))), 0);
       dst += popcnt(byte);
     } else {
       for (let k = 0; k < 8; k++) {

@@ -356,6 +356,12 @@ export function packFields(src: usize, n: i32, width: i32, first: i32, dst: usiz
   const groups = src + (n & ~(GROUP - 1));
   const base = repeat(first);
   for (; src < groups; src += GROUP, dst += width << 4) {
+    if (ASC_FEATURE_SIMD) {
+      if (width > 3 && width < 8) {
+        packGroup(src, width, i8x16.splat(first as i8), dst);
+        continue;
+      }
+    }
     packWords(src, width, base, dst);
     packWords(src + 8, width, base, dst + 8);
   }
@@ -373,6 +379,58 @@ export function packFields(src: usize, n: i32, width: i32, first: i32, dst: usiz
   }
   store<u64>(dst, pool, 0, 1);
   return (dst - start) as i32 + (((bits + 7) >> 3) as i32);
+}
+
+// Bits of each byte moved left, then masked.
+// @ts-ignore: decorator
+@inline
+function left(bytes: v128, by: i32, mask: i32): v128 {
+  return v128.and(i16x8.shl(bytes, by), i8x16.splat(mask as i8));
+}
+
+// @ts-ignore: decorator
+@inline
+function take(src: usize, row: usize, first: v128): v128 {
+  return i8x16.sub(v128.load(src + (row << 4)), first);
+}
+
+// Rows of a group of widths 4 to 7, each with its part of those behind.
+function packGroup(src: usize, width: i32, first: v128, dst: usize): void {
+  const a = take(src, 0, first);
+  const b = take(src, 1, first);
+  const c = take(src, 2, first);
+  const d = take(src, 3, first);
+  const e = take(src, 4, first);
+  const f = take(src, 5, first);
+  const g = take(src, 6, first);
+  const h = take(src, 7, first);
+  if (width == 4) {
+    v128.store(dst, v128.or(a, left(e, 4, 240)));
+    v128.store(dst, v128.or(b, left(f, 4, 240)), 16);
+    v128.store(dst, v128.or(c, left(g, 4, 240)), 32);
+    v128.store(dst, v128.or(d, left(h, 4, 240)), 48);
+  } else if (width == 5) {
+    v128.store(dst, v128.or(a, left(f, 5, 224)));
+    v128.store(dst, v128.or(b, v128.or(left(right(f, 3, 3), 5, 96), left(g, 7, 128))), 16);
+    v128.store(dst, v128.or(c, left(right(g, 1, 7), 5, 224)), 32);
+    v128.store(dst, v128.or(d, v128.or(left(right(g, 4, 1), 5, 32), left(h, 6, 192))), 48);
+    v128.store(dst, v128.or(e, left(right(h, 2, 7), 5, 224)), 64);
+  } else if (width == 6) {
+    v128.store(dst, v128.or(a, left(g, 6, 192)));
+    v128.store(dst, v128.or(b, left(g, 4, 192)), 16);
+    v128.store(dst, v128.or(c, left(g, 2, 192)), 32);
+    v128.store(dst, v128.or(d, left(h, 6, 192)), 48);
+    v128.store(dst, v128.or(e, left(h, 4, 192)), 64);
+    v128.store(dst, v128.or(f, left(h, 2, 192)), 80);
+  } else {
+    v128.store(dst, v128.or(a, left(h, 7, 128)));
+    v128.store(dst, v128.or(b, left(h, 6, 128)), 16);
+    v128.store(dst, v128.or(c, left(h, 5, 128)), 32);
+    v128.store(dst, v128.or(d, left(h, 4, 128)), 48);
+    v128.store(dst, v128.or(e, left(h, 3, 128)), 64);
+    v128.store(dst, v128.or(f, left(h, 2, 128)), 80);
+    v128.store(dst, v128.or(g, left(h, 1, 128)), 96);
+  }
 }
 
 // Half a group. No byte is below `first`, so no subtraction borrows.

@@ -2,7 +2,16 @@ import { demand } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import { readHuffman } from "./huffman.ts";
 import { readPivot } from "./pivot.ts";
-import { type Candidate, type CodeName, fileOffset, HEADER_BYTES, type Place, readHeader, STEPS } from "./stream.ts";
+import {
+  type Candidate,
+  type CodeName,
+  fileOffset,
+  HEADER_BYTES,
+  type OnPart,
+  type Place,
+  readHeader,
+  STEPS,
+} from "./stream.ts";
 
 // The codes that hold no other streams: raw, constant, huffman, pivot.
 
@@ -36,20 +45,40 @@ export function readSimplePayload(
   n: number,
   dst: number,
   place: Place,
+  onPart: OnPart,
 ): void {
-  if (code === "pivot") return readPivot(kernels, at, size, n, dst, place);
-  if (code === "huffman") return readHuffman(kernels, at, size, n, dst, place);
-  const wanted = code === "raw" ? n : 1;
+  if (code === "pivot") {
+    readPivot(kernels, at, size, n, dst, place, onPart);
+    return;
+  }
+  if (code === "huffman") readHuffman(kernels, at, size, n, dst, place);
+  else readPlain(kernels, code === "raw", at, size, n, dst, place);
+  onPart(0, n);
+}
+
+function readPlain(
+  kernels: Kernels,
+  raw: boolean,
+  at: number,
+  size: number,
+  n: number,
+  dst: number,
+  place: Place,
+): void {
+  const wanted = raw ? n : 1;
   const offset = fileOffset(place, kernels.arena(0, "decode"), at) - 3;
-  demand(size === wanted, "length", offset, `${place.field}, ${code} payload length`, wanted, size);
+  const field = `${place.field}, ${raw ? "raw" : "constant"} payload length`;
+  demand(size === wanted, "length", offset, field, wanted, size);
   const bytes = kernels.bytes();
-  if (code === "raw") bytes.copyWithin(dst, at, at + n);
+  if (raw) bytes.copyWithin(dst, at, at + n);
   else bytes.fill(bytes[at] as number, dst, dst + n);
 }
+
+const IGNORE: OnPart = () => {};
 
 /** Reads a stream of one of these codes and returns the address behind it, at most `end`. @throws FormatError */
 export function readSimple(kernels: Kernels, at: number, end: number, n: number, dst: number, place: Place): number {
   const { code, size } = readHeader(kernels, at, end, n === 0 ? EMPTY : SIMPLE, place);
-  readSimplePayload(kernels, code, at + HEADER_BYTES, size, n, dst, place);
+  readSimplePayload(kernels, code, at + HEADER_BYTES, size, n, dst, place, IGNORE);
   return at + HEADER_BYTES + size;
 }

@@ -1,12 +1,13 @@
 import { demand } from "../errors.ts";
 import { checked, type Kernels } from "../kernels.ts";
 import { constantCandidate, rawCandidate, readSimple } from "./entropy.ts";
-import { measurePivot } from "./pivot.ts";
+import { blocksOf, measurePivot } from "./pivot.ts";
 import {
   type Candidate,
   cheapest,
   fileOffset,
   HEADER_BYTES,
+  type OnPart,
   type Place,
   STEPS,
   within,
@@ -36,7 +37,15 @@ export function bestSimple(kernels: Kernels, src: number, n: number): Candidate 
 }
 
 /** Reads the payload of `size` bytes at `at` into n >= 1 bytes at dst. @throws FormatError */
-export function readMask(kernels: Kernels, at: number, size: number, n: number, dst: number, place: Place): void {
+export function readMask(
+  kernels: Kernels,
+  at: number,
+  size: number,
+  n: number,
+  dst: number,
+  place: Place,
+  onPart: OnPart,
+): void {
   const { run } = kernels;
   const arena = kernels.arena(0, "decode");
   const end = at + size;
@@ -44,13 +53,11 @@ export function readMask(kernels: Kernels, at: number, size: number, n: number, 
   const offset = fileOffset(place, arena, at);
   const count = checked(run.maskCount(arena.mask, n), offset, `${place.field}, mask`);
   const next = readSimple(kernels, values, end, count, arena.kept, within(place, "kept bytes"));
-  demand(
-    next === end,
-    "trailing",
-    fileOffset(place, arena, next),
-    place.field,
-    "the end of the mask",
-    `${end - next} bytes`,
-  );
-  run.maskExpand(arena.mask, n, arena.kept, dst);
+  const rest = end - next;
+  demand(rest === 0, "trailing", fileOffset(place, arena, next), place.field, "the end of the mask", `${rest} bytes`);
+  let kept = arena.kept;
+  for (const { start, count } of blocksOf(n)) {
+    kept += run.maskExpand(arena.mask + start / 8, count, kept, dst + start);
+    onPart(start, count);
+  }
 }

@@ -1,7 +1,7 @@
 import { demand } from "../errors.ts";
 import { checked, type Kernels } from "../kernels.ts";
 import { countsOf, sumCounts } from "./huffman.ts";
-import { type Candidate, fileOffset, type Place, STEPS } from "./stream.ts";
+import { type Candidate, fileOffset, type OnPart, type Place, STEPS } from "./stream.ts";
 
 // Bytes to a pivot payload and back (docs/FORMAT.md): blocks under one code, its bits laid out by node of the code's tree.
 
@@ -90,11 +90,7 @@ function writePivot(kernels: Kernels, blocks: readonly Block[], lengths: Uint8Ar
   return at - dst;
 }
 
-/**
- * Reads the payload of `size` bytes at `at` into n >= 1 symbols at dst, a block at a time.
- * @param onBlock - called with each block as soon as it is decoded, while it is in cache
- * @throws FormatError
- */
+/** Reads the payload of `size` bytes at `at` into n >= 1 symbols at dst, a block at a time. @throws FormatError */
 export function readPivot(
   kernels: Kernels,
   at: number,
@@ -102,16 +98,15 @@ export function readPivot(
   n: number,
   dst: number,
   place: Place,
-  onBlock: (start: number, count: number) => void = () => {},
+  onPart: OnPart,
 ): void {
   const { run } = kernels;
   const arena = kernels.arena(0, "decode");
   const end = at + size;
-  for (let start = 0; start < n; start += BLOCK) {
-    const count = Math.min(BLOCK, n - start);
+  for (const { start, count } of blocksOf(n)) {
     const used = run.pivotBlock(at, end - at, count, start === 0 ? 1 : 0, dst + start, arena.work);
     at += used < 0 ? checked(used, fileOffset(place, arena, at), `${place.field}, block at ${start}`) : used;
-    onBlock(start, count);
+    onPart(start, count);
   }
   const offset = fileOffset(place, arena, at);
   demand(at === end, "trailing", offset, place.field, "the end of the blocks", `${end - at} bytes`);

@@ -11,6 +11,7 @@ import {
   cheapest,
   fileOffset,
   HEADER_BYTES,
+  type OnPart,
   type Place,
   readHeader,
   type Written,
@@ -158,6 +159,7 @@ const WIDE: readonly CodeName[] = [...NARROW, "planes"];
 
 /**
  * Reads the stream at `at` into a part and returns the address behind it, at most `end`.
+ * @param onPart - gets the bytes as they are decoded, before a fault further on is found
  * @throws FormatError
  */
 export function readStream(
@@ -166,21 +168,34 @@ export function readStream(
   end: number,
   into: Part,
   place: Place,
+  onPart: OnPart = () => {},
 ): { next: number; code: CodeName } {
   const { n, content } = into;
   const allowed = n === 0 ? EMPTY : content.width > 1 ? WIDE : NARROW;
   const { code, size } = readHeader(kernels, at, end, allowed, place);
   const payload = at + HEADER_BYTES;
-  readPayload(kernels, code, payload, size, into, place);
+  readPayload(kernels, code, payload, size, into, place, onPart);
   checkNibbles(kernels, into, fileOffset(place, kernels.arena(0, "decode"), at), place);
   return { next: payload + size, code };
 }
 
-function readPayload(kernels: Kernels, code: CodeName, at: number, size: number, into: Part, place: Place): void {
-  if (code === "planes") readPlanes(kernels, at, at + size, into, place);
-  else if (code === "zrl") readValues(kernels, at, size, into, place);
-  else if (code === "mask") readMask(kernels, at, size, into.n, into.at, place);
-  else readSimplePayload(kernels, code, at, size, into.n, into.at, place);
+function readPayload(
+  kernels: Kernels,
+  code: CodeName,
+  at: number,
+  size: number,
+  into: Part,
+  place: Place,
+  onPart: OnPart,
+): void {
+  const { n, at: dst } = into;
+  if (code === "mask") {
+    readMask(kernels, at, size, n, dst, place, onPart);
+  } else if (code === "planes" || code === "zrl") {
+    const read = code === "zrl" ? readValues : readPlanes;
+    read(kernels, at, size, into, place);
+    onPart(0, n);
+  } else readSimplePayload(kernels, code, at, size, n, dst, place, onPart);
 }
 
 function readValues(kernels: Kernels, at: number, size: number, into: Part, place: Place): void {
@@ -195,7 +210,8 @@ function readValues(kernels: Kernels, at: number, size: number, into: Part, plac
   checked(packed, fileOffset(place, arena, at), `${place.field}, int4 codes`);
 }
 
-function readPlanes(kernels: Kernels, at: number, end: number, into: Part, place: Place): void {
+function readPlanes(kernels: Kernels, at: number, size: number, into: Part, place: Place): void {
+  const end = at + size;
   const arena = kernels.arena(0, "decode");
   const { width, float } = into.content;
   const count = into.n / width;

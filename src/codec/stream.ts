@@ -20,6 +20,9 @@ export function fileOffset(place: Place, arena: Arena, at: number): number {
   return place.offset + at - arena.stored;
 }
 
+/** Called with the bytes [start, start + count) of a stream as soon as they are decoded, while they are in cache. */
+export type OnPart = (start: number, count: number) => void;
+
 /** The place of a part of what lies at a place. */
 export function within(place: Place, part: string): Place {
   return { offset: place.offset, field: `${place.field}, ${part}` };

@@ -24,7 +24,7 @@ import {
   segmentsOf,
   toFloats,
 } from "./quantize.ts";
-import type { CodeName, Place } from "./stream.ts";
+import { type CodeName, type Place, within } from "./stream.ts";
 
 // One tensor: its steps in order for every chunk, and back. No content of the arena outlives an await.
 
@@ -185,29 +185,45 @@ export interface DecodedChunk {
   readonly code: CodeName;
 }
 
-/** Decodes the chunk whose bytes lie at arena.stored. @throws FormatError */
-export function decodeChunk(kernels: Kernels, layout: Layout, index: number, size: number, place: Place): DecodedChunk {
+/** What of a chunk is known before its codes are decoded. */
+type ChunkHead = Omit<DecodedChunk, "code">;
+
+/**
+ * Decodes the chunk whose bytes lie at arena.stored.
+ * @param onPart - gets bytes of codes (or elements) as they are decoded, before a fault further on is found
+ * @throws FormatError
+ */
+export function decodeChunk(
+  kernels: Kernels,
+  layout: Layout,
+  index: number,
+  size: number,
+  place: Place,
+  onPart: (head: ChunkHead, start: number, count: number) => void = () => {},
+): DecodedChunk {
   const shape = chunkShape(layout, index);
   const arena = kernels.arena(shape.room, "decode");
   const end = arena.stored + size;
+  const scales = layout.quantize ? arena.plain : 0;
+  const zeros = layout.quantize?.asymmetric ? arena.plain + shape.scaleBytes : 0;
+  const codes = arena.plain + shape.scaleBytes + shape.zeroBytes;
   let at = arena.stored;
-  let dst = arena.plain;
-  let code: CodeName = "raw";
-  const read = (n: number, content: Content, part: string): number => {
-    const inner = { offset: place.offset, field: `${place.field}, ${part}` };
-    const stream = readStream(kernels, at, end, { at: dst, n, content }, inner);
-    at = stream.next;
-    code = stream.code;
-    dst += n;
-    return dst - n;
-  };
-  const scales = layout.quantize ? read(shape.scaleBytes, SCALES, "scales") : 0;
-  checkScales(kernels, shape, scales, place);
-  const zeros = layout.quantize?.asymmetric ? read(shape.zeroBytes, BYTES, "zero points") : 0;
-  const codes = read(shape.codeBytes, contentOf(layout, shape), layout.quantize ? "codes" : "elements");
-  const rest = end - at;
+  if (scales) {
+    const part = { at: scales, n: shape.scaleBytes, content: SCALES };
+    at = readStream(kernels, at, end, part, within(place, "scales")).next;
+    checkScales(kernels, shape, scales, place);
+  }
+  if (zeros) {
+    const part = { at: zeros, n: shape.zeroBytes, content: BYTES };
+    at = readStream(kernels, at, end, part, within(place, "zero points")).next;
+  }
+  const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
+  const head = { shape, scales, zeros, codes };
+  const where = within(place, layout.quantize ? "codes" : "elements");
+  const { next, code } = readStream(kernels, at, end, part, where, (start, count) => onPart(head, start, count));
+  const rest = end - next;
   demand(rest === 0, "trailing", place.offset + size - rest, place.field, "the end of the chunk", `${rest} bytes`);
-  return { shape, scales, zeros, codes, code };
+  return { ...head, code };
 }
 
 // NaN times a code is a NaN whose bits WebAssembly leaves open, so such a file would not decode to the same bytes everywhere.
@@ -216,20 +232,58 @@ function checkScales(kernels: Kernels, { rows }: ChunkShape, scales: number, pla
   checked(kernels.run.range(scales, 1, rows, scratch), place.offset, `${place.field}, scales`);
 }
 
+/**
+ * Decodes the chunk at arena.stored as f32 into `into`, which has as many elements, and gives the code of its last stream. Codes are
+ * dequantized a block at a time, as they are decoded.
+ * @throws FormatError; `into` may be filled in part by then
+ */
+export function decodeChunkFloats(
+  kernels: Kernels,
+  layout: Layout,
+  index: number,
+  size: number,
+  place: Place,
+  into: Float32Array,
+): CodeName {
+  if (layout.quantize) {
+    return decodeChunk(kernels, layout, index, size, place, (head, start, count) => {
+      codesToFloats(kernels, layout, head, start, count, into);
+    }).code;
+  }
+  const chunk = decodeChunk(kernels, layout, index, size, place);
+  chunkFloats(kernels, layout, chunk, into);
+  return chunk.code;
+}
+
 /** Writes a decoded chunk as f32 into `into`, which has shape.count elements. */
 export function chunkFloats(kernels: Kernels, layout: Layout, chunk: DecodedChunk, into: Float32Array): void {
   const { shape, codes } = chunk;
-  const { tensor, quantize, cols } = layout;
-  if (!quantize) {
-    const bytes = kernels.bytes().slice(codes, codes + shape.codeBytes);
-    into.set(toFloat32(tensor.dtype, bytes));
-    return;
+  const bytes = shape.codeBytes;
+  if (layout.quantize) codesToFloats(kernels, layout, chunk, 0, bytes, into);
+  else into.set(toFloat32(layout.tensor.dtype, kernels.bytes().slice(codes, codes + bytes)));
+}
+
+// Dequantizes the codes in `count` bytes from `from` on.
+function codesToFloats(
+  kernels: Kernels,
+  { quantize, cols }: Layout,
+  { shape, scales, zeros, codes }: ChunkHead,
+  from: number,
+  count: number,
+  into: Float32Array,
+): void {
+  const perByte = quantize?.bits === 4 ? 2 : 1;
+  const first = from * perByte;
+  const elements = Math.min(count * perByte, shape.count - first);
+  let source = codes + from;
+  if (perByte === 2) {
+    source = kernels.arena(shape.room, "decode").values;
+    kernels.run.unpack4(codes + from, elements, source);
   }
-  const { values } = kernels.arena(shape.room, "decode");
-  if (quantize.bits === 4) kernels.run.unpack4(codes, shape.count, values);
-  const source = quantize.bits === 4 ? values : codes;
-  const segments = segmentsOf(shape.start, shape.count, cols);
-  dequantizeSegments(kernels, segments, source, chunk.scales, chunk.zeros, into);
+  const row = Math.floor((shape.start + first) / cols) - Math.floor(shape.start / cols);
+  const segments = segmentsOf(shape.start + first, elements, cols);
+  const part = into.subarray(first, first + elements);
+  dequantizeSegments(kernels, segments, source, scales + 4 * row, zeros ? zeros + row : 0, part);
 }
 
 /**
@@ -258,8 +312,8 @@ export function decodeTensor(
     const limit = capacity + STORED_EXTRA;
     demand(bytes.length <= limit, "length", 0, `chunk ${index}`, `at most ${limit} bytes`, bytes.length);
     kernels.bytes().set(bytes, stored);
-    const chunk = decodeChunk(kernels, layout, index, bytes.length, { offset: 0, field: `chunk ${index}` });
-    chunkFloats(kernels, layout, chunk, out.subarray(start, start + count));
+    const place = { offset: 0, field: `chunk ${index}` };
+    decodeChunkFloats(kernels, layout, index, bytes.length, place, out.subarray(start, start + count));
   });
   return out;
 }
