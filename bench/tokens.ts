@@ -15,7 +15,7 @@ function tokensCases(room: Room): KernelCase[] {
 
 // One group of the whole chunk, which is what a plan without a grouping asks for.
 function casesOf({ run, arena, put, take }: Room, codes: Int8Array, data: string): KernelCase[] {
-  const { plain, symbols, floats: raw, values, histogram } = arena;
+  const { plain, symbols, floats: raw, values } = arena;
   const categories = reference.largestCategory(codes);
   const expected = reference.zrlTokens(codes, CHUNK, categories);
   const [count, rawBytes] = [expected.symbols.length, expected.raw.length];

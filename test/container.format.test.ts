@@ -17,7 +17,7 @@ import {
   tensorOf,
 } from "./files.ts";
 import { expectSame, weights } from "./helpers.ts";
-import { xxh64 } from "./reference.ts";
+import { BLOCK, CODE, cutStream, readBlock, xxh64 } from "./reference.ts";
 import { EXAMPLE_PLAN, exampleBytes, exampleDump, exampleModel } from "./vectors/example.ts";
 import { actualTensor, type ExpectedFile, expectedFile } from "./vectors/expected.ts";
 import { vectors } from "./vectors/models.ts";
@@ -114,7 +114,7 @@ describe("by hand, as docs/FORMAT.md says", () => {
       expectSame(entry.subarray(8, 16), BigUint64Array.of(xxh64(chunk.bytes)));
       expectSame(entry.subarray(16), sha256(chunk.bytes).subarray(0, 16));
     });
-    expect(parts.chunks.map(({ code }) => code)).toEqual([2, 2, 4, 4, 0]);
+    expect(parts.chunks.map(({ code }) => code)).toEqual([5, 5, 4, 4, 0]);
   });
 
   test("sealing a file that was taken apart gives it back, so the tests may rely on it", async () => {
@@ -164,12 +164,60 @@ test("the frozen files are those that are checked, and have every code between t
       .map(({ name }) => `${name}.quern`)
       .sort(),
   );
-  const codes = files.flatMap((file) => {
+  const chunks = files.flatMap((file) => {
     const frozen = new Uint8Array(readFileSync(new URL(`./vectors/${file}`, import.meta.url)));
-    return partsOf(frozen).chunks.map(({ code }) => code);
+    return partsOf(frozen).chunks;
   });
-  expect([...new Set(codes)].sort()).toEqual([0, 1, 2, 3, 4]);
+  const { RAW, CONSTANT, HUFFMAN, ZRL, PLANES, PIVOT, MASK } = CODE;
+  const last = new Set(chunks.map(({ code }) => code));
+  expect([...last].sort()).toEqual([RAW, CONSTANT, HUFFMAN, ZRL, PLANES, PIVOT, MASK]);
+  const streams = chunks.flatMap(({ bytes }) => streamsIn(bytes, 0));
+  const inside = (code: number) =>
+    [...new Set(streams.filter(({ within }) => within === code).map((s) => s.code))].sort();
+  expect(inside(PLANES)).toEqual([RAW, CONSTANT, HUFFMAN, ZRL, PIVOT, MASK]);
+  expect(inside(ZRL)).toEqual([RAW, CONSTANT, PIVOT]);
+  expect(inside(MASK)).toEqual([RAW, CONSTANT, PIVOT]);
 });
+
+interface Found {
+  readonly code: number;
+  /** The code of the stream that it lies in. */
+  readonly within: number | undefined;
+}
+
+/** All streams of bytes from `at` on that hold nothing but streams, and those inside them. */
+function streamsIn(bytes: Uint8Array, at: number, within?: number): Found[] {
+  if (at >= bytes.length) return [];
+  const { code, payload, size } = cutStream(bytes.subarray(at));
+  // Behind the symbols of zrl lie raw bits.
+  const inner = code === CODE.ZRL ? [{ code: payload[7], within: code }] : [];
+  const nested = code === CODE.PLANES || code === CODE.MASK ? streamsIn(payload, 0, code) : inner;
+  return [{ code, within }, ...nested, ...streamsIn(bytes, at + size, within)];
+}
+
+test("the frozen files have every kind of block of pivot", async () => {
+  const frozen = new Uint8Array(readFileSync(new URL("./vectors/chunks.quern", import.meta.url)));
+  const names = (await open(frozen)).index.map(({ name }) => name);
+  const blocks = (name: string, n: number) => {
+    const { payload } = cutStream(partsOf(frozen).chunks.at(names.indexOf(name) - names.length)?.bytes ?? frozen);
+    return blocksOf(payload, n);
+  };
+  expect(blocks("pivot blocks", 3 * BLOCK + 100)).toEqual([1, 2, 1, 3]);
+  expect(blocks("pivot raw block", BLOCK + 50)).toEqual([1, 0]);
+});
+
+/** Kinds of the blocks of a payload of n symbols. */
+function blocksOf(payload: Uint8Array, n: number): number[] {
+  const kinds: number[] = [];
+  let lengths: Uint8Array | undefined;
+  for (let [at, start] = [0, 0]; start < n; start += BLOCK) {
+    const block = readBlock(payload.subarray(at), Math.min(BLOCK, n - start), lengths);
+    kinds.push(payload[at]);
+    at += block.used;
+    lengths = block.lengths;
+  }
+  return kinds;
+}
 
 /** The bytes of a dump: `offset  hex bytes  | comment` in every line. */
 function bytesOfDump(dump: string): Uint8Array {

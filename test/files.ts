@@ -178,6 +178,11 @@ export async function readAll(bytes: Uint8Array, kernels: Kernels) {
 export async function specimens(): Promise<[name: string, file: Uint8Array<ArrayBuffer>][]> {
   const next = random(77);
   const skewed = (n: number) => new Uint8Array(n).map(() => Math.floor(-9 * Math.log(1 - next())));
+  const bell = (n: number) => new Uint8Array(codes(n, 9, 41).buffer);
+  const sparse = (n: number, kept: Uint8Array) =>
+    new Uint8Array(n).map((_, i) => (i % 5 === 2 || i % 17 === 0 ? kept[i] : 0));
+  const twoBlocks = new Uint8Array(32768 + 120);
+  twoBlocks.set(bell(120), 32768);
   const normal = (n: number, pruned = 0) => Float32Array.from(codes(n, 40, 9, pruned), (code) => code / 64);
   const cases: [string, string, LazyTensor][] = [
     ["raw", "raw", noise("w", "U8", [5, 8])],
@@ -187,6 +192,11 @@ export async function specimens(): Promise<[name: string, file: Uint8Array<Array
     ["zrl", "small 0=raw; int8 channel > zrl", tensorOf("w", "F32", [4, 8, 3, 3], normal(288, 0.8))],
     ["planes", "huffman", tensorOf("w", "BF16", [20, 10], floatsAs("BF16", normal(200)))],
     ["int4", "small 0=raw; int4 group 33 > zrl", tensorOf("w", "F32", [5, 61], normal(305, 0.7))],
+    ["pivot", "pivot", tensorOf("w", "U8", [310], bell(310))],
+    ["pivot of two blocks", "pivot", tensorOf("w", "U8", [32768 + 120], twoBlocks)],
+    ["mask", "mask", tensorOf("w", "U8", [203], sparse(203, randomBytes(203, 5)))],
+    ["mask over pivot", "mask", tensorOf("w", "U8", [1300], sparse(1300, skewed(1300)))],
+    ["zrl over pivot", "zrl", tensorOf("w", "I8", [1500], codes(1500, 9, 42, 0.8))],
     ["asymmetric", "small 0=raw; int8 asymmetric > auto", tensorOf("w", "F32", [4, 75], normal(300, 0.6))],
   ];
   return Promise.all(

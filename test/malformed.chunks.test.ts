@@ -41,13 +41,18 @@ const KINDS: Record<string, ChunkKind> = {
   zrl: { ...BYTE_KIND, count: 288, rows: 4 },
   planes: { ...BYTE_KIND, count: 200, width: 2, float: true },
   int4: { ...BYTE_KIND, count: 305, rows: 10, bits: 4 },
+  pivot: { ...BYTE_KIND, count: 310 },
+  "pivot of two blocks": { ...BYTE_KIND, count: 32768 + 120 },
+  mask: { ...BYTE_KIND, count: 203 },
+  "mask over pivot": { ...BYTE_KIND, count: 1300 },
+  "zrl over pivot": { ...BYTE_KIND, count: 1500 },
   asymmetric: { ...BYTE_KIND, count: 300, rows: 4, asymmetric: true },
 };
 
 /** A file whose only chunk has other bytes, with the code that they seem to be of in the table. */
 function forged(parts: Parts, bytes: Uint8Array<ArrayBuffer>, kind: ChunkKind): Uint8Array {
   const code = bytes[lastStream(bytes, kind) ?? 0] ?? 0;
-  const file = sealed({ ...parts, chunks: [{ code: code < 5 ? code : 0, bytes }] });
+  const file = sealed({ ...parts, chunks: [{ code: code < 7 ? code : 0, bytes }] });
   return file;
 }
 

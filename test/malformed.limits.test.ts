@@ -3,7 +3,8 @@ import { FormatError, open } from "../src/index.ts";
 import { BOTH, modelOf, noise, packed, partsOf, readAll, SIMD, sealed } from "./files.ts";
 import { bytesOf, expectSame } from "./helpers.ts";
 import { u24 } from "./reference/bits.ts";
-import { zrlEncode } from "./reference.ts";
+import { concat } from "./reference/huffman.ts";
+import { CODE, codeLengths, histogram, maskSplit, pivotEncode, streamOf, zrlEncode } from "./reference.ts";
 
 // The writer cuts smaller chunks than the format allows: what lies between has to work, what lies beyond to be refused.
 
@@ -32,7 +33,15 @@ describe("chunks as large as they may be", () => {
 
   test("decode on both tiers", async () => {
     const plain = new Uint8Array(values.buffer);
-    for (const chunk of [stream(0, plain), stream(3, zrlEncode(values, 1000)), stream(3, zrlEncode(values, MOST))]) {
+    const { mask, values: kept } = maskSplit(plain);
+    const masked = concat(streamOf(CODE.RAW, mask), streamOf(CODE.RAW, kept));
+    for (const chunk of [
+      stream(CODE.RAW, plain),
+      stream(CODE.ZRL, zrlEncode(values, 1000)),
+      stream(CODE.ZRL, zrlEncode(values, MOST)),
+      stream(CODE.PIVOT, pivotEncode(plain, codeLengths(histogram(plain), 12))),
+      stream(CODE.MASK, masked),
+    ]) {
       const file = await fileOf("U8", MOST, {}, chunk, MOST);
       for (const kernels of BOTH) {
         const opened = await open(file, { kernels });
@@ -80,8 +89,7 @@ describe("chunks as large as they may be", () => {
 
 /** zrl of n ones: every symbol is the same, so it has no bits, and all signs are 0. */
 function zrlOnes(n: number): Uint8Array {
-  const only = [0, ...new Array(15).fill(0)];
-  only[0] = 15;
+  const only = new Uint8Array(16).fill(15, 0, 1);
   const raw = new Uint8Array(Math.ceil(n / 8));
-  return Uint8Array.from([1, ...u24(n), ...u24(n), ...u24(only.length), ...only, ...raw]);
+  return concat(Uint8Array.from([1, ...u24(n), ...u24(n)]), streamOf(CODE.HUFFMAN, only), raw);
 }

@@ -1,6 +1,8 @@
 import { compress, init } from "@bokuweb/zstd-wasm";
 import { beforeAll, describe, expect, test } from "vitest";
 import { measureHuffman } from "../src/codec/huffman.ts";
+import { measureMask } from "../src/codec/mask.ts";
+import { measurePivot } from "../src/codec/pivot.ts";
 import { categoriesOf, measureZrl } from "../src/codec/tokens.ts";
 import { CHUNK_BYTES, type Kernels, loadKernels } from "../src/kernels.ts";
 import { bytesOf, codes } from "./helpers.ts";
@@ -34,6 +36,33 @@ describe("huffman", () => {
     const values = codes(CHUNK_BYTES, sigma, 5);
     const { bytes, counts } = measureHuffman(kernels, place(values), values.length);
     expect(bytes).toBeLessThan(1.01 * entropy(counts));
+  });
+});
+
+describe("pivot", () => {
+  test.each([
+    [30, 0],
+    [10, 0],
+    [4, 0],
+    [30, 0.5],
+    [30, 0.8],
+    [30, 0.9],
+    [30, 0.95],
+  ])("is at most 0.5 %% larger than huffman on a chunk of codes of sigma %d, pruned to %d", (sigma, sparsity) => {
+    const values = codes(CHUNK_BYTES, sigma, 5, sparsity);
+    const huffman = measureHuffman(kernels, place(values), values.length);
+    const pivot = measurePivot(kernels, place(values), values.length);
+    expect(pivot.counts).toEqual(huffman.counts);
+    expect(pivot.bytes).toBeLessThanOrEqual(1.005 * huffman.bytes);
+    expect(pivot.bytes).toBeGreaterThan(0.99 * entropy(pivot.counts));
+  });
+});
+
+describe("mask", () => {
+  test.each([0.8, 0.9, 0.95])("is smaller than zstd -19 on codes pruned to %d", (sparsity) => {
+    const values = codes(CHUNK_BYTES, 30, 6, sparsity);
+    const { bytes } = measureMask(kernels, place(values), values.length);
+    expect(bytes).toBeLessThan(compress(bytesOf(values), 19).length);
   });
 });
 

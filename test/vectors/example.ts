@@ -69,7 +69,7 @@ function jsonFields(json: Uint8Array): Field[] {
   });
 }
 
-const NAMES = ["raw", "constant", "huffman", "zrl", "planes"];
+const NAMES = ["raw", "constant", "huffman", "zrl", "planes", "pivot", "mask"];
 
 function entryFields(i: number, size: number, code: number): Field[] {
   return [

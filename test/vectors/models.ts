@@ -10,6 +10,8 @@ export interface Vector {
   readonly model: Model;
 }
 
+/** Symbols in a block of pivot. */
+const BLOCK = 32768;
 const DTYPES: DType[] = ["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"];
 
 /** xorshift32: the same integers everywhere. */
@@ -142,19 +144,67 @@ function zrl(): Vector {
   return { name: "zrl", plan, model: { metadata: null, tensors } };
 }
 
-/** Tensors of several chunks, with rows across their borders; almost all zero, so that the file is small. */
+/** Tensors of several chunks, with rows across their borders, and chunks of several blocks of every kind; almost all zero, to be small. */
 function chunks(): Vector {
+  const few = (n: number) => skewed(n, 3).map((byte) => (byte < 108 ? 0 : byte));
+  const blocks = new Uint8Array(3 * BLOCK + 100);
+  blocks.set(few(BLOCK), BLOCK);
+  blocks.set(few(100), 3 * BLOCK);
+  const rough = new Uint8Array(BLOCK + 50).fill(5);
+  rough.set(noise(50, 9), BLOCK);
   const sparse = (n: number, by: number) => new Float32Array(n).map((_, i) => (i % by === 7 ? (i % 127) - 63 : 0));
   const tensors = [
     tensor("int8", "F32", [3, 100_003], sparse(300_009, 1511)),
     tensor("int4", "F32", [2, 262_145], sparse(524_290, 3001)),
     tensor("lossless", "F32", [140_000], new Float32Array(140_000).fill(0.5)),
     tensor("raw", "U8", [10], noise(10, 1)),
+    tensor("pivot blocks", "U8", [blocks.length], blocks),
+    tensor("pivot raw block", "U8", [rough.length], rough),
   ];
-  const plan = "int8=int8 > zrl; int4=int4 tensor > zrl; raw=raw; lossless";
+  const plan = "int8=int8 > zrl; int4=int4 tensor > zrl; raw=raw; pivot*=pivot; lossless";
   return { name: "chunks", plan, model: { metadata: null, tensors } };
 }
 
+/** Trees from a pair of leaves to one of all symbols. Blocks are in `chunks`. */
+function pivot(): Vector {
+  const all = noise(1300, 4).map((byte, i) => (i < 256 ? i : byte & 31));
+  const brain = new Uint16Array(600).map((_, i) => 0x3e00 + ((i * 37) % 256) + ((i % 2) << 15));
+  const tensors = [
+    tensor("pivot two symbols", "U8", [300], noise(300, 1).map((byte) => byte & 128)),
+    tensor("pivot bell", "I8", [900], Int8Array.from(bell(900, 2), (x) => 500 * x)),
+    tensor("pivot all symbols", "U8", [1300], all),
+    tensor("pivot one symbol", "U8", [2000], new Uint8Array(2000).fill(200)),
+    tensor("pivot planes", "BF16", [600], brain),
+    floats("int8", [6, 90], 5, 40),
+    floats("int4", [5, 121], 6, 60),
+    tensor("auto", "U8", [700], skewed(700, 7)),
+  ];
+  const plan = "pivot*=pivot; int8=int8 channel > pivot; int4=int4 channel > pivot; lossless";
+  return { name: "pivot", plan, model: { metadata: null, tensors } };
+}
+
+/** Masks and stored bytes under each code that may stand there: raw, constant, pivot, and nothing stored. */
+function mask(): Vector {
+  const sparse = (seed: number, share: number, values: Uint8Array) => {
+    const next = integers(seed);
+    return values.map((byte) => (next() % 100 < share ? byte : 0));
+  };
+  const ones = new Uint8Array(600).map((_, i) => (i % 8 === 3 ? 1 + ((i * 29) % 255) : 0));
+  const tensors = [
+    tensor("mask raw", "U8", [401], sparse(1, 50, noise(401, 2))),
+    tensor("mask pivot", "U8", [2000], sparse(3, 12, skewed(2000, 4))),
+    tensor("mask of a constant", "U8", [500], sparse(5, 40, new Uint8Array(500).fill(9))),
+    tensor("mask constant", "U8", [600], ones),
+    tensor("mask zeros", "U8", [90], new Uint8Array(90)),
+    tensor("mask planes", "I16", [300], new Int16Array(300).map((_, i) => (i % 7 === 2 ? (i * 31) % 256 : 0))),
+    floats("int8", [6, 90], 5, 85),
+    floats("int4", [5, 121], 6, 70),
+    floats("auto", [10, 121], 8, 60),
+  ];
+  const plan = "mask*=mask; int8=int8 channel > mask; int4=int4 channel > mask; auto=int8 tensor > auto; lossless";
+  return { name: "mask", plan, model: { metadata: null, tensors } };
+}
+
 export function vectors(): readonly Vector[] {
-  return [dtypes(), codes(), int8(), int4(), zrl(), chunks()];
+  return [dtypes(), codes(), int8(), int4(), zrl(), chunks(), pivot(), mask()];
 }
