@@ -37,6 +37,7 @@ export interface KernelExports {
   pivotLengths(hist: number, blocks: number, dst: number, scratch: number, work: number): number;
   pivotSize(hist: number, lengths: number, work: number): number;
   pivotSteps(hist: number, lengths: number, work: number): number;
+  blockSteps(work: number): number;
   pivotNodes(src: number, n: number, lengths: number, dst: number, work: number): number;
   maskCount(mask: number, n: number): number;
   maskExpand(mask: number, n: number, values: number, dst: number): number;
@@ -106,6 +107,8 @@ const WORK_BYTES = 80 * 1024;
 
 /** Options of loadKernels. */
 export interface KernelOptions {
+  /** False: kernels that only decode, in a module half as large, are enough. Default: true. The js tier never encodes. */
+  encode?: boolean | undefined;
   /**
    * Insists on one tier. Default: what the environment variable QUERN_TIER says, else the first of simd, scalar and js that
    * the engine lets run.
@@ -129,7 +132,7 @@ export async function loadKernels(options: KernelOptions = {}): Promise<Kernels>
   let failure: unknown;
   for (const tier of insisted ? [insisted as Tier] : possible) {
     try {
-      return await loadTier(tier, options.module);
+      return await loadTier(tier, options);
     } catch (error) {
       failure = error;
     }
@@ -153,13 +156,13 @@ function environmentTier(): string | undefined {
   }
 }
 
-async function loadTier(tier: Tier, given: WebAssembly.Module | undefined): Promise<Kernels> {
+async function loadTier(tier: Tier, { module: given, encode = true }: KernelOptions): Promise<Kernels> {
   if (tier === "js") {
     const { plainExports, plainMemory } = await import("./plain/index.ts");
     const memory = plainMemory();
     return kernelsOver(tier, plainExports(memory), memory);
   }
-  const module = given ?? (await WebAssembly.compile(await embeddedBytes(tier)));
+  const module = given ?? (await WebAssembly.compile(await embeddedBytes(tier, encode)));
   const memory = new WebAssembly.Memory({ initial: 1 });
   const instance = await WebAssembly.instantiate(module, { env: { memory } });
   return kernelsOver(tier, instance.exports as unknown as KernelExports, memory);
@@ -197,7 +200,7 @@ export function kernelsOver(
     tier,
     run,
     arena(capacity, purpose) {
-      if (purpose === "encode") argument(tier !== "js", "tier", "one that encodes: the js tier only decodes", tier);
+      if (purpose === "encode") argument("histogram" in run, "kernels", encoding(tier), tier);
       const larger = Math.max(capacity, arena?.capacity ?? CHUNK_BYTES);
       if (!arena || larger > arena.capacity || (purpose === "encode" && purposeSeen === "decode")) {
         if (purpose === "encode") purposeSeen = purpose;
@@ -210,6 +213,12 @@ export function kernelsOver(
     bytes: () => new Uint8Array(memory.buffer),
     view: () => new DataView(memory.buffer),
   };
+}
+
+function encoding(tier: Tier): string {
+  return tier === "js"
+    ? "those of another tier: the js tier only decodes"
+    : "those of loadKernels() without encode: false";
 }
 
 function layOut(base: number, capacity: number, purpose: "decode" | "encode"): Arena {
@@ -240,9 +249,12 @@ function layOut(base: number, capacity: number, purpose: "decode" | "encode"): A
 /** A module that validates only where 128-bit SIMD is known: a function that drops v128.const 0. */
 const SIMD_PROBE = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 9, 1, 7, 0, 65, 0, 253, 15, 26, 11];
 
-async function embeddedBytes(tier: "simd" | "scalar"): Promise<Uint8Array<ArrayBuffer>> {
-  const text = tier === "simd" ? await import("./embedded/simd.ts") : await import("./embedded/scalar.ts");
-  return base64Bytes(text.default);
+async function embeddedBytes(tier: "simd" | "scalar", encode: boolean): Promise<Uint8Array<ArrayBuffer>> {
+  if (tier === "scalar") return base64Bytes((await import("./embedded/scalar.ts")).default);
+  if (encode) return base64Bytes((await import("./embedded/simd.ts")).default);
+  const deflated = base64Bytes((await import("./embedded/read.ts")).default);
+  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -170,7 +170,7 @@ function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: nu
   return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape };
 }
 
-function contentOf({ tensor, quantize }: Layout, { count }: ChunkShape): Content {
+export function contentOf({ tensor, quantize }: Layout, { count }: ChunkShape): Content {
   if (!quantize) return { width: dtypeWidth(tensor.dtype), float: isFloat(tensor.dtype), nibbles: 0 };
   return quantize.bits === 4 ? { width: 1, float: false, nibbles: count } : BYTES;
 }

@@ -82,7 +82,7 @@ export type OpenInput = ByteSource | Uint8Array | ArrayBuffer | Blob;
  */
 export async function open(input: OpenInput, options: OpenOptions = {}): Promise<QuernFile> {
   const source = sourceOf(input);
-  const kernels = options.kernels ?? (await loadKernels());
+  const kernels = options.kernels ?? (await loadKernels({ encode: false }));
   const head = await readExactly(source, 0, Math.min(PRELUDE_BYTES, source.byteLength));
   options.signal?.throwIfAborted();
   const prelude = parsePrelude(head, source.byteLength);
