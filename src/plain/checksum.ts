@@ -53,7 +53,9 @@ function finish(seed: Wide, words: Int32Array, start: number, rest: Uint8Array):
   return xor(hash, shiftRight(hash, 32));
 }
 
-// Every fourth 64-bit word from word `first` on through `round`, written out: this is where the time goes.
+// Every fourth 64-bit word from word `first` on through `round`, written out: this is where the time goes. Of the product of
+// two halves, x * c, the high half is x1 c1 + (q >>> 16) + (p >>> 16) with p = x1 c0 + (x0 c0 >>> 16), q = x0 c1 + (p & 0xffff):
+// none of these sums leaves 32 bits.
 function runLane(words: Int32Array, first: number, end: number, [startHigh, startLow]: Wide): Wide {
   var w = words;
   var x = 0;
@@ -71,10 +73,9 @@ function runLane(words: Int32Array, first: number, end: number, [startHigh, star
     x = w[i] as number;
     x0 = x & 0xffff;
     x1 = x >>> 16;
-    p = imul(x1, 0xeb4f);
-    q = imul(x0, 0x27d4);
+    p = (imul(x1, 0xeb4f) + (imul(x0, 0xeb4f) >>> 16)) | 0;
+    q = (imul(x0, 0x27d4) + (p & 0xffff)) | 0;
     high = (high + imul(x1, 0x27d4) + (p >>> 16) + (q >>> 16)) | 0;
-    high = (high + (((imul(x0, 0xeb4f) >>> 16) + (p & 0xffff) + (q & 0xffff)) >>> 16)) | 0;
     high = (high + imul(w[i + 1] as number, 0x27d4eb4f) + imul(x, 0xc2b2ae3d)) | 0;
     t = imul(x, 0x27d4eb4f);
     sum = (low + t) | 0;
@@ -84,10 +85,9 @@ function runLane(words: Int32Array, first: number, end: number, [startHigh, star
     x = (high >>> 1) | (sum << 31);
     x0 = x & 0xffff;
     x1 = x >>> 16;
-    p = imul(x1, 0xca87);
-    q = imul(x0, 0x85eb);
+    p = (imul(x1, 0xca87) + (imul(x0, 0xca87) >>> 16)) | 0;
+    q = (imul(x0, 0x85eb) + (p & 0xffff)) | 0;
     high = (imul(x1, 0x85eb) + (p >>> 16) + (q >>> 16)) | 0;
-    high = (high + (((imul(x0, 0xca87) >>> 16) + (p & 0xffff) + (q & 0xffff)) >>> 16)) | 0;
     high = (high + imul(t, 0x85ebca87) + imul(x, 0x9e3779b1)) | 0;
     low = imul(x, 0x85ebca87);
   }

@@ -125,6 +125,7 @@ function placeNodes(
   places: Int32Array,
   counts: Int32Array,
 ): number {
+  const words = new Int32Array(b.buffer);
   let at = start;
   counts[0] = n;
   for (let k = 0; k < nodes; k++) {
@@ -136,7 +137,7 @@ function placeNodes(
     if (bytes > end - at) return SIZES;
     if (bits & 7 && (b[at + bytes - 1] as number) >> (bits & 7) !== 0) return PADDING;
     if (inner) {
-      const ones = countOnes(b, at, bytes);
+      const ones = countOnes(b, words, at, bytes);
       counts[link[k] as number] = count - ones;
       counts[(link[k] as number) + 1] = ones;
     }

@@ -7,7 +7,7 @@ export async function decodeFiles(
   files: Readonly<Record<string, string>>,
   options: KernelOptions = {},
 ): Promise<{ tier: string; hashes: Hashes }> {
-  const kernels = await loadKernels(options);
+  const kernels = await loadKernels({ encode: false, ...options });
   const hashes: Hashes = {};
   for (const [name, hex] of Object.entries(files)) {
     const file = await open(bytesOfHex(hex), { kernels });
