@@ -1,7 +1,8 @@
 import type { Answer } from "./container/answer.ts";
 import { workersOver } from "./container/queue.ts";
+import { WorkerLost } from "./container/remote.ts";
 import type { Task } from "./container/tasks.ts";
-import { WorkerLost, type Workers } from "./container/workers.ts";
+import type { Workers } from "./container/workers.ts";
 import { argument } from "./errors.ts";
 import type { KernelOptions } from "./kernels.ts";
 

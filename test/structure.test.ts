@@ -209,7 +209,7 @@ describe("the package", () => {
     expect([peerDependencies, optionalDependencies]).toEqual([undefined, undefined]);
   });
 
-  test("is small: the kernels that decode below 6 KB, quern/read with them below 18 KB, compressed", async () => {
+  test("is small: the kernels that decode below 6 KB, quern/read with them below 20 KB, compressed", async () => {
     expect(gzipSync(readFileSync(join(ROOT, "build/quern.read.wasm"))).length).toBeLessThanOrEqual(6 * 1024);
     expect(gzipSync(readFileSync(join(ROOT, "build/quern.simd.wasm"))).length).toBeLessThanOrEqual(11 * 1024);
     const entryPoints = [join(ROOT, "src/read.ts")];
@@ -219,8 +219,8 @@ describe("the package", () => {
     const sum = (wanted: RegExp) => sizes.reduce((all, [path, size]) => all + (wanted.test(path) ? size : 0), 0);
     // A page loads one module: another only where there is no SIMD, or to encode.
     expect(sum(/read(-\w+)?\.js$/)).toBeGreaterThan(10 * 1024);
-    expect(sum(/read(-\w+)?\.js$/)).toBeLessThanOrEqual(18 * 1024);
-    expect(sum(/(read|scalar-\w+)\.js$/)).toBeLessThanOrEqual(23 * 1024);
+    expect(sum(/read(-\w+)?\.js$/)).toBeLessThanOrEqual(20 * 1024);
+    expect(sum(/(read|scalar-\w+)\.js$/)).toBeLessThanOrEqual(25 * 1024);
     const writing = Object.keys(metafile.inputs).filter((path) => /writer|model|node\.ts|cli/.test(path));
     expect(writing).toEqual([]);
   });

@@ -1,4 +1,5 @@
 import type { Answer } from "./answer.ts";
+import { remoteOver, type Turn } from "./remote.ts";
 import type { Task } from "./tasks.ts";
 import type { Workers } from "./workers.ts";
 
@@ -14,7 +15,7 @@ export interface Pool {
   end(): Promise<void>;
 }
 
-interface Turn {
+interface Waiting {
   start(): Promise<void>;
   readonly alone: boolean;
 }
@@ -25,7 +26,7 @@ export function workersOver(size: number, { post, end }: Pool): Workers {
   /** What ends each task that has not been answered yet. */
   const open = new Set<(reason: unknown) => void>();
   let closed: Promise<void> | undefined;
-  const run: Workers["run"] = (task, transfer, signal, alone = false) =>
+  const begin: Turn = (task, transfer, signal, alone) =>
     new Promise((resolve, reject) => {
       const turn = { start: () => post(task, transfer).then(resolve, reject).finally(leave), alone };
       const leave = (): void => {
@@ -51,12 +52,12 @@ export function workersOver(size: number, { post, end }: Pool): Workers {
     }
     return closed;
   };
-  return { size, run, close };
+  return { size, ...remoteOver(size, begin), close };
 }
 
 // At most `most` turns at a time, in order; one that wants to be alone comes first, and has no other beside it.
 function turnsFor(most: number) {
-  const waiting: Turn[] = [];
+  const waiting: Waiting[] = [];
   let busy = 0;
   let solitary = false;
   const next = (): void => {
@@ -72,12 +73,12 @@ function turnsFor(most: number) {
     });
     next();
   };
-  const add = (turn: Turn): void => {
+  const add = (turn: Waiting): void => {
     if (turn.alone) waiting.unshift(turn);
     else waiting.push(turn);
     next();
   };
-  const drop = (turn: Turn): void => {
+  const drop = (turn: Waiting): void => {
     const at = waiting.indexOf(turn);
     if (at >= 0) waiting.splice(at, 1);
     // It may have kept others waiting.

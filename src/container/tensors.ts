@@ -4,7 +4,7 @@ import { type DType, dtypeWidth } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
 import type { Entry } from "./description.ts";
 import type { DecodeKind, Gives, Parts, Span, Task } from "./tasks.ts";
-import { inOrder, perform, recycle, tasksAhead } from "./workers.ts";
+import { inOrder, perform, tasksAhead } from "./workers.ts";
 
 // Tensors of an open file, put together from their chunks.
 
@@ -154,7 +154,7 @@ function floatAssembly(
       data ??= new Float32Array(elements);
       if (result === data) return;
       data.set(result, span.first * chunkElements);
-      if (workers) recycle(workers, [result.buffer as ArrayBuffer]);
+      workers?.recycle(result.buffer as ArrayBuffer);
     },
     finish: () => ({ name: tensor.name, dtype: "F32", shape: tensor.shape, data: data ?? new Float32Array(0) }),
   };

@@ -9,7 +9,7 @@ import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
 import { encodeDescription } from "./description.ts";
 import { headerBuilder } from "./format.ts";
 import { encodeTask, type Sealed } from "./tasks.ts";
-import { inOrder, type Place, remote, tasksAhead, type Workers } from "./workers.ts";
+import { inOrder, type Place, tasksAhead, type Workers } from "./workers.ts";
 
 /** How far a long task is. Bytes are those of the source's elements. */
 export interface Progress {
@@ -128,7 +128,7 @@ function encodedChunks(place: Place, jobs: readonly Job[], signal: AbortSignal |
   }
   return inOrder(inputs(), tasksAhead(place.workers?.size), signal, async ({ job, input }, stop) => {
     const task = { kind: "encode", layout: job.layout, input } as const;
-    const chunk = await (place.workers ? remote(place.workers, task, stop) : encodeTask(place.kernels, task));
+    const chunk = await (place.workers ? place.workers.run(task, stop) : encodeTask(place.kernels, task));
     return { job, chunk };
   });
 }

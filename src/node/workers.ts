@@ -2,7 +2,8 @@ import { availableParallelism } from "node:os";
 import type { Piscina } from "piscina";
 import type { Answer } from "../container/answer.ts";
 import { workersOver } from "../container/queue.ts";
-import { WorkerLost, type Workers } from "../container/workers.ts";
+import { WorkerLost } from "../container/remote.ts";
+import type { Workers } from "../container/workers.ts";
 import { argument } from "../errors.ts";
 import type { KernelOptions } from "../kernels.ts";
 
