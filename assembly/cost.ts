@@ -68,3 +68,8 @@ export function pivotSteps(hist: usize, lengths: usize, work: usize): i32 {
 export function costOf(hist: usize, lengths: usize, work: usize): f64 {
   return (pivotSize(hist, lengths, work) as f64) + stepsOf(work) / STEPS_PER_BYTE;
 }
+
+/** Steps of decoding the block that pivotBlock decoded last with this `work`, if it has nodes (docs/FORMAT.md, kinds 2 and 3). */
+export function blockSteps(work: usize): i32 {
+  return stepsOf(work) as i32;
+}

@@ -17,5 +17,5 @@ export { zrlTokens, zrlValues } from "./tokens";
 export function heapBase(): i32 {
   return __heap_base as i32;
 }
-export { pivotSize, pivotSteps } from "./cost";
+export { blockSteps, pivotSize, pivotSteps } from "./cost";
 export { pivotLengths } from "./shape";

@@ -83,33 +83,60 @@ function putNibble(dst: usize, at: i32, nibble: i32): i32 {
   return at + 1;
 }
 
-// A run of absent symbols: 1..15 in one nibble after the 0, 16..271 in three.
-function putAbsent(dst: usize, at: i32, run: i32): i32 {
-  at = putNibble(dst, at, 0);
-  if (run < 16) return putNibble(dst, at, run - 1);
+// A run, of absent symbols (mark 0) or of the length before once more (mark 13): `least` to least + 14 in one nibble, more in three.
+function putRun(dst: usize, at: i32, mark: i32, run: i32, least: i32): i32 {
+  at = putNibble(dst, at, mark);
+  run -= least;
+  if (run < 15) return putNibble(dst, at, run);
   at = putNibble(dst, at, 15);
-  at = putNibble(dst, at, (run - 16) & 15);
-  return putNibble(dst, at, (run - 16) >> 4);
+  at = putNibble(dst, at, (run - 15) & 15);
+  return putNibble(dst, at, (run - 15) >> 4);
+}
+
+// Under the limit of pivot, tables have their symbols by signed value and may repeat a length: code lengths of a bell-shaped distribution
+// are a few long runs.
+const AGAIN: i32 = 13;
+const LEAST_AGAIN: i32 = 3;
+
+// @ts-ignore: decorator
+@inline
+function signOf(limit: i32): i32 {
+  return limit > LIMIT ? 128 : 0;
+}
+
+// How many symbols behind `place` have its length.
+function repeats(lengths: usize, place: i32): i32 {
+  const length = load<u8>(lengths + (place ^ 128));
+  let end = place + 1;
+  while (end < SYMBOLS && load<u8>(lengths + (end ^ 128)) == length) end++;
+  return end - place - 1;
 }
 
 /**
- * Writes 256 code lengths of at most `limit` bits (or the only symbol, if only >= 0) as docs/FORMAT.md says.
+ * Writes 256 code lengths of at most `limit` bits, 11 or 12 (or the only symbol, if only >= 0), as docs/FORMAT.md says.
  * Returns the bytes written.
  */
 export function writeLengths(lengths: usize, only: i32, limit: i32, dst: usize): i32 {
   const full = 1 << limit;
+  const sign = signOf(limit);
   let at = 0;
   let absent = 0;
-  for (let symbol = 0, kraft = 0; symbol < SYMBOLS && kraft < full; symbol++) {
+  for (let place = 0, kraft = 0; place < SYMBOLS && kraft < full; place++) {
+    const symbol = place ^ sign;
     const length = symbol == only ? 15 : (load<u8>(lengths + symbol) as i32);
     if (length == 0) {
       absent++;
       continue;
     }
-    if (absent) at = putAbsent(dst, at, absent);
+    if (absent) at = putRun(dst, at, 0, absent, 1);
     absent = 0;
     at = putNibble(dst, at, length);
     kraft += length == 15 ? full : full >> length;
+    const again = sign ? repeats(lengths, place) : 0;
+    if (again < LEAST_AGAIN) continue;
+    at = putRun(dst, at, AGAIN, again, LEAST_AGAIN);
+    place += again;
+    kraft += again * (full >> length);
   }
   return (at + 1) >> 1;
 }
@@ -121,38 +148,50 @@ function nibble(src: usize, at: i32): i32 {
 }
 
 /**
- * Reads code lengths of at most `limit` bits: 256 bytes at dst, then as i32 at dst + 256 the only symbol or -1.
+ * Reads code lengths of at most `limit` bits, 11 or 12: 256 bytes at dst, then as i32 at dst + 256 the only symbol or -1.
  * Returns the bytes used, or LENGTHS (cut short, an undefined nibble, a symbol beyond 255) or KRAFT (too many codes).
  */
 export function readLengths(src: usize, size: i32, limit: i32, dst: usize): i32 {
   const full = 1 << limit;
+  const sign = signOf(limit);
   memory.fill(dst, 0, SYMBOLS);
   let only = -1;
-  let symbol = 0;
+  let place = 0;
   let kraft = 0;
   let at = 0;
+  let latest = 0;
   const end = size << 1;
   while (kraft < full) {
-    if (at + 4 > end && at + absentSize(src, at, end) > end) return LENGTHS;
+    if (at + 4 > end && at + itemSize(src, at, end, sign) > end) return LENGTHS;
     const length = nibble(src, at++);
-    if (length == 0) {
-      const run = nibble(src, at++);
-      symbol += run + 1;
-      if (run == 15) {
-        symbol += nibble(src, at) + (nibble(src, at + 1) << 4);
+    if (length == 0 || (sign && length == AGAIN)) {
+      const short = nibble(src, at++);
+      let run = short + (length == 0 ? 1 : LEAST_AGAIN);
+      if (short == 15) {
+        run += nibble(src, at) + (nibble(src, at + 1) << 4);
         at += 2;
       }
-      // The writer never splits a run, and an end inside it could not complete the code.
-      if (at >= end || symbol >= SYMBOLS || nibble(src, at) == 0) return LENGTHS;
+      place += run;
+      if (length == AGAIN) {
+        // There must be a length before, and no run.
+        if (latest == 0 || place > SYMBOLS) return LENGTHS;
+        for (let k = place - run; k < place; k++) store<u8>(dst + (k ^ sign), latest as u8);
+        kraft += run * (full >> latest);
+      } else if (at >= end || place >= SYMBOLS || nibble(src, at) == 0) {
+        // The writer never splits a run, and an end inside it could not complete the code.
+        return LENGTHS;
+      }
+      latest = 0;
       continue;
     }
-    if (symbol >= SYMBOLS) return LENGTHS;
-    if (length == 15 && kraft == 0 && limit == LIMIT) {
-      only = symbol;
+    if (place >= SYMBOLS) return LENGTHS;
+    if (length == 15 && kraft == 0 && sign == 0) {
+      only = place;
       break;
     }
     if (length > limit) return LENGTHS;
-    store<u8>(dst + symbol++, length as u8);
+    latest = length;
+    store<u8>(dst + (place++ ^ sign), length as u8);
     kraft += full >> length;
   }
   if (kraft > full) return KRAFT;
@@ -162,8 +201,8 @@ export function readLengths(src: usize, size: i32, limit: i32, dst: usize): i32 
 }
 
 // Nibbles that the item at `at` takes, reading none at or beyond end.
-function absentSize(src: usize, at: i32, end: i32): i32 {
-  if (at >= end || nibble(src, at) != 0) return 1;
+function itemSize(src: usize, at: i32, end: i32, sign: i32): i32 {
+  if (at >= end || (nibble(src, at) != 0 && (sign == 0 || nibble(src, at) != AGAIN))) return 1;
   if (at + 1 >= end || nibble(src, at + 1) != 15) return 2;
   return 4;
 }

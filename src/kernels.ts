@@ -2,7 +2,9 @@ import { argument, FormatError } from "./errors.ts";
 
 // The only file that knows WebAssembly: picks a tier, instantiates it, lays out its memory, turns statuses into errors.
 
-export type Tier = "simd" | "scalar";
+const TIERS = ["simd", "scalar", "js"] as const;
+/** WebAssembly with SIMD or without, or plain JavaScript, which only decodes. */
+export type Tier = (typeof TIERS)[number];
 
 /** Exports of assembly/index.ts. Byte offsets and counts in, a count or a negative status out. */
 export interface KernelExports {
@@ -35,6 +37,7 @@ export interface KernelExports {
   pivotLengths(hist: number, blocks: number, dst: number, scratch: number, work: number): number;
   pivotSize(hist: number, lengths: number, work: number): number;
   pivotSteps(hist: number, lengths: number, work: number): number;
+  blockSteps(work: number): number;
   pivotNodes(src: number, n: number, lengths: number, dst: number, work: number): number;
   maskCount(mask: number, n: number): number;
   maskExpand(mask: number, n: number, values: number, dst: number): number;
@@ -104,7 +107,12 @@ const WORK_BYTES = 80 * 1024;
 
 /** Options of loadKernels. */
 export interface KernelOptions {
-  /** Insists on one tier; default: simd where the engine has it, else scalar. */
+  /** False: kernels that only decode, in a module half as large, are enough. Default: true. The js tier never encodes. */
+  encode?: boolean | undefined;
+  /**
+   * Insists on one tier. Default: what the environment variable QUERN_TIER says, else the first of simd, scalar and js that
+   * the engine lets run.
+   */
   tier?: Tier | undefined;
   /** A compiled kernel module, for places that may not compile from bytes. Its tier must be told. */
   module?: WebAssembly.Module | undefined;
@@ -112,24 +120,87 @@ export interface KernelOptions {
 
 /**
  * Instantiates the kernels with a memory of their own.
- * @throws RangeError if there is no such tier; the engine's error if it cannot compile the module.
+ * @throws RangeError if there is no such tier; an Error that names the tier if it was insisted on and cannot run here
  */
 export async function loadKernels(options: KernelOptions = {}): Promise<Kernels> {
-  const tier = options.tier ?? (hasSimd() ? "simd" : "scalar");
-  argument(tier === "simd" || tier === "scalar", "tier", '"simd" or "scalar"', tier);
-  const module = options.module ?? (await WebAssembly.compile(await embeddedBytes(tier)));
+  const [name, wanted] = options.tier ? ["tier", options.tier] : ["QUERN_TIER", environmentTier()];
+  const known = wanted === undefined || (TIERS as readonly string[]).includes(wanted);
+  argument(known, name, '"simd", "scalar" or "js"', wanted);
+  const possible = tiersHere();
+  // A module that was handed over is meant to run: nothing else takes its place.
+  const insisted = wanted ?? (options.module && possible[0]);
+  let failure: unknown;
+  for (const tier of insisted ? [insisted as Tier] : possible) {
+    try {
+      return await loadTier(tier, options);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw new Error(`the ${insisted ?? "js"} tier cannot run here: ${failure}`, { cause: failure });
+}
+
+// Where WebAssembly is, compiling may still be refused: by the policy of a page, or on platforms that compile beforehand.
+function tiersHere(): readonly Tier[] {
+  if (typeof WebAssembly !== "object") return ["js"];
+  return WebAssembly.validate(Uint8Array.from(SIMD_PROBE)) ? TIERS : ["scalar", "js"];
+}
+
+function environmentTier(): string | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  try {
+    return process?.env?.QUERN_TIER || undefined;
+  } catch {
+    // Deno asks for permission, and may not get it.
+    return undefined;
+  }
+}
+
+async function loadTier(tier: Tier, { module: given, encode = true }: KernelOptions): Promise<Kernels> {
+  if (tier === "js") {
+    const { plainExports, plainMemory } = await import("./plain/index.ts");
+    const memory = plainMemory();
+    return kernelsOver(tier, plainExports(memory), memory);
+  }
+  const module = given ?? (await WebAssembly.compile(await embeddedBytes(tier, encode)));
   const memory = new WebAssembly.Memory({ initial: 1 });
   const instance = await WebAssembly.instantiate(module, { env: { memory } });
   return kernelsOver(tier, instance.exports as unknown as KernelExports, memory);
 }
 
-function kernelsOver(tier: Tier, run: KernelExports, memory: WebAssembly.Memory): Kernels {
+/** What every tier has; the js tier has nothing else. */
+export type DecodeExports = Pick<
+  KernelExports,
+  | "heapBase"
+  | "range"
+  | "dequantize"
+  | "pack4"
+  | "unpack4"
+  | "mergePlanes"
+  | "readLengths"
+  | "huffmanDecode"
+  | "pivotBlock"
+  | "maskCount"
+  | "maskExpand"
+  | "zrlValues"
+  | "xxh64"
+  | "sha256"
+>;
+
+/** Kernels over their memory. An arena to encode with is refused where there are no kernels for it. */
+export function kernelsOver(
+  tier: Tier,
+  exports: DecodeExports,
+  memory: Pick<WebAssembly.Memory, "buffer" | "grow">,
+): Kernels {
+  const run = exports as KernelExports;
   let arena: Arena | undefined;
   let purposeSeen: "decode" | "encode" = "decode";
   return {
     tier,
     run,
     arena(capacity, purpose) {
+      if (purpose === "encode") argument("histogram" in run, "kernels", encoding(tier), tier);
       const larger = Math.max(capacity, arena?.capacity ?? CHUNK_BYTES);
       if (!arena || larger > arena.capacity || (purpose === "encode" && purposeSeen === "decode")) {
         if (purpose === "encode") purposeSeen = purpose;
@@ -142,6 +213,12 @@ function kernelsOver(tier: Tier, run: KernelExports, memory: WebAssembly.Memory)
     bytes: () => new Uint8Array(memory.buffer),
     view: () => new DataView(memory.buffer),
   };
+}
+
+function encoding(tier: Tier): string {
+  return tier === "js"
+    ? "those of another tier: the js tier only decodes"
+    : "those of loadKernels() without encode: false";
 }
 
 function layOut(base: number, capacity: number, purpose: "decode" | "encode"): Arena {
@@ -172,13 +249,12 @@ function layOut(base: number, capacity: number, purpose: "decode" | "encode"): A
 /** A module that validates only where 128-bit SIMD is known: a function that drops v128.const 0. */
 const SIMD_PROBE = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 9, 1, 7, 0, 65, 0, 253, 15, 26, 11];
 
-function hasSimd(): boolean {
-  return WebAssembly.validate(Uint8Array.from(SIMD_PROBE));
-}
-
-async function embeddedBytes(tier: Tier): Promise<Uint8Array<ArrayBuffer>> {
-  const text = tier === "simd" ? await import("./embedded/simd.ts") : await import("./embedded/scalar.ts");
-  return base64Bytes(text.default);
+async function embeddedBytes(tier: "simd" | "scalar", encode: boolean): Promise<Uint8Array<ArrayBuffer>> {
+  if (tier === "scalar") return base64Bytes((await import("./embedded/scalar.ts")).default);
+  if (encode) return base64Bytes((await import("./embedded/simd.ts")).default);
+  const deflated = base64Bytes((await import("./embedded/read.ts")).default);
+  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

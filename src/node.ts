@@ -2,6 +2,9 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ByteSink, ByteSource } from "./bytes.ts";
 
+export type { Workers } from "./container/workers.ts";
+export { type NodeWorkersOptions, nodeWorkers } from "./node/workers.ts";
+
 // Files in Node: the only ways that sources and sinks reach the disk.
 
 /** A file as a source; close it when done. */

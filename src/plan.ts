@@ -69,7 +69,7 @@ export const LOSSLESS: readonly Step[] = [AUTO];
 export function parsePlan(text: string, overrides: readonly string[] = []): Plan {
   const parts = [...overrides, ...text.split(";")].map((part) => part.trim());
   const rules = parts.map(parseRule);
-  const last = rules.at(-1);
+  const last = rules[rules.length - 1];
   if (!last || !isDefault(last)) throw new PlanError(`plan "${text}": the last rule must not have a selector`);
   if (rules.slice(0, -1).some(isDefault))
     throw new PlanError(`plan "${text}": only the last rule may go without "name="`);
@@ -97,7 +97,7 @@ function parseRule(text: string): Rule {
 /** Parses the steps of one tensor, such as "int4 group 32 asymmetric > huffman". @throws PlanError */
 export function parseSteps(text: string): readonly Step[] {
   const steps = text.split(">").map((part) => parseStep(part.trim().split(/\s+/), text));
-  if (steps.at(-1)?.op !== "code") steps.push(AUTO);
+  if (steps[steps.length - 1]?.op !== "code") steps.push(AUTO);
   const order = steps.map((step) => ["prune", "quantize", "code"].indexOf(step.op));
   if (order.some((rank, i) => i > 0 && rank <= (order[i - 1] as number))) {
     throw new PlanError(`steps "${text}": the order is prune > int8 or int4 > code, each at most once`);

@@ -9,5 +9,6 @@ export {
   type Totals,
 } from "./container/reader.ts";
 export type { FloatOptions, FloatTensor, StoredOptions, StoredTensor } from "./container/tensors.ts";
+export type { Workers } from "./container/workers.ts";
 export { FormatError, type FormatProblem } from "./errors.ts";
 export { type KernelOptions, type Kernels, loadKernels, type Tier } from "./kernels.ts";

@@ -104,7 +104,7 @@ export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
 
 /** Elements of any dtype as f32: floats as widen does, integers rounded to the nearest f32. */
 export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
-  if (dtype === "I64") return Float32Array.from(new BigInt64Array(copyOf(bytes).buffer), nearestByF64);
+  if (dtype === "I64") return Float32Array.from(wideIntegers(copyOf(bytes).buffer, true));
   return isFloat(dtype) ? widen(dtype, bytes) : new Float32Array(toNumbers(dtype, bytes));
 }
 
@@ -116,14 +116,23 @@ export function toNumbers(dtype: DType, bytes: Uint8Array): NumberArray {
   if (dtype === "I8") return new Int8Array(buffer);
   if (dtype === "I16") return new Int16Array(buffer);
   if (dtype === "I32") return new Int32Array(buffer);
-  if (dtype === "I64") return Float64Array.from(new BigInt64Array(buffer), Number);
+  if (dtype === "I64") return wideIntegers(buffer, false);
   return new Uint8Array(buffer);
 }
 
-// An f64 that rounds to the same f32 as x does: what f64 cannot hold below bit 11 becomes one sticky bit.
-function nearestByF64(x: bigint): number {
-  const near = Number(x);
-  return Number.isSafeInteger(near) ? near : Number(((x >> 11n) << 11n) | (x & 2047n ? 1024n : 0n));
+// 64-bit integers as the nearest f64; or (sticky) as one that rounds to the same f32 as the integer does: what f64 cannot
+// hold below bit 11 becomes one bit. By halves, because small engines lack BigInt.
+function wideIntegers(buffer: ArrayBuffer, sticky: boolean): Float64Array {
+  const halves = new Int32Array(buffer);
+  const out = new Float64Array(halves.length / 2);
+  for (let i = 0; i < out.length; i++) {
+    const low = halves[2 * i] as number;
+    const high = 2 ** 32 * (halves[2 * i + 1] as number);
+    const near = high + (low >>> 0);
+    const exact = !sticky || Number.isSafeInteger(near);
+    out[i] = exact ? near : high + (((low & ~2047) | (low & 2047 ? 1024 : 0)) >>> 0);
+  }
+  return out;
 }
 
 // Not bytes.slice(): on a Node Buffer that is a view.

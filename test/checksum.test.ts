@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { expectSame, inout, out, randomBytes, run, SIZES, type Tier, tiers } from "./helpers.ts";
+import { decodeTiers, expectSame, inout, out, randomBytes, run, SIZES, type Tier } from "./helpers.ts";
 import { xxh64 } from "./reference.ts";
 
 // Published with other implementations (xxHash, python-xxhash).
@@ -78,7 +78,7 @@ test.each(XXH64)("the twin hashes %j as published", (text, hash) => {
   expect(xxh64(utf8(text))).toBe(hash);
 });
 
-describe.each(tiers())("xxh64 on $name", (tier) => {
+describe.each(decodeTiers())("xxh64 on $name", (tier) => {
   test.each(XXH64)("hashes %j as published", (text, hash) => checkXxh64(tier, utf8(text), hash));
 
   test("agrees with its twin on every length up to 130", () => {
@@ -92,7 +92,7 @@ describe.each(tiers())("xxh64 on $name", (tier) => {
   });
 });
 
-describe.each(tiers())("sha256 on $name", (tier) => {
+describe.each(decodeTiers())("sha256 on $name", (tier) => {
   test.each(SHA256)("hashes %j as published", (text, hash) => expect(sha256(tier, utf8(text))).toBe(hash));
 
   test("agrees with node:crypto on every length up to 130", () => {

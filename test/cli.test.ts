@@ -103,6 +103,22 @@ describe("the verbs", () => {
   });
 });
 
+test("threads change nothing but the time", async () => {
+  for (const n of ["1", "2"]) {
+    const threads = ["--threads", n];
+    expect((await quern("pack", "model.safetensors", "-o", `t${n}.quern`, ...threads)).code).toBe(0);
+    expect((await quern("unpack", `t${n}.quern`, "-o", `t${n}.safetensors`, ...threads)).code).toBe(0);
+    expect(await json("verify", `t${n}.quern`, ...threads)).toMatchObject({ ok: true, chunks: 2 });
+    const { total } = await json("diff", `t${n}.safetensors`, `t${n}.quern`, ...threads);
+    expect(total).toMatchObject({ identical: true });
+    expect(await json("bench", `t${n}.quern`, "--seconds", "0.01", ...threads)).toMatchObject({ threads: Number(n) });
+  }
+  for (const extension of ["quern", "safetensors"]) {
+    const [one, two] = await Promise.all(["t1", "t2"].map((name) => readFile(join(folder, `${name}.${extension}`))));
+    expect(two.equals(one)).toBe(true);
+  }
+});
+
 describe("mistakes", () => {
   test.each([
     [2, "usage", []],
@@ -110,6 +126,8 @@ describe("mistakes", () => {
     [2, "missing required argument", ["pack"]],
     [2, "int9", ["pack", "model.safetensors", "-o", "x.quern", "--plan", "int9"]],
     [2, "would replace the input", ["pack", "model.safetensors", "-o", "model.safetensors"]],
+    [2, "--threads expected a whole number", ["verify", "nan.safetensors", "--threads", "0"]],
+    [2, "unknown option", ["inspect", "a.quern", "--threads", "2"]],
     [2, "simd, scalar", ["verify", "a.quern", "--tier", "gpu"]],
     [1, "none.safetensors: no such file", ["pack", "none.safetensors", "-o", "x.quern"]],
     [1, 'tensor "conv.weight": element 7777 is NaN', ["pack", "nan.safetensors", "-o", "x.quern"]],

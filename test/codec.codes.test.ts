@@ -11,7 +11,7 @@ import {
   parseSteps,
 } from "../src/index.ts";
 import { elementCount, widen } from "../src/tensor.ts";
-import { BOTH, DTYPES, elementBytes, FLOATS, floatsAs, modelOf, noise, packed, tensorOf } from "./files.ts";
+import { BOTH, DECODERS, DTYPES, elementBytes, FLOATS, floatsAs, modelOf, noise, packed, tensorOf } from "./files.ts";
 import { bytesOf, codes, expectSame, randomBytes, weights } from "./helpers.ts";
 import * as reference from "./reference.ts";
 
@@ -52,8 +52,8 @@ async function encode(tensor: LazyTensor, text: string): Promise<Encoded> {
   scalar.bytes.forEach((bytes, i) => {
     expectSame(bytes, simd.bytes[i], `${text}: chunk ${i}`);
   });
-  const [back, again] = BOTH.map((kernels) => decodeTensor(kernels, tensor, steps, simd.bytes));
-  expectSame(again, back, text);
+  const [back, ...others] = DECODERS.map((kernels) => decodeTensor(kernels, tensor, steps, simd.bytes));
+  for (const again of others) expectSame(again, back, text);
   return { ...simd, back };
 }
 
@@ -239,7 +239,7 @@ describe("decodeTensor", () => {
     const { bytes } = await encoded(tensor, "int8 > huffman");
     const [chunk] = bytes;
     for (const chunks of [[], [chunk, chunk], [chunk.subarray(0, -1)], [bytesOf(new Uint8Array([...chunk, 0]))]]) {
-      for (const kernels of BOTH) {
+      for (const kernels of DECODERS) {
         expect(() => decodeTensor(kernels, tensor, steps, chunks)).toThrow(
           expect.objectContaining({ name: "FormatError" }),
         );

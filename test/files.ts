@@ -23,6 +23,8 @@ import { concat } from "./reference/huffman.ts";
 /** Both builds of the kernels; each file of tests gets its own pair. */
 export const BOTH: readonly Kernels[] = [await loadKernels({ tier: "simd" }), await loadKernels({ tier: "scalar" })];
 export const [SIMD, SCALAR] = BOTH;
+/** All that decode: plain JavaScript as well. */
+export const DECODERS: readonly Kernels[] = [...BOTH, await loadKernels({ tier: "js" })];
 
 export const DTYPES: readonly DType[] = ["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"];
 export const FLOATS: readonly DType[] = ["F64", "F32", "F16", "BF16"];

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { instantiateSync } from "@assemblyscript/loader";
 import fc from "fast-check";
 import { expect } from "vitest";
+import { plainExports, plainMemory } from "../src/plain/index.ts";
 import { random } from "./random.ts";
 import { STATUS } from "./status.ts";
 
@@ -23,9 +24,9 @@ export const SLACK = 64;
 type Kernels = Record<string, (...args: number[]) => number>;
 
 export interface Tier {
-  name: "simd" | "scalar" | "debug";
+  name: "simd" | "scalar" | "debug" | "js" | "js, interpreted";
   exports: Kernels;
-  memory: WebAssembly.Memory;
+  memory: { readonly buffer: ArrayBuffer };
   call(kernel: string, ...args: number[]): number;
 }
 
@@ -35,6 +36,23 @@ let loaded: Tier[] | undefined;
 export function tiers(): Tier[] {
   loaded ??= [tier("simd", direct), tier("scalar", direct), tier("debug", throughLoader)];
   return loaded;
+}
+
+/** The same, and the plain kernels with the loops of either kind of engine: tests of decoding run on each of these. */
+export function decodeTiers(): Tier[] {
+  return [...tiers(), plainTier("js", true), plainTier("js, interpreted", false)];
+}
+
+/** Whether a tier has the kernel. The plain ones only decode: a test that also encodes leaves that part out. */
+export function has(tier: Tier, kernel: string): boolean {
+  return kernel in tier.exports;
+}
+
+function plainTier(name: Tier["name"], compiled: boolean): Tier {
+  const memory = plainMemory();
+  memory.grow(PAGES - 1);
+  const exports = plainExports(memory, compiled) as unknown as Kernels;
+  return { name, exports, memory, call: (kernel, ...args) => exports[kernel](...args) };
 }
 
 type Instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memory) => Kernels;

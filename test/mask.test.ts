@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   byteCases,
+  decodeTiers,
   expectSame,
+  has,
   out,
   outcome,
   randomBytes,
@@ -11,7 +13,6 @@ import {
   SLACK,
   STATUS,
   type Tier,
-  tiers,
 } from "./helpers.ts";
 import { type Masked, maskCount, maskJoin, maskSplit } from "./reference.ts";
 
@@ -47,21 +48,23 @@ function checkJoin(tier: Tier, { mask, values }: Masked, n: number, what: string
 function check(tier: Tier, bytes: Uint8Array, masked: Masked, what: string): void {
   const { mask, values } = masked;
   const n = bytes.length;
-  const split = run(tier, "maskSplit", bytes, n, out(mask.length, SLACK), out(values.length, SLACK));
-  expect(split.status, what).toBe(values.length);
-  expectSame(split.out[0], mask, `${what}: mask`);
-  expectSame(split.out[1], values, `${what}: values`);
+  if (has(tier, "maskSplit")) {
+    const split = run(tier, "maskSplit", bytes, n, out(mask.length, SLACK), out(values.length, SLACK));
+    expect(split.status, what).toBe(values.length);
+    expectSame(split.out[0], mask, `${what}: mask`);
+    expectSame(split.out[1], values, `${what}: values`);
+  }
   checkJoin(tier, masked, n, what);
 }
 
 test.each(SIZES)("every tier agrees with the twin on %i bytes", { timeout: 30000 }, (n) => {
   for (const [name, bytes] of byteCases(n)) {
     const masked = maskSplit(bytes);
-    for (const tier of tiers()) check(tier, bytes, masked, `${name} on ${tier.name}`);
+    for (const tier of decodeTiers()) check(tier, bytes, masked, `${name} on ${tier.name}`);
   }
 });
 
-describe.each(tiers())("mask on $name", (tier) => {
+describe.each(decodeTiers())("mask on $name", (tier) => {
   test("splits and joins by hand", () => {
     check(tier, BYTES, { mask: MASK, values: VALUES }, "by hand");
   });

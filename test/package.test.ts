@@ -95,7 +95,7 @@ describe("the package", () => {
     expect(other.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
     expect(files.filter((file) => /^dist\//.test(file) && !/\.(js|d\.ts|wasm)$/.test(file))).toEqual([]);
     expect(files).toContain("docs/FORMAT.md");
-    expect(files.filter((file) => file.endsWith(".wasm"))).toHaveLength(2);
+    expect(files.filter((file) => file.endsWith(".wasm"))).toHaveLength(3);
   });
 
   test("has every file that it exports, and its own dependencies only", async () => {
@@ -107,7 +107,7 @@ describe("the package", () => {
     for (const target of [...targets, ...Object.values<string>(bin)])
       expect(existsSync(join(installed, target)), target).toBe(true);
     const names = await readdir(join(app, "node_modules"));
-    expect(names).toEqual(expect.arrayContaining(["quern", "commander", "cli-table3", "cli-progress"]));
+    expect(names).toEqual(expect.arrayContaining(["quern", "commander", "cli-table3", "cli-progress", "piscina"]));
     expect(names.filter((name) => /assemblyscript|vitest|typescript|benchmark/.test(name))).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bytesOf, expectSame, out, randomBytes, run, SIZES, type Tier, tiers, weights } from "./helpers.ts";
+import { bytesOf, decodeTiers, expectSame, has, out, randomBytes, run, SIZES, type Tier, weights } from "./helpers.ts";
 import { mergePlanes, splitPlanes } from "./reference.ts";
 
 // 1.0 = 3f800000, rotated left 7f000000; -2.0 = c0000000, rotated 80000001.
@@ -12,9 +12,11 @@ function check(tier: Tier, bytes: Uint8Array, width: number, rotate: boolean): v
   const planes = splitPlanes(bytes, width, rotate);
   const what = `${bytes.length} bytes of width ${width}, rotate ${rotate}`;
   const n = bytes.length / width;
-  const split = run(tier, "splitPlanes", bytes, n, width, Number(rotate), out(bytes.length));
-  expect(split.status, what).toBe(bytes.length);
-  expectSame(split.out[0], planes, `split ${what}`);
+  if (has(tier, "splitPlanes")) {
+    const split = run(tier, "splitPlanes", bytes, n, width, Number(rotate), out(bytes.length));
+    expect(split.status, what).toBe(bytes.length);
+    expectSame(split.out[0], planes, `split ${what}`);
+  }
   const merged = run(tier, "mergePlanes", planes, n, width, Number(rotate), out(bytes.length));
   expect(merged.status, what).toBe(bytes.length);
   expectSame(merged.out[0], bytes, `merge ${what}`);
@@ -37,10 +39,12 @@ describe("the twin", () => {
   });
 });
 
-describe.each(tiers())("planes on $name", (tier) => {
+describe.each(decodeTiers())("planes on $name", (tier) => {
   test("split by hand", () => {
-    expectSame(run(tier, "splitPlanes", FLOATS, 2, 4, 1, out(8)).out[0], PLANES);
-    expectSame(run(tier, "splitPlanes", FLOATS, 2, 4, 0, out(8)).out[0], UNROTATED);
+    if (has(tier, "splitPlanes")) {
+      expectSame(run(tier, "splitPlanes", FLOATS, 2, 4, 1, out(8)).out[0], PLANES);
+      expectSame(run(tier, "splitPlanes", FLOATS, 2, 4, 0, out(8)).out[0], UNROTATED);
+    }
     expectSame(run(tier, "mergePlanes", PLANES, 2, 4, 1, out(8)).out[0], FLOATS);
   });
 

@@ -1,16 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  decodeTiers,
   degenerate,
   expectSame,
   f32,
+  has,
   NOT_FINITE,
   out,
   run,
   SIZES,
   STATUS,
   type Tier,
-  tiers,
   weights,
 } from "./helpers.ts";
 import { dequantize, quantize, range, roundEven, type ScaleOptions, type Scales, scales } from "./reference.ts";
@@ -63,10 +64,9 @@ function check(tier: Tier, x: Float32Array, rows: number, cols: number, what: st
     const by = scales(pairs, way);
     const label = `${what}, ${rows} x ${cols}, ${JSON.stringify(way)}`;
     const expected = quantize(x, rows, cols, by.scales, by.zeroPoints, ...bounds(way));
-    const codes = runQuantize(tier, x, [rows, cols], by, way);
-    expectSame(codes, expected, `${label}: quantize`);
-    const back = dequantize(codes, rows, cols, by.scales, by.zeroPoints);
-    expectSame(runDequantize(tier, codes, [rows, cols], by), back, `${label}: dequantize`);
+    if (has(tier, "quantize")) expectSame(runQuantize(tier, x, [rows, cols], by, way), expected, `${label}: quantize`);
+    const back = dequantize(expected, rows, cols, by.scales, by.zeroPoints);
+    expectSame(runDequantize(tier, expected, [rows, cols], by), back, `${label}: dequantize`);
   }
 }
 
@@ -113,7 +113,7 @@ describe("the twin", () => {
   });
 });
 
-describe.each(tiers())("quantize on $name", (tier) => {
+describe.each(decodeTiers())("quantize on $name", (tier) => {
   test.each(SIZES)("agrees with its twin on %i weights", (n) => {
     const size = n < 2000 ? shapes(n) : shapes(n).slice(n % 2 === 0 ? 3 : 0);
     for (const [rows, cols] of size) check(tier, weights(rows * cols, n), rows, cols, "weights");
@@ -143,14 +143,14 @@ describe.each(tiers())("quantize on $name", (tier) => {
     );
   });
 
-  test("rounds halves to even, and clips what is outside", () => {
+  test.skipIf(!has(tier, "quantize"))("rounds halves to even, and clips what is outside", () => {
     const x = Float32Array.of(0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 126.5, 127.5, -127.5, -128.5, 300, -300, -0);
     const by = { scales: Float32Array.of(1) };
     const codes = runQuantize(tier, x, [1, x.length], by, { bits: 8, asymmetric: true });
     expect([...codes]).toEqual([0, 2, 2, 0, -2, -2, 126, 127, -128, -128, 127, -128, 0]);
   });
 
-  test("divides by the scale: a product with its inverse would round elsewhere", () => {
+  test.skipIf(!has(tier, "quantize"))("divides by the scale: a product with its inverse would round elsewhere", () => {
     for (const scale of [3, 0.1, 7e-5, 0.0123456]) {
       const s = Math.fround(scale);
       const half = Float32Array.from({ length: 256 }, (_, i) => (i - 127.5) * s);
@@ -163,7 +163,7 @@ describe.each(tiers())("quantize on $name", (tier) => {
     }
   });
 
-  test("clips quotients beyond every integer, whatever the zero point", () => {
+  test.skipIf(!has(tier, "quantize"))("clips quotients beyond every integer, whatever the zero point", () => {
     const x = Float32Array.of(3e38, -3e38, 3e9, -3e9, 2 ** 31, -(2 ** 31), 1e19, -1e19);
     for (const zero of [-128, -1, 0, 1, 127]) {
       for (const scale of [1, 2 ** -126, 1e-20]) {

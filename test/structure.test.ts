@@ -44,6 +44,9 @@ const LAYERS = [
   "codec",
   "container",
   "load",
+  "plain.ts",
+  "worker",
+  "workers",
   "read",
   "index",
   "node",
@@ -51,20 +54,26 @@ const LAYERS = [
 ];
 const ONLY: Record<string, string[]> = {
   embedded: [],
+  plain: [],
   bytes: ["errors"],
   tensor: ["errors"],
   model: ["errors", "bytes", "tensor"],
-  node: ["errors", "bytes"],
+  worker: ["kernels", "container"],
+  workers: ["errors", "kernels", "container"],
+  node: ["errors", "bytes", "kernels", "container"],
 };
 
 function layerOf(file: string): string {
+  // The entry, not the folder of the kernels that it is named after.
+  if (file === "plain.ts") return file;
   return file.split("/")[0].replace(/\.ts$/, "");
 }
 
 function allowed(layer: string): string[] {
   if (ONLY[layer]) return [layer, ...ONLY[layer]];
   const below = LAYERS.slice(0, LAYERS.indexOf(layer));
-  const extra = layer === "kernels" ? ["embedded"] : layer === "index" || layer === "cli" ? ["model"] : [];
+  if (layer === "plain.ts") below.push("plain");
+  const extra = layer === "kernels" ? ["embedded", "plain"] : layer === "index" || layer === "cli" ? ["model"] : [];
   return [...below, ...extra, ...(layer === "codec" || layer === "container" || layer === "cli" ? [layer] : [])];
 }
 
@@ -88,11 +97,18 @@ describe("imports", () => {
     expect(done.size).toBeGreaterThanOrEqual(SRC.length);
   });
 
-  test("only the command line imports packages, only it and node.ts builtins", () => {
+  test("kernels are only loaded where they run", () => {
+    const needed = [...textOf("src/kernels.ts").matchAll(/^import .* from "([^"]+)"/gm)].map(([, from]) => from);
+    expect(needed).toEqual(["./errors.ts"]);
+    const others = SRC.filter((file) => insideOf(file).some((from) => ["plain", "embedded"].includes(layerOf(from))));
+    expect(others.filter((file) => layerOf(file) !== "plain").sort()).toEqual(["kernels.ts", "plain.ts"]);
+  });
+
+  test("only the command line imports packages, and node a pool of threads; only they builtins", () => {
     for (const file of SRC.filter((name) => layerOf(name) !== "cli")) {
       const foreign = importsOf(join("src", file)).filter((from) => !from.startsWith("."));
-      const builtins = file === "node.ts" ? foreign.filter((from) => from.startsWith("node:")) : [];
-      expect(foreign, file).toEqual(builtins);
+      const node = layerOf(file) === "node" ? foreign.filter((from) => /^(node:.*|piscina)$/.test(from)) : [];
+      expect(foreign, file).toEqual(node);
     }
   });
 
@@ -125,7 +141,8 @@ describe("files", () => {
 
   test.each(SRC)("src/%s is not long, nor are its functions", (file) => {
     expect(textOf(join("src", file)).trimEnd().split("\n").length).toBeLessThanOrEqual(300);
-    expect(longFunctions(textOf(join("src", file)), 50)).toEqual([]);
+    // Kernels may be longer, in either language.
+    expect(longFunctions(textOf(join("src", file)), file.startsWith("plain/") ? 80 : 50)).toEqual([]);
   });
 
   test.each(filesIn("assembly"))("the functions of assembly/%s are not long", (file) => {
@@ -138,7 +155,9 @@ function longFunctions(text: string, most: number): string[] {
   const lines = text.split("\n");
   return lines.filter((line, start) => {
     const [, indent] =
-      /^(\s*)(?:export |default |async )*(?:function\b|const \w+ = .*=> \{$|(?:async )?\w+\(.*\{$)/.exec(line) ?? [];
+      /^(\s*)(?:export |default |async )*(?:function\b|const \w+(?:: \w+)? = .*=> \{$|(?:async )?\w+\(.*\{$)/.exec(
+        line,
+      ) ?? [];
     if (indent === undefined) return false;
     return lines.findIndex((l, i) => i > start && l.startsWith(`${indent}}`)) - start + 1 > most;
   });
@@ -152,6 +171,7 @@ test("long functions are found", () => {
 });
 
 const READ = ["FormatError", "blobSource", "bytesSource", "loadKernels", "open"];
+const PLAIN = ["FormatError", "decodeTensor", "dequantize", "parseSteps", "plainKernels"];
 const INDEX = [
   ...READ,
   "DataError",
@@ -178,27 +198,41 @@ describe("the package", () => {
   test("exports what it is meant to, and nothing else", async () => {
     expect(Object.keys(await import("../src/read.ts")).sort()).toEqual([...READ].sort());
     expect(Object.keys(await import("../src/index.ts")).sort()).toEqual([...INDEX].sort());
-    expect(Object.keys(await import("../src/node.ts")).sort()).toEqual(["fileSink", "fileSource"]);
+    expect(Object.keys(await import("../src/plain.ts")).sort()).toEqual(PLAIN);
+    expect(Object.keys(await import("../src/node.ts")).sort()).toEqual(["fileSink", "fileSource", "nodeWorkers"]);
+    expect(Object.keys(await import("../src/workers.ts"))).toEqual(["webWorkers"]);
   });
 
-  test("depends on three packages, for the command line", () => {
+  test("depends on three packages for the command line, and one for threads in Node", () => {
     const { dependencies, peerDependencies, optionalDependencies } = JSON.parse(textOf("package.json"));
-    expect(Object.keys(dependencies)).toEqual(["cli-progress", "cli-table3", "commander"]);
+    expect(Object.keys(dependencies)).toEqual(["cli-progress", "cli-table3", "commander", "piscina"]);
     expect([peerDependencies, optionalDependencies]).toEqual([undefined, undefined]);
   });
 
-  test("is small: the kernels below 8 KB, quern/read with them below 20 KB, compressed", async () => {
-    expect(gzipSync(readFileSync(join(ROOT, "build/quern.simd.wasm"))).length).toBeLessThanOrEqual(8 * 1024);
+  test("is small: the kernels that decode below 6 KB, quern/read with them below 20 KB, compressed", async () => {
+    expect(gzipSync(readFileSync(join(ROOT, "build/quern.read.wasm"))).length).toBeLessThanOrEqual(6 * 1024);
+    expect(gzipSync(readFileSync(join(ROOT, "build/quern.simd.wasm"))).length).toBeLessThanOrEqual(11 * 1024);
     const entryPoints = [join(ROOT, "src/read.ts")];
     const options = { bundle: true, minify: true, format: "esm", splitting: true, outdir: "out" } as const;
     const { outputFiles, metafile } = await build({ entryPoints, ...options, write: false, metafile: true });
     const sizes = outputFiles.map(({ path, contents }) => [path, gzipSync(contents).length] as const);
     const sum = (wanted: RegExp) => sizes.reduce((all, [path, size]) => all + (wanted.test(path) ? size : 0), 0);
-    // A page loads one tier: the scalar one only where there is no SIMD.
-    expect(sum(/(read|simd-\w+)\.js$/)).toBeGreaterThan(10 * 1024);
-    expect(sum(/(read|simd-\w+)\.js$/)).toBeLessThanOrEqual(20 * 1024);
-    expect(sum(/(read|scalar-\w+)\.js$/)).toBeLessThanOrEqual(20 * 1024);
+    // A page loads one module: another only where there is no SIMD, or to encode.
+    expect(sum(/read(-\w+)?\.js$/)).toBeGreaterThan(10 * 1024);
+    expect(sum(/read(-\w+)?\.js$/)).toBeLessThanOrEqual(20 * 1024);
+    expect(sum(/(read|scalar-\w+)\.js$/)).toBeLessThanOrEqual(25 * 1024);
     const writing = Object.keys(metafile.inputs).filter((path) => /writer|model|node\.ts|cli/.test(path));
     expect(writing).toEqual([]);
+  });
+
+  test("is small without WebAssembly: the plain kernels below 7 KB, quern/plain with them below 14 KB", async () => {
+    const options = { bundle: true, minify: true, format: "esm", write: false } as const;
+    const sizes = ["src/plain/index.ts", "src/plain.ts"].map(async (entry) => {
+      const { outputFiles } = await build({ entryPoints: [join(ROOT, entry)], ...options });
+      return gzipSync(outputFiles[0].contents).length;
+    });
+    const [kernels, all] = await Promise.all(sizes);
+    expect(kernels).toBeLessThanOrEqual(7 * 1024);
+    expect(all).toBeLessThanOrEqual(14 * 1024);
   });
 });

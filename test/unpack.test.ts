@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { expectSame, out, randomBytes, run, SIZES, SLACK, type Tier, tiers } from "./helpers.ts";
+import { decodeTiers, expectSame, has, out, randomBytes, run, SIZES, SLACK, type Tier } from "./helpers.ts";
 import { packFields, unpack } from "./reference.ts";
 
 const WIDTHS = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -48,6 +48,7 @@ function check(tier: Tier, packed: Uint8Array, n: number, width: number, symbols
 }
 
 function checkPack(tier: Tier, fields: Uint8Array, width: number, first: number, what: string): void {
+  if (!has(tier, "packFields")) return;
   const packed = packFields(fields, width);
   const bytes = fields.map((field) => field + first);
   const result = run(tier, "packFields", bytes, bytes.length, width, first, out(packed.length, SLACK));
@@ -55,7 +56,7 @@ function checkPack(tier: Tier, fields: Uint8Array, width: number, first: number,
   expectSame(result.out[0], packed, what);
 }
 
-describe.each(tiers())("unpack on $name", (tier) => {
+describe.each(decodeTiers())("unpack on $name", (tier) => {
   test.each(WIDTHS)("gives every field of %i bits at every place back", (width) => {
     const symbols = randomBytes(2 ** width, width);
     for (let place = 0; place < 2 ** width; place++) {

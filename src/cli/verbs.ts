@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import type { ByteSource } from "../bytes.ts";
 import { open, type QuernFile } from "../container/reader.ts";
 import { verify } from "../container/verify.ts";
+import type { Workers } from "../container/workers.ts";
 import { pack } from "../container/writer.ts";
 import { loadKernels, type Tier } from "../kernels.ts";
 import { diffModels } from "../model/diff.ts";
@@ -13,6 +14,7 @@ import { parsePlan } from "../plan.ts";
 import type { Model } from "../tensor.ts";
 import { diffText, inspectText, packText, size } from "./print.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
+import { THREADS_HELP, withWorkers } from "./threads.ts";
 
 const DEFAULT_PLAN = "int8 channel > auto";
 
@@ -23,6 +25,7 @@ interface Options {
   planFor?: string[];
   as?: "original" | "f32";
   tier?: Tier;
+  threads?: string;
   seconds?: string;
 }
 
@@ -60,17 +63,22 @@ export function addVerbs(program: Command): void {
   ).option("--seconds <n>", "how long to measure", "2");
 }
 
+const THREADED = ["pack", "unpack", "verify", "diff", "bench"];
+
 function verb(program: Command, usage: string, description: string, action: Verb): Command {
-  return program
+  // The js tier only decodes.
+  const tiers = action === packVerb ? ["simd", "scalar"] : ["simd", "scalar", "js"];
+  const command = program
     .command(usage)
     .description(description)
     .option("--json", "one JSON object on stdout")
-    .addOption(new Option("--tier <tier>", "WebAssembly build to use").choices(["simd", "scalar"]))
-    .action(async (...args: unknown[]) => {
-      const command = args.at(-1) as Command;
-      const options: Options = command.opts();
-      await runVerb(options.json === true, (task) => action(task, options, ...command.args));
-    });
+    .addOption(new Option("--tier <tier>", "kernels to use").choices(tiers));
+  if (THREADED.includes(command.name())) command.option("--threads <n>", THREADS_HELP);
+  return command.action(async (...args: unknown[]) => {
+    const command = args.at(-1) as Command;
+    const options: Options = command.opts();
+    await runVerb(options.json === true, (task) => action(task, options, ...command.args));
+  });
 }
 
 async function packVerb(task: Task, options: Options, input = ""): Promise<Result> {
@@ -82,7 +90,9 @@ async function packVerb(task: Task, options: Options, input = ""): Promise<Resul
     if (await isQuern(source)) throw new UsageError(`${input} is packed already: unpack it first`);
     const model = await readSafetensors(source);
     return withSink(output, (sink) =>
-      pack(model, plan, sink, { kernels, signal: task.signal, onProgress: task.progress }),
+      withWorkers(options, [input], (workers) =>
+        pack(model, plan, sink, { kernels, workers, signal: task.signal, onProgress: task.progress }),
+      ),
     );
   });
   const seconds = (performance.now() - start) / 1000;
@@ -101,7 +111,7 @@ async function unpackVerb(task: Task, options: Options, input = ""): Promise<Res
 }
 
 async function inspectVerb(_task: Task, options: Options, input = ""): Promise<Result> {
-  return withFile(input, options, async (file) => {
+  return withFile(input, { ...options, threads: "1" }, async (file) => {
     const { index: tensors, metadata, plan, sha256, totals } = file;
     return { json: { file: input, plan, sha256, totals, metadata, tensors }, text: () => inspectText(file) };
   });
@@ -116,8 +126,11 @@ async function verifyVerb(task: Task, options: Options, input = ""): Promise<Res
 }
 
 async function diffVerb(task: Task, options: Options, a = "", b = ""): Promise<Result> {
-  const diff = await withModel(a, options, (first) =>
-    withModel(b, options, (second) => diffModels(first, second, { signal: task.signal, onProgress: task.progress })),
+  const how = { signal: task.signal, onProgress: task.progress };
+  const diff = await withWorkers(options, [a, b], (workers) =>
+    withModel(a, options, workers, (first) =>
+      withModel(b, options, workers, (second) => diffModels(first, second, how)),
+    ),
   );
   return { json: diff, text: () => diffText(diff) };
 }
@@ -126,7 +139,13 @@ async function benchVerb(task: Task, options: Options, input = ""): Promise<Resu
   const seconds = Number(options.seconds);
   if (!(seconds > 0)) throw new UsageError(`--seconds expected a number above 0, got "${options.seconds}"`);
   const bytes = await withSource(input, (source) => source.slice(0, source.byteLength));
-  const file = await open(bytes, { kernels: await loadKernels({ tier: options.tier }) });
+  const kernels = await loadKernels({ tier: options.tier });
+  return withWorkers(options, [input], async (workers) =>
+    benchFile(task, input, await open(bytes, { kernels, workers }), seconds),
+  );
+}
+
+async function benchFile(task: Task, input: string, file: QuernFile, seconds: number): Promise<Result> {
   const runs: number[] = [];
   const until = performance.now() + 1000 * seconds;
   while (performance.now() < until || runs.length < 3) {
@@ -142,6 +161,7 @@ async function benchVerb(task: Task, options: Options, input = ""): Promise<Resu
   const result = {
     file: input,
     tier: file.tier,
+    threads: file.threads || 1,
     runs: runs.length,
     ms: median,
     stored,
@@ -150,7 +170,7 @@ async function benchVerb(task: Task, options: Options, input = ""): Promise<Resu
   };
   const text = () =>
     `${input}: ${size(stored)} to ${size(decoded)} decoded in ${median.toFixed(2)} ms (median of ${runs.length} runs, ` +
-    `${file.tier}): ${result.gbps.toFixed(2)} GB/s with checksums`;
+    `${file.tier}, threads: ${result.threads}): ${result.gbps.toFixed(2)} GB/s with checksums`;
   return { json: result, text };
 }
 
@@ -182,13 +202,20 @@ async function withSink<T>(path: string, use: (sink: Awaited<ReturnType<typeof f
 
 async function withFile<T>(path: string, options: Options, use: (file: QuernFile) => Promise<T>): Promise<T> {
   const kernels = await loadKernels({ tier: options.tier });
-  return withSource(path, async (source) => use(await open(source, { kernels })));
+  return withSource(path, (source) =>
+    withWorkers(options, [path], async (workers) => use(await open(source, { kernels, workers }))),
+  );
 }
 
-async function withModel<T>(path: string, options: Options, use: (model: Model) => Promise<T>): Promise<T> {
+async function withModel<T>(
+  path: string,
+  options: Options,
+  workers: Workers | undefined,
+  use: (model: Model) => Promise<T>,
+): Promise<T> {
   return withSource(path, async (source) => {
     if (!(await isQuern(source))) return use(await readSafetensors(source));
-    const file = await open(source, { kernels: await loadKernels({ tier: options.tier }) });
+    const file = await open(source, { kernels: await loadKernels({ tier: options.tier }), workers });
     return use(file.model("f32"));
   });
 }

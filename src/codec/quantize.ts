@@ -192,6 +192,7 @@ export function quantize(kernels: Kernels, values: Float32Array, options: Quanti
   const { bits, cols = Math.max(values.length, 1), asymmetric = false } = options;
   argument(bits === 8 || bits === 4, "bits", "8 or 4", bits);
   argument(Number.isSafeInteger(cols) && cols >= 1, "cols", "a whole number >= 1", cols);
+  kernels.arena(0, "encode");
   const ranges = new Float32Array(2 * rowCount(0, values.length, cols));
   for (const { start, count, firstRow } of blocksOf(values.length, cols)) {
     toFloats(kernels, values.subarray(start, start + count));

@@ -1,19 +1,10 @@
-import { DataError, demand } from "../errors.ts";
+import { demand } from "../errors.ts";
 import { CHUNK_BYTES, checked, type Kernels } from "../kernels.ts";
 import { AUTO, type QuantizeStep, type Step } from "../plan.ts";
-import {
-  dtypeWidth,
-  isFloat,
-  type LazyTensor,
-  narrow,
-  readElements,
-  type TensorInfo,
-  toFloat32,
-  widen,
-} from "../tensor.ts";
+import { dtypeWidth, isFloat, type LazyTensor, narrow, type TensorInfo, toFloat32, widen } from "../tensor.ts";
+import { type ChunkInput, chunkInputs, named } from "./inputs.ts";
 import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
 import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
-import { findThreshold, pruneValues, type Threshold } from "./prune.ts";
 import {
   codeRange,
   dequantizeSegments,
@@ -49,68 +40,23 @@ export async function* encodeTensor(
   tensor: LazyTensor,
   steps: readonly Step[],
 ): AsyncGenerator<EncodedChunk> {
+  kernels.arena(0, "encode");
   const layout = layoutOf(tensor, steps);
-  const encode = layout.quantize || layout.prune ? encodeFloats : encodeStored;
+  for await (const input of chunkInputs(kernels, tensor, layout)) yield encodeChunk(kernels, layout, input);
+}
+
+/** Encodes one chunk. @throws DataError, with the tensor's name, for what a step or code cannot take */
+export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput): EncodedChunk {
+  const { tensor, quantize, prune } = layout;
+  const { index, elements, ranges } = input;
   try {
-    yield* encode(kernels, tensor, layout);
+    if (!quantize && !prune) return encodeBytes(kernels, layout, index, elements as Uint8Array);
+    const values = elements instanceof Float32Array ? elements : widen(tensor.dtype, elements);
+    if (quantize) return encodeValues(kernels, layout, quantize, index, values, ranges);
+    return encodeBytes(kernels, layout, index, narrow(tensor.dtype, values));
   } catch (error) {
-    const named = error instanceof DataError && !error.message.startsWith("tensor ");
-    throw named ? new DataError(`tensor "${tensor.name}": ${error.message}`) : error;
+    throw named(tensor, error);
   }
-}
-
-async function* encodeStored(kernels: Kernels, tensor: LazyTensor, layout: Layout): AsyncGenerator<EncodedChunk> {
-  for (let index = 0; index < layout.chunks; index++) {
-    const { start, count } = chunkShape(layout, index);
-    yield encodeBytes(kernels, layout, index, await readElements(tensor, start, start + count));
-  }
-}
-
-async function* encodeFloats(kernels: Kernels, tensor: LazyTensor, layout: Layout): AsyncGenerator<EncodedChunk> {
-  const { prune, quantize, elements } = layout;
-  const whole = () => blocks(kernels, tensor, layout, null);
-  const threshold = prune ? await findThreshold(kernels, whole, elements, prune.sparsity) : null;
-  const long = quantize !== null && layout.cols > layout.chunkElements;
-  const ranges = long ? await rowRanges(kernels, tensor, layout, threshold) : null;
-  let index = 0;
-  for await (const values of blocks(kernels, tensor, layout, threshold)) {
-    yield quantize
-      ? encodeValues(kernels, layout, quantize, index, values, ranges)
-      : encodeBytes(kernels, layout, index, narrow(tensor.dtype, values));
-    index++;
-  }
-}
-
-// The tensor's elements as f32, pruned, a chunk at a time.
-async function* blocks(
-  kernels: Kernels,
-  tensor: LazyTensor,
-  layout: Layout,
-  threshold: Threshold | null,
-): AsyncGenerator<Float32Array> {
-  let left = threshold;
-  for (let index = 0; index < layout.chunks; index++) {
-    const { start, count } = chunkShape(layout, index);
-    let values = widen(tensor.dtype, await readElements(tensor, start, start + count));
-    if (left) [values, left] = pruneValues(kernels, values, left);
-    yield values;
-  }
-}
-
-async function rowRanges(
-  kernels: Kernels,
-  tensor: LazyTensor,
-  layout: Layout,
-  threshold: Threshold | null,
-): Promise<Float32Array> {
-  const ranges = new Float32Array(2 * Math.ceil(layout.elements / layout.cols));
-  let index = 0;
-  for await (const values of blocks(kernels, tensor, layout, threshold)) {
-    const { start, count } = chunkShape(layout, index++);
-    toFloats(kernels, values);
-    mergeRanges(kernels, segmentsOf(start, count, layout.cols), start, ranges, Math.floor(start / layout.cols));
-  }
-  return ranges;
 }
 
 function encodeBytes(kernels: Kernels, layout: Layout, index: number, bytes: Uint8Array): EncodedChunk {
@@ -153,8 +99,7 @@ function chunkScales(
   shape: ChunkShape,
   ranges: Float32Array | null,
 ): Scales {
-  const firstRow = Math.floor(shape.start / layout.cols);
-  if (ranges) return scalesOf(ranges.subarray(2 * firstRow, 2 * (firstRow + shape.rows)), step);
+  if (ranges) return scalesOf(ranges, step);
   const own = new Float32Array(2 * shape.rows);
   mergeRanges(kernels, segmentsOf(shape.start, shape.count, layout.cols), shape.start, own, 0);
   return scalesOf(own, step);
@@ -169,7 +114,7 @@ function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: nu
   return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape };
 }
 
-function contentOf({ tensor, quantize }: Layout, { count }: ChunkShape): Content {
+export function contentOf({ tensor, quantize }: Layout, { count }: ChunkShape): Content {
   if (!quantize) return { width: dtypeWidth(tensor.dtype), float: isFloat(tensor.dtype), nibbles: 0 };
   return quantize.bits === 4 ? { width: 1, float: false, nibbles: count } : BYTES;
 }

@@ -11,16 +11,20 @@ export interface Checksums {
   readonly sha256: Uint8Array;
 }
 
-/** Both checksums of a stored chunk. */
-export async function checksums(kernels: Kernels, chunk: Uint8Array): Promise<Checksums> {
+/** SHA-256 as a platform computes it. */
+export type Sha256 = (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+
+/** Both checksums of a stored chunk. @param platform - what computes SHA-256; default: WebCrypto, or else the kernel */
+export async function checksums(kernels: Kernels, chunk: Uint8Array, platform?: Sha256): Promise<Checksums> {
   const { stored } = kernels.arena(chunk.length, "decode");
   kernels.bytes().set(chunk, stored);
   const fast = xxh64(kernels, stored, chunk.length);
-  return { xxh64: fast, sha256: (await platformSha256(kernels, chunk)).slice(0, 16) };
+  const sha256 = platform ? await platform(chunk) : await webSha256(kernels, chunk);
+  return { xxh64: fast, sha256: sha256.slice(0, 16) };
 }
 
 // The platform's SHA-256 is some eight times faster than the kernel, but pages without a secure context and small engines lack it.
-async function platformSha256(kernels: Kernels, bytes: Uint8Array): Promise<Uint8Array> {
+async function webSha256(kernels: Kernels, bytes: Uint8Array): Promise<Uint8Array> {
   const subtle = globalThis.crypto?.subtle;
   if (!subtle) return sha256(kernels, bytes);
   return new Uint8Array(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));

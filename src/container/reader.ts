@@ -5,21 +5,26 @@ import { argument } from "../errors.ts";
 import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
 import { printSteps } from "../plan.ts";
 import type { DType, Model } from "../tensor.ts";
-import { checkChunk } from "./chunks.ts";
+import { checkChunk, type Reader } from "./chunks.ts";
 import { type Entry, PRELUDE_BYTES } from "./description.ts";
 import { type Header, parseHeader, parsePrelude, restLength } from "./format.ts";
+import { lazyModel } from "./lazy.ts";
 import {
   type FloatOptions,
   type FloatTensor,
-  lazyEntry,
   loadFloats,
   loadStored,
   type StoredOptions,
   type StoredTensor,
+  streamFloats,
+  streamStored,
 } from "./tensors.ts";
+import type { Workers } from "./workers.ts";
 
 export interface OpenOptions {
   kernels?: Kernels | undefined;
+  /** Decode chunks on other threads, several at once. They stay open when the file is not used any more. */
+  workers?: Workers | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -57,6 +62,8 @@ export interface QuernFile {
   /** Names the file; lower-case hexadecimal. */
   readonly sha256: string;
   readonly tier: Tier;
+  /** Worker threads that decode; 0 if chunks are decoded in the caller's thread. */
+  readonly threads: number;
   readonly totals: Totals;
   /** One tensor, by its ranges only. @throws FormatError; RangeError if there is no such tensor */
   tensor(name: string, options: StoredOptions): Promise<StoredTensor>;
@@ -70,7 +77,7 @@ export interface QuernFile {
    */
   model(as?: "original" | "f32"): Model;
   /** Fetches, checks (XXH64 and SHA-256) and decodes chunk `index` of the whole file, and gives its stored size. */
-  check(index: number): Promise<number>;
+  check(index: number, options?: { signal?: AbortSignal | undefined }): Promise<number>;
 }
 
 /** What `open` takes. */
@@ -82,13 +89,13 @@ export type OpenInput = ByteSource | Uint8Array | ArrayBuffer | Blob;
  */
 export async function open(input: OpenInput, options: OpenOptions = {}): Promise<QuernFile> {
   const source = sourceOf(input);
-  const kernels = options.kernels ?? (await loadKernels());
+  const kernels = options.kernels ?? (await loadKernels({ encode: false }));
   const head = await readExactly(source, 0, Math.min(PRELUDE_BYTES, source.byteLength));
   options.signal?.throwIfAborted();
   const prelude = parsePrelude(head, source.byteLength);
   const rest = await readExactly(source, PRELUDE_BYTES, PRELUDE_BYTES + restLength(prelude));
   options.signal?.throwIfAborted();
-  return fileOver(kernels, source, parseHeader(kernels, prelude, head, rest));
+  return fileOver({ kernels, source, header: parseHeader(kernels, prelude, head, rest), workers: options.workers });
 }
 
 function sourceOf(input: OpenInput): ByteSource {
@@ -105,8 +112,8 @@ function sourceOf(input: OpenInput): ByteSource {
   return source as ByteSource;
 }
 
-function fileOver(kernels: Kernels, source: ByteSource, header: Header): QuernFile {
-  const reader = { kernels, source, header };
+function fileOver(reader: Reader): QuernFile {
+  const { kernels, header, workers } = reader;
   const byName = new Map(header.entries.map((entry) => [entry.tensor.name, entry]));
   const find = (name: string): Entry => {
     const entry = byName.get(name);
@@ -117,9 +124,8 @@ function fileOver(kernels: Kernels, source: ByteSource, header: Header): QuernFi
     options.as === "stored" ? loadStored(reader, entry, options) : loadFloats(reader, entry, options);
   async function* stream(options: (FloatOptions | StoredOptions) & { names?: readonly string[] } = {}) {
     const wanted = options.names && new Set(options.names.map((name) => find(name).tensor.name));
-    for (const entry of header.entries) {
-      if (!wanted || wanted.has(entry.tensor.name)) yield await load(entry, options);
-    }
+    const entries = header.entries.filter(({ tensor }) => !wanted || wanted.has(tensor.name));
+    yield* options.as === "stored" ? streamStored(reader, entries, options) : streamFloats(reader, entries, options);
   }
   const { prelude } = header;
   return {
@@ -128,6 +134,7 @@ function fileOver(kernels: Kernels, source: ByteSource, header: Header): QuernFi
     plan: header.plan,
     sha256: hex(prelude.sha256),
     tier: kernels.tier,
+    threads: workers?.size ?? 0,
     totals: {
       file: prelude.fileBytes,
       header: header.headerBytes,
@@ -139,11 +146,8 @@ function fileOver(kernels: Kernels, source: ByteSource, header: Header): QuernFi
     tensor: (async (name: string, options: FloatOptions | StoredOptions = {}) =>
       load(find(name), options)) as QuernFile["tensor"],
     stream: stream as QuernFile["stream"],
-    model: (as = "original") => ({
-      metadata: header.metadata,
-      tensors: header.entries.map((entry) => lazyEntry(reader, entry, as)),
-    }),
-    check: (index) => checkChunk(reader, index),
+    model: (as = "original") => lazyModel(reader, as),
+    check: (index, options = {}) => checkChunk(reader, index, options.signal),
   };
 }
 

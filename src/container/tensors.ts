@@ -1,12 +1,15 @@
-import { chunkFloats, type DecodedChunk } from "../codec/tensor.ts";
 import { argument } from "../errors.ts";
-import type { Kernels } from "../kernels.ts";
 import { printSteps } from "../plan.ts";
-import { type DType, dtypeWidth, type LazyTensor, narrow } from "../tensor.ts";
-import { type Reader, withChunk } from "./chunks.ts";
+import { type DType, dtypeWidth } from "../tensor.ts";
+import { type Reader, readSpan } from "./chunks.ts";
 import type { Entry } from "./description.ts";
+import type { DecodeKind, Gives, Parts, Span, Task } from "./tasks.ts";
+import { inOrder, perform, tasksAhead } from "./workers.ts";
 
 // Tensors of an open file, put together from their chunks.
+
+/** Elements of a tensor that one task decodes whole: the worker's buffer becomes the tensor's, and nothing is copied here. */
+const WHOLE = 4 * 1024 * 1024;
 
 /** A tensor as f32: dequantized, widened, or converted from integers (rounded to the nearest f32). */
 export interface FloatTensor {
@@ -45,42 +48,145 @@ export interface StoredOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Whole tensors to f32, in the order of the entries. @throws FormatError */
+export function streamFloats(reader: Reader, entries: Iterable<Entry>, options: Signal): AsyncGenerator<FloatTensor> {
+  const whole = ({ layout }: Entry) => (reader.workers && layout.elements <= WHOLE ? layout.chunks : 1);
+  return assemble(reader, entries, whole, options.signal, (entry) => floatAssembly(reader, entry, undefined));
+}
+
 /** A whole tensor as f32. @throws FormatError, RangeError if `into` has another size */
-export async function loadFloats(reader: Reader, entry: Entry, options: FloatOptions): Promise<FloatTensor> {
-  const { layout, tensor } = entry;
-  const { into, signal } = options;
-  const { elements } = layout;
+export function loadFloats(reader: Reader, entry: Entry, { into, signal }: FloatOptions): Promise<FloatTensor> {
+  const { elements } = entry.layout;
   argument(into === undefined || into.length === elements, "into", `${elements} elements`, into?.length);
-  const data = into ?? new Float32Array(elements);
-  for (let i = 0; i < layout.chunks; i++) {
-    await withChunk(reader, entry, i, signal, (chunk) => {
-      const { start, count } = chunk.shape;
-      chunkFloats(reader.kernels, layout, chunk, data.subarray(start, start + count));
-    });
-  }
-  return { name: tensor.name, dtype: "F32", shape: tensor.shape, data };
+  return only(
+    assemble(
+      reader,
+      [entry],
+      () => 1,
+      signal,
+      () => floatAssembly(reader, entry, into),
+    ),
+  );
+}
+
+/** Whole tensors as they were stored, in the order of the entries. @throws FormatError */
+export function streamStored(reader: Reader, entries: Iterable<Entry>, options: Signal): AsyncGenerator<StoredTensor> {
+  return assemble(reader, entries, () => 1, options.signal, storedAssembly);
 }
 
 /** A whole tensor as it was stored. @throws FormatError */
-export async function loadStored(reader: Reader, entry: Entry, { signal }: StoredOptions): Promise<StoredTensor> {
-  const { layout, tensor, steps } = entry;
-  const { quantize, cols, elements } = layout;
-  const width = quantize ? quantize.bits / 8 : dtypeWidth(tensor.dtype);
-  const bytes = new Uint8Array(Math.ceil(elements * width));
-  const rows = quantize && elements > 0 ? Math.ceil(elements / cols) : 0;
-  const scales = new Float32Array(rows);
-  const zeroPoints = quantize?.asymmetric ? new Int8Array(rows) : null;
-  for (let i = 0; i < layout.chunks; i++) {
-    await withChunk(reader, entry, i, signal, ({ shape, codes, scales: scaleAt, zeros }) => {
-      const memory = reader.kernels.bytes();
-      putCodes(bytes, shape.start * width, memory.subarray(codes, codes + shape.codeBytes));
-      const row = Math.floor(shape.start / cols);
-      if (quantize) scales.set(new Float32Array(memory.slice(scaleAt, scaleAt + shape.scaleBytes).buffer), row);
-      zeroPoints?.set(new Int8Array(memory.slice(zeros, zeros + shape.zeroBytes).buffer), row);
-    });
+export function loadStored(reader: Reader, entry: Entry, options: Signal): Promise<StoredTensor> {
+  return only(streamStored(reader, [entry], options));
+}
+
+type Signal = { readonly signal?: AbortSignal | undefined };
+
+async function only<T>(tensors: AsyncGenerator<T>): Promise<T> {
+  const { value } = await tensors.next();
+  await tensors.return(undefined);
+  return value;
+}
+
+/** A tensor that is being put together from the results of tasks. */
+interface Assembly<K extends DecodeKind, T> {
+  task(span: Span): Task<K>;
+  put(span: Span, result: Gives<K>): void;
+  finish(): T;
+}
+
+// Reads and decodes the tensors in pieces of as many chunks as `size` says, several at once if there are workers.
+async function* assemble<K extends DecodeKind, T>(
+  reader: Reader,
+  entries: Iterable<Entry>,
+  size: (entry: Entry) => number,
+  signal: AbortSignal | undefined,
+  begin: (entry: Entry) => Assembly<K, T>,
+): AsyncGenerator<T> {
+  function* pieces() {
+    for (const entry of entries) {
+      const assembly = begin(entry);
+      const { chunks } = entry.layout;
+      const count = Math.max(size(entry), 1);
+      // A tensor without elements has one piece without chunks.
+      for (let first = 0; first === 0 || first < chunks; first += count) {
+        yield { entry, assembly, first, count: Math.min(count, chunks - first), last: first + count >= chunks };
+      }
+    }
   }
-  const quantization = quantize ? { bits: quantize.bits, cols, scales, zeroPoints } : null;
-  return { name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, plan: printSteps(steps), bytes, quantization };
+  const decoded = inOrder(pieces(), tasksAhead(reader.workers?.size), signal, async (piece, stop) => {
+    const { assembly, entry, first, count } = piece;
+    if (count === 0) return { piece, place: null };
+    const span = await readSpan(reader, entry, first, count, stop);
+    const place = await perform(reader, assembly.task(span), stop, (result) => {
+      if (reader.workers) return () => assembly.put(span, result);
+      // What lies in the arena must be taken out of it in this turn.
+      assembly.put(span, result);
+      return null;
+    });
+    return { piece, place };
+  });
+  for await (const { piece, place } of decoded) {
+    place?.();
+    if (piece.last) yield piece.assembly.finish();
+  }
+}
+
+function floatAssembly(
+  { workers }: Reader,
+  { layout, tensor }: Entry,
+  into: Float32Array | undefined,
+): Assembly<"floats", FloatTensor> {
+  const { elements, chunkElements } = layout;
+  let data = into;
+  return {
+    task(span) {
+      const start = span.first * chunkElements;
+      const end = Math.min(start + span.chunks.length * chunkElements, elements);
+      const whole = !into && end - start === elements;
+      if (workers) return { kind: "floats", span, into: null, copied: whole ? 0 : end - start };
+      data ??= new Float32Array(elements);
+      return { kind: "floats", span, into: data.subarray(start, end), copied: 0 };
+    },
+    put(span, result) {
+      // Without workers it was decoded in place; a whole tensor from a worker needs no copy.
+      if (result.buffer === data?.buffer) return;
+      if (!data && result.length === elements) data = result;
+      data ??= new Float32Array(elements);
+      if (result === data) return;
+      data.set(result, span.first * chunkElements);
+      workers?.recycle(result.buffer as ArrayBuffer);
+    },
+    finish: () => ({ name: tensor.name, dtype: "F32", shape: tensor.shape, data: data ?? new Float32Array(0) }),
+  };
+}
+
+function storedAssembly({ layout, tensor, steps }: Entry): Assembly<"parts", StoredTensor> {
+  const { quantize, cols, elements, chunkElements } = layout;
+  const { name, dtype, shape } = tensor;
+  const width = quantize ? quantize.bits / 8 : dtypeWidth(dtype);
+  const rows = quantize && elements > 0 ? Math.ceil(elements / cols) : 0;
+  const empty = () => ({
+    bytes: new Uint8Array(Math.ceil(elements * width)),
+    scales: new Float32Array(rows),
+    zeroPoints: quantize?.asymmetric ? new Int8Array(rows) : null,
+  });
+  let made: ReturnType<typeof empty> | undefined;
+  return {
+    task: (span) => ({ kind: "parts", span }),
+    put({ first }, parts: Parts) {
+      made ??= empty();
+      const start = first * chunkElements;
+      putCodes(made.bytes, start * width, parts.codes);
+      const row = Math.floor(start / cols);
+      if (quantize) made.scales.set(new Float32Array(new Uint8Array(parts.scales).buffer), row);
+      made.zeroPoints?.set(new Int8Array(new Uint8Array(parts.zeros).buffer), row);
+    },
+    finish() {
+      const { bytes, scales, zeroPoints } = made ?? empty();
+      const quantization = quantize ? { bits: quantize.bits, cols, scales, zeroPoints } : null;
+      return { name, dtype, shape, plan: printSteps(steps), bytes, quantization };
+    },
+  };
 }
 
 // Codes of a chunk to their place; a chunk that starts at an odd int4 code starts within a byte.
@@ -94,40 +200,4 @@ function putCodes(bytes: Uint8Array, at: number, codes: Uint8Array): void {
     bytes[byte] = (bytes[byte] as number) | ((pair & 15) << 4);
     if (++byte < bytes.length) bytes[byte] = pair >> 4;
   }
-}
-
-/** A tensor read by ranges of elements. Readers go forward, so the latest chunk is kept. */
-export function lazyEntry(reader: Reader, entry: Entry, as: "original" | "f32"): LazyTensor {
-  const { tensor, layout } = entry;
-  const dtype = layout.quantize && as === "f32" ? "F32" : tensor.dtype;
-  const width = dtypeWidth(dtype);
-  let latest = { index: -1, bytes: new Uint8Array(0) };
-  const chunkBytes = async (index: number): Promise<Uint8Array> => {
-    if (latest.index !== index) {
-      const copy = (chunk: DecodedChunk) => elementBytes(reader.kernels, entry, chunk, dtype);
-      latest = { index, bytes: await withChunk(reader, entry, index, undefined, copy) };
-    }
-    return latest.bytes;
-  };
-  const read = async (start: number, end: number): Promise<Uint8Array> => {
-    const out = new Uint8Array((end - start) * width);
-    for (let at = start; at < end; ) {
-      const index = Math.floor(at / layout.chunkElements);
-      const first = index * layout.chunkElements;
-      const stop = Math.min(end, first + layout.chunkElements);
-      const bytes = await chunkBytes(index);
-      out.set(bytes.subarray((at - first) * width, (stop - first) * width), (at - start) * width);
-      at = stop;
-    }
-    return out;
-  };
-  return { name: tensor.name, dtype, shape: tensor.shape, read };
-}
-
-function elementBytes(kernels: Kernels, { layout }: Entry, chunk: DecodedChunk, dtype: DType): Uint8Array<ArrayBuffer> {
-  const { codes, shape } = chunk;
-  if (!layout.quantize) return kernels.bytes().slice(codes, codes + shape.codeBytes) as Uint8Array<ArrayBuffer>;
-  const values = new Float32Array(shape.count);
-  chunkFloats(kernels, layout, chunk, values);
-  return narrow(dtype, values) as Uint8Array<ArrayBuffer>;
 }

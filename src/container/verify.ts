@@ -1,4 +1,5 @@
 import type { QuernFile } from "./reader.ts";
+import { inOrder, tasksAhead } from "./workers.ts";
 
 export interface VerifyOptions {
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
@@ -19,9 +20,12 @@ export interface VerifyReport {
 export async function verify(file: QuernFile, options: VerifyOptions = {}): Promise<VerifyReport> {
   const { chunks, header, file: total } = file.totals;
   let bytes = header;
-  for (let index = 0; index < chunks; index++) {
-    options.signal?.throwIfAborted();
-    bytes += await file.check(index);
+  const indexes = Array(chunks).keys();
+  const sizes = inOrder(indexes, tasksAhead(file.threads), options.signal, (index, signal) =>
+    file.check(index, { signal }),
+  );
+  for await (const size of sizes) {
+    bytes += size;
     options.onProgress?.({ done: bytes, total });
   }
   return { chunks, bytes, sha256: file.sha256 };

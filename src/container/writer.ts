@@ -1,14 +1,15 @@
 import { type ByteSink, hex } from "../bytes.ts";
+import { chunkInputs } from "../codec/inputs.ts";
 import { type Layout, layoutOf } from "../codec/layout.ts";
 import type { CodeName } from "../codec/stream.ts";
-import { encodeTensor } from "../codec/tensor.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
 import { type Plan, parsePlan, parseSteps, printPlan, printSteps, type Step, stepsFor } from "../plan.ts";
 import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
-import { checksums } from "./checksum.ts";
 import { encodeDescription } from "./description.ts";
 import { headerBuilder } from "./format.ts";
+import { encodeTask, type Sealed } from "./tasks.ts";
+import { inOrder, type Place, tasksAhead, type Workers } from "./workers.ts";
 
 /** How far a long task is. Bytes are those of the source's elements. */
 export interface Progress {
@@ -22,6 +23,8 @@ export interface PackOptions {
   /** Stops before the next chunk; pack then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
   kernels?: Kernels | undefined;
+  /** Encode chunks on other threads, several at once; the file's bytes are the same. */
+  workers?: Workers | undefined;
 }
 
 /** What pack did to one tensor. */
@@ -52,6 +55,7 @@ interface Job {
   readonly tensor: LazyTensor;
   readonly steps: readonly Step[];
   readonly layout: Layout;
+  readonly sums: { codes: Partial<Record<CodeName, number>>; storedBytes: number; decodedBytes: number };
 }
 
 /**
@@ -72,19 +76,21 @@ export async function pack(
   const names = new Set(model.tensors.map((tensor) => tensor.name));
   argument(names.size === jobs.length, "model", "tensors with unique names", `${jobs.length - names.size} repeated`);
   const kernels = options.kernels ?? (await loadKernels());
+  // Kernels that only decode are refused here, before anything is read.
+  kernels.arena(0, "encode");
   const json = encodeDescription(printPlan(rules), model.metadata, jobs);
   const chunks = jobs.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerBuilder(json, chunks);
   const total = jobs.reduce((sum, job) => sum + sourceBytes(job), 0);
-  const tensors: PackedTensor[] = [];
   let done = 0;
-  for (const job of jobs) {
-    const report = (bytes: number): void => {
-      done += bytes;
-      options.onProgress?.({ tensor: job.tensor.name, done, total });
-    };
-    tensors.push(await packTensor(kernels, job, header, sink, report, options.signal));
+  for await (const { job, chunk } of encodedChunks({ kernels, workers: options.workers }, jobs, options.signal)) {
+    options.signal?.throwIfAborted();
+    await sink.write(chunk.bytes, header.add(chunk, chunk.sums));
+    note(job.sums, chunk);
+    done += chunk.shape.count * dtypeWidth(job.tensor.dtype);
+    options.onProgress?.({ tensor: job.tensor.name, done, total });
   }
+  const tensors = jobs.map(packedTensor);
   const { bytes, sha256 } = header.finish(kernels);
   options.signal?.throwIfAborted();
   await sink.write(bytes, 0);
@@ -102,42 +108,48 @@ export async function pack(
 
 function jobOf(rules: Plan, tensor: LazyTensor): Job {
   const steps = stepsFor(rules, tensor);
-  return { tensor, steps, layout: layoutOf(tensor, steps) };
+  const { name, dtype, shape } = tensor;
+  // Layouts go to workers, which a tensor that can read cannot.
+  const layout = layoutOf({ name, dtype, shape }, steps);
+  return { tensor, steps, layout, sums: { codes: {}, storedBytes: 0, decodedBytes: 0 } };
 }
 
 function sourceBytes({ tensor, layout }: Job): number {
   return layout.elements * dtypeWidth(tensor.dtype);
 }
 
-async function packTensor(
-  kernels: Kernels,
-  job: Job,
-  header: ReturnType<typeof headerBuilder>,
-  sink: ByteSink,
-  report: (bytes: number) => void,
-  signal: AbortSignal | undefined,
-): Promise<PackedTensor> {
-  const { tensor, steps, layout } = job;
-  const codes: Partial<Record<CodeName, number>> = {};
-  let [storedBytes, decodedBytes] = [0, 0];
-  signal?.throwIfAborted();
-  for await (const chunk of encodeTensor(kernels, tensor, steps)) {
-    signal?.throwIfAborted();
-    const sums = await checksums(kernels, chunk.bytes);
-    await sink.write(chunk.bytes, header.add(chunk, sums));
-    codes[chunk.code] = (codes[chunk.code] ?? 0) + 1;
-    storedBytes += chunk.bytes.length;
-    decodedBytes += chunk.shape.decodedBytes;
-    report(chunk.shape.count * dtypeWidth(tensor.dtype));
+// Chunks of all tensors in order, so that small tensors keep several workers busy too.
+function encodedChunks(place: Place, jobs: readonly Job[], signal: AbortSignal | undefined) {
+  async function* inputs() {
+    for (const job of jobs) {
+      signal?.throwIfAborted();
+      for await (const input of chunkInputs(place.kernels, job.tensor, job.layout)) yield { job, input };
+    }
   }
+  return inOrder(inputs(), tasksAhead(place.workers?.size), signal, async ({ job, input }, stop) => {
+    const task = { kind: "encode", layout: job.layout, input } as const;
+    const chunk = await (place.workers ? place.workers.run(task, stop) : encodeTask(place.kernels, task));
+    return { job, chunk };
+  });
+}
+
+function note(sums: Job["sums"], { code, bytes, shape }: Sealed): void {
+  sums.codes[code] = (sums.codes[code] ?? 0) + 1;
+  sums.storedBytes += bytes.length;
+  sums.decodedBytes += shape.decodedBytes;
+}
+
+function packedTensor(job: Job): PackedTensor {
+  const { tensor, steps, layout, sums } = job;
   const { name, dtype, shape } = tensor;
-  const plan = printSteps(steps);
+  const { codes, storedBytes, decodedBytes } = sums;
+  const { elements } = layout;
   return {
     name,
     dtype,
     shape,
-    plan,
-    elements: layout.elements,
+    plan: printSteps(steps),
+    elements,
     sourceBytes: sourceBytes(job),
     decodedBytes,
     storedBytes,

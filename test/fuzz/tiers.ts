@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { plainExports, plainMemory } from "../../src/plain/index.ts";
 
 export type Kernels = Record<string, (...args: number[]) => number>;
 
@@ -20,7 +21,14 @@ function wasm(name: "simd" | "scalar"): FuzzTier {
   return { name, exports: instance.exports as Kernels, memory: () => bytes };
 }
 
-/** All that must agree. The plain JavaScript kernels go in here: an object of the same functions over a Uint8Array. */
+function plain(name: string, compiled: boolean): FuzzTier {
+  const memory = plainMemory();
+  memory.grow(PAGES - 1);
+  const bytes = new Uint8Array(memory.buffer);
+  return { name, exports: plainExports(memory, compiled) as unknown as Kernels, memory: () => bytes };
+}
+
+/** All that must agree. */
 export function fuzzTiers(): FuzzTier[] {
-  return [wasm("simd"), wasm("scalar")];
+  return [wasm("simd"), wasm("scalar"), plain("js", true), plain("js, interpreted", false)];
 }

@@ -190,7 +190,7 @@ function blocks(next: Next): Payload {
       if (kind === 3 && lengths) parts.push(Uint8Array.of(3));
       else {
         lengths = lengthsOf(next, 12);
-        parts.push(Uint8Array.of(2), writeLengths(lengths, -1));
+        parts.push(Uint8Array.of(2), writeLengths(lengths, -1, 12));
       }
       parts.push(writeNodes(symbolsOf(lengths, count, next), lengths));
     }

@@ -56,18 +56,36 @@ function absent(run: number): number[] {
   return run < 16 ? [0, run - 1] : [0, 15, (run - 16) & 15, (run - 16) >> 4];
 }
 
-export function writeLengths(lengths: Uint8Array, onlySymbol: number): Uint8Array {
+/** Under a limit of 12 (pivot) symbols stand by signed value, and a length that three or more symbols repeat is a run. */
+export function writeLengths(lengths: Uint8Array, onlySymbol: number, limit = LIMIT): Uint8Array {
   if (onlySymbol >= 0) return bytesOfNibbles([...absent(onlySymbol), 15]);
   const nibbles: number[] = [];
-  let run = 0;
-  for (const length of lengths) {
-    if (length === 0) run++;
-    else {
-      nibbles.push(...absent(run), length);
-      run = 0;
+  const inOrder = Array.from(lengths, (_, place) => lengths[symbolAt(place, limit)]);
+  for (let place = 0; place < 256; ) {
+    const length = inOrder[place];
+    let end = place + 1;
+    while (end < 256 && inOrder[end] === length) end++;
+    const again = end - place - 1;
+    if (length === 0) {
+      if (inOrder.slice(end).some((l) => l > 0)) nibbles.push(...absent(end - place));
+      place = end;
+    } else if (limit > LIMIT && again >= 3) {
+      nibbles.push(length, 13, ...runNibbles(again - 3));
+      place = end;
+    } else {
+      nibbles.push(length);
+      place++;
     }
   }
   return bytesOfNibbles(nibbles);
+}
+
+function symbolAt(place: number, limit: number): number {
+  return limit > LIMIT ? (place + 128) % 256 : place;
+}
+
+function runNibbles(more: number): number[] {
+  return more < 15 ? [more] : [15, (more - 15) % 16, Math.floor((more - 15) / 16)];
 }
 
 function nibbleReader(bytes: Uint8Array): { next(): number; used(): number } {
@@ -84,28 +102,39 @@ function nibbleReader(bytes: Uint8Array): { next(): number; used(): number } {
   return { next, used };
 }
 
-/** Under a limit of 12 (pivot) there is no table of an only symbol. */
+/** Under a limit of 12 (pivot) there is no table of an only symbol, but runs of a length. */
 export function readLengths(bytes: Uint8Array, limit = LIMIT): Table & { size: number } {
   const full = 2 ** limit;
   const nibbles = nibbleReader(bytes);
   const lengths = new Uint8Array(256);
-  let symbol = 0;
+  let place = 0;
   let kraft = 0;
-  let run = false;
+  let before: "start" | "absent" | "again" | number = "start";
+  const put = (length: number) => {
+    if (place > 255) throw new Error("LENGTHS");
+    lengths[symbolAt(place++, limit)] = length;
+    kraft += 2 ** (limit - length);
+  };
   while (kraft < full) {
     const nibble = nibbles.next();
-    if (nibble === 0 && run) throw new Error("LENGTHS");
-    run = nibble === 0;
-    if (run) symbol += readRun(nibbles.next);
-    else if (symbol > 255) throw new Error("LENGTHS");
+    if (nibble === 0) {
+      if (before === "absent") throw new Error("LENGTHS");
+      place += readRun(nibbles.next);
+      if (place > 256) throw new Error("LENGTHS");
+      before = "absent";
+    } else if (nibble === 13 && limit > LIMIT) {
+      const run = readRun(nibbles.next) + 2;
+      if (typeof before !== "number") throw new Error("LENGTHS");
+      for (let k = 0; k < run; k++) put(before);
+      before = "again";
+    } else if (place > 255) throw new Error("LENGTHS");
     else if (nibble === 15 && kraft === 0 && limit === LIMIT)
-      return { lengths, onlySymbol: symbol, size: nibbles.used() };
+      return { lengths, onlySymbol: place, size: nibbles.used() };
     else if (nibble > limit) throw new Error("LENGTHS");
     else {
-      lengths[symbol++] = nibble;
-      kraft += 2 ** (limit - nibble);
+      put(nibble);
+      before = nibble;
     }
-    if (symbol > 256) throw new Error("LENGTHS");
   }
   if (kraft > full) throw new Error("KRAFT");
   return { lengths, onlySymbol: -1, size: nibbles.used() };

@@ -180,7 +180,7 @@ export function pivotEncode(symbols: Uint8Array, lengths: Uint8Array): Uint8Arra
       parts.push(Uint8Array.of(1, block[0]));
       continue;
     }
-    parts.push(written ? Uint8Array.of(3) : concat(Uint8Array.of(2), writeLengths(lengths, -1)));
+    parts.push(written ? Uint8Array.of(3) : concat(Uint8Array.of(2), writeLengths(lengths, -1, 12)));
     parts.push(writeNodes(block, lengths));
     written = true;
   }

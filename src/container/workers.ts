@@ -1,0 +1,98 @@
+import type { Kernels } from "../kernels.ts";
+import { type DecodeKind, decodeTask, type Gives, type Kind, type Task } from "./tasks.ts";
+
+// Tasks on workers, where there are any.
+
+/** Threads that decode and encode chunks: nodeWorkers of `quern/node`, webWorkers of `quern/workers`. */
+export interface Workers {
+  readonly size: number;
+  /**
+   * Does a task on a worker. Rejects with the task's error, with the signal's reason, after close, and with an Error that names the chunk if
+   * its worker died and the second one too.
+   */
+  run<K extends Kind>(task: Task<K>, signal?: AbortSignal): Promise<Gives<K>>;
+  /** Takes a buffer back that came with a result and is not needed any more. */
+  recycle(buffer: ArrayBuffer): void;
+  /** Ends all workers; what is under way rejects. A second call does nothing more. */
+  close(): Promise<void>;
+}
+
+/** Where tasks are done. */
+export interface Place {
+  readonly kernels: Kernels;
+  readonly workers?: Workers | undefined;
+}
+
+/** Tasks that are under way at once: one at each worker, one that waits there, and two done or begun beyond. */
+export function tasksAhead(threads: number | undefined): number {
+  return threads ? 2 * threads + 2 : 1;
+}
+
+/**
+ * Does a task of decoding, here or on a worker, and hands its result to `use` in the same turn.
+ * @throws the task's error, and what Workers.run throws
+ */
+export async function perform<K extends DecodeKind, T>(
+  { kernels, workers }: Place,
+  task: Task<K>,
+  signal: AbortSignal | undefined,
+  use: (result: Gives<K>) => T,
+): Promise<T> {
+  if (workers) return use(await workers.run(task, signal));
+  const result = decodeTask(kernels, task);
+  return use(result instanceof Promise ? await result : result);
+}
+
+/**
+ * Results of jobs in order, with up to `ahead` jobs begun and not yet taken. An error comes at the place of its job, after
+ * the results before it. Jobs that are under way when this ends are aborted by the signal they were given.
+ */
+export async function* inOrder<J, R>(
+  jobs: Iterable<J> | AsyncIterable<J>,
+  ahead: number,
+  signal: AbortSignal | undefined,
+  run: (job: J, signal: AbortSignal | undefined) => Promise<R>,
+): AsyncGenerator<R> {
+  const stop = ahead > 1 ? linkedTo(signal) : null;
+  const source = Symbol.asyncIterator in jobs ? jobs[Symbol.asyncIterator]() : jobs[Symbol.iterator]();
+  const begun: Promise<R>[] = [];
+  const begin = (result: Promise<R>): void => {
+    // It is awaited later, or never.
+    result.catch(() => {});
+    begun.push(result);
+  };
+  const beginNext = async (): Promise<boolean> => {
+    try {
+      const next = await source.next();
+      if (!next.done) begin(run(next.value, stop ? stop.signal : signal));
+      return !next.done;
+    } catch (error) {
+      begin(Promise.reject(error));
+      return false;
+    }
+  };
+  const oldest = async (): Promise<R> => {
+    const result = await (begun.shift() as Promise<R>);
+    if (stop) signal?.throwIfAborted();
+    return result;
+  };
+  try {
+    while (await beginNext()) if (begun.length >= ahead) yield await oldest();
+    while (begun.length > 0) yield await oldest();
+  } finally {
+    stop?.end();
+    await source.return?.();
+  }
+}
+
+function linkedTo(signal: AbortSignal | undefined) {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort);
+  const end = (): void => {
+    signal?.removeEventListener("abort", abort);
+    controller.abort(new Error("not wanted any more"));
+  };
+  return { signal: controller.signal, end };
+}
