@@ -1,17 +1,25 @@
+import { chunkShape, type Layout, layoutOf } from "../src/codec/layout.ts";
 import { type Content, readStream, writeStream } from "../src/codec/planes.ts";
+import { decodeChunkFloats } from "../src/codec/tensor.ts";
 import { demandHash, xxh64 } from "../src/container/checksum.ts";
-import { loadKernels } from "../src/index.ts";
+import { loadKernels, parseSteps } from "../src/index.ts";
 import { CHUNK_BYTES, type Kernels } from "../src/kernels.ts";
 import type { CodeStep } from "../src/plan.ts";
+import * as reference from "../test/reference.ts";
 import { CHUNK, type DataSet, modelSets, type NamedModel, seededSets } from "./data.ts";
 import { type Bench, type Contender, mustEqual } from "./harness.ts";
-import { FORMATS, type Format, loadPeers, type Peer, store } from "./peers.ts";
+import { FORMATS, type Format, loadPeers, NATIVE, nativeZstd, type Peer, store } from "./peers.ts";
 
 // Whole codecs, chunk by chunk as the container works: speed both ways and size, beside general-purpose codecs that get
 // the same bytes in the same chunks. Scales are left out: they would be the same for all.
 
-const CODES = ["huffman", "zrl", "auto"] as const;
+const CODES = ["huffman", "pivot", "mask", "zrl", "auto"] as const;
 type Code = (typeof CODES)[number];
+
+/** The table decoder, which the others are compared with. */
+const TABLE: Code = "huffman";
+/** What the reader hands out by default: f32, of which as many bytes count. */
+const FLOATS = "as f32";
 
 interface Chunk {
   /** Where its bytes lie in the set, and its codes. */
@@ -60,7 +68,8 @@ export async function codecBench(bench: Bench, models: readonly NamedModel[]): P
 const ENTROPY = "order-0 entropy";
 
 function namesOf(group: string): readonly string[] {
-  return group === "size" ? [...CODES, ...FORMATS, ENTROPY] : CODES;
+  if (group === "size") return [...CODES, ...FORMATS, ENTROPY];
+  return group === "decode" ? [...CODES, FLOATS] : CODES;
 }
 
 async function prepare(bench: Bench, kernels: Kernels, peers: readonly Peer[], set: DataSet): Promise<Race> {
@@ -131,15 +140,28 @@ function decodeChunk(kernels: Kernels, { stored, xxh64: hash }: Stored, { conten
 async function decodeRows(race: Race): Promise<void> {
   const { bench, kernels, peers, set, chunks, ours, theirs } = race;
   const codes = CODES.filter((code) => bench.wants("decode", code));
-  if (codes.length === 0) return;
+  const floats = bench.wants("decode", FLOATS);
+  if (codes.length === 0 && !floats) return;
   bench.status(`${set.name}: decoding`);
-  const contenders = codes.map((code) => ourDecoder(kernels, set, chunks, code, ours.get(code) ?? []));
-  const rivals = peers.map((peer) => peerDecoder(peer, set, chunks, theirs.get(peer.format)?.stored ?? []));
-  const speeds = await bench.race([...contenders, ...rivals]);
+  const raced = CODES.filter((code) => codes.includes(code) || (code === TABLE && codes.length > 0));
+  const contenders = raced.map((code) => ourDecoder(kernels, set, chunks, code, ours.get(code) ?? []));
+  const rivals = codes.length === 0 ? [] : peers;
+  const decoders = rivals.map((peer) => peerDecoder(peer, set, chunks, theirs.get(peer.format)?.stored ?? []));
+  const toFloats = floats ? [floatDecoder(kernels, set, chunks, ours.get("auto") ?? [])] : [];
+  const speeds = await bench.race([...contenders, ...toFloats, ...decoders]);
+  const native = codes.length === 0 ? undefined : nativeZstd(set.bytes, chunks[0].bytes.length);
+  const besides = new Map(rivals.map(({ name }) => [name, speeds.get(name)]));
+  besides.set(NATIVE, native).set(TABLE, speeds.get(TABLE));
   for (const code of codes) {
     const shared = { group: "decode", name: code, data: set.name, gbps: speeds.get(code) ?? null };
     const ratio_bits = ourBits(race, code);
-    for (const { name } of peers) bench.add({ ...shared, ratio_bits, peer: name, peer_gbps: speeds.get(name) ?? null });
+    for (const [peer, gbps] of besides) {
+      if (gbps !== undefined && peer !== code) bench.add({ ...shared, ratio_bits, peer, peer_gbps: gbps });
+    }
+  }
+  if (floats) {
+    const gbps = speeds.get(FLOATS) ?? null;
+    bench.add({ group: "decode", name: FLOATS, data: set.name, gbps, ratio_bits: ourBits(race, "auto") });
   }
 }
 
@@ -164,6 +186,38 @@ function ourDecoder(
   run();
   mustEqual(out, set.bytes, `${code}, ${set.name}`);
   return { name: code, bytes: out.length, run };
+}
+
+// Codes under auto behind scales, as a tensor has them: int8 with one, int4 with one for every 32.
+function floatDecoder(kernels: Kernels, set: DataSet, chunks: readonly Chunk[], stored: readonly Stored[]): Contender {
+  const n = set.codes.length;
+  const steps = parseSteps(set.bits === 8 ? "int8 tensor" : "int4 group 32");
+  const layout = layoutOf({ name: set.name, dtype: "F32", shape: [n] }, steps, CHUNK);
+  const scale = 1 / 64;
+  const whole = chunks.map((_, i) => withScales(kernels, layout, i, scale, stored[i].stored));
+  const out = new Float32Array(n);
+  const parts = chunks.map(({ codes }, i) => out.subarray(i * CHUNK, i * CHUNK + codes.length));
+  const run = () => {
+    whole.forEach((chunk, i) => {
+      const { stored: at } = kernels.arena(chunkShape(layout, i).room, "decode");
+      kernels.bytes().set(chunk.stored, at);
+      demandHash(xxh64(kernels, at, chunk.stored.length), chunk.xxh64, "XXH64", 0, "chunk");
+      decodeChunkFloats(kernels, layout, i, chunk.stored.length, PLACE, parts[i]);
+    });
+    return out[n - 1];
+  };
+  run();
+  mustEqual(out, reference.dequantize(set.codes, 1, n, Float32Array.of(scale), undefined), `${FLOATS}, ${set.name}`);
+  return { name: FLOATS, bytes: out.byteLength, run };
+}
+
+function withScales(kernels: Kernels, layout: Layout, index: number, scale: number, codes: Uint8Array): Stored {
+  const { rows } = chunkShape(layout, index);
+  const scales = reference.streamOf(reference.CODE.RAW, new Uint8Array(new Float32Array(rows).fill(scale).buffer));
+  const stored = Buffer.concat([scales, codes]);
+  const { stored: at } = kernels.arena(chunkShape(layout, index).room, "decode");
+  kernels.bytes().set(stored, at);
+  return { stored, xxh64: xxh64(kernels, at, stored.length) };
 }
 
 function peerDecoder(peer: Peer, set: DataSet, chunks: readonly Chunk[], stored: readonly Uint8Array[]): Contender {

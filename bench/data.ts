@@ -65,6 +65,16 @@ const PRUNED_SIGMA = 30;
 // 3.5 bits, about what group-wise int4 codes of real weights have.
 const INT4_SIGMA = 2.7;
 
+/** A chunk of codes of each kind, for kernels. */
+export function kernelCodes(): [data: string, codes: Int8Array][] {
+  const gaussian = SIGMAS.map((sigma): [string, Int8Array] => [`int8 sigma ${sigma}`, gaussCodes(CHUNK, sigma)]);
+  const pruned = PRUNED_PERCENT.map((percent): [string, Int8Array] => [
+    `int8 sigma ${PRUNED_SIGMA}, pruned ${percent} %`,
+    gaussCodes(CHUNK, PRUNED_SIGMA, 127, percent / 100),
+  ]);
+  return [...gaussian, ...pruned];
+}
+
 /** Seeded codes: 4 Mi of each kind; a chunk if quick. */
 export function* seededSets(quick: boolean): Generator<DataSet> {
   const n = (quick ? 1 : 16) * CHUNK;

@@ -157,10 +157,20 @@ export function mustEqual(actual: ArrayBufferView, expected: ArrayBufferView, wh
   must(a.equals(b), `${what}: wrong result`);
 }
 
+/** Kernels that src calls only through others: those of the nodes of pivot. */
+export interface NodeKernels {
+  merge(bits: number, n: number, left: number, right: number, dst: number): number;
+  expand(bits: number, n: number, right: number, leaf: number, dst: number): number;
+  compareBits(src: number, n: number, pivot: number, bits: number): number;
+  split(bits: number, src: number, n: number, left: number, right: number): number;
+  unpack(src: number, n: number, width: number, symbols: number, dst: number): number;
+  packFields(src: number, n: number, width: number, first: number, dst: number): number;
+}
+
 /** Memory in which a kernel is timed: an arena of regions large enough for the f32 of a chunk. */
 export interface Room {
   readonly kernels: Kernels;
-  readonly run: KernelExports;
+  readonly run: KernelExports & NodeKernels;
   readonly arena: Arena;
   readonly memory: Uint8Array;
   put(at: number, data: ArrayBufferView): void;
@@ -175,7 +185,7 @@ async function newRoom(tier: Tier | undefined): Promise<Room> {
   const memory = kernels.bytes();
   return {
     kernels,
-    run: kernels.run,
+    run: kernels.run as KernelExports & NodeKernels,
     arena,
     memory,
     put: (at, data) => memory.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at),

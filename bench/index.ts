@@ -4,16 +4,22 @@ import { bitsBench } from "./bits.ts";
 import { checksumBench } from "./checksum.ts";
 import { codecBench } from "./codec.ts";
 import { containerBench } from "./container.ts";
+import { costBench } from "./cost.ts";
 import { CHUNK, readModels, SEED } from "./data.ts";
 import { checkSink, copySpeed, kernelRows, newBench } from "./harness.ts";
 import { histogramBench } from "./histogram.ts";
 import { huffmanBench } from "./huffman.ts";
 import { lengthsBench } from "./lengths.ts";
+import { maskBench } from "./mask.ts";
+import { mergeBench } from "./merge.ts";
+import { pivotBench } from "./pivot.ts";
 import { planesBench } from "./planes.ts";
 import { pruneBench } from "./prune.ts";
 import { quantizeBench } from "./quantize.ts";
 import { machine, printReport } from "./report.ts";
+import { shapeBench } from "./shape.ts";
 import { tokensBench } from "./tokens.ts";
+import { unpackBench } from "./unpack.ts";
 
 const USAGE = `npm run bench -- [options]: times kernels, codec and container beside other codecs
 
@@ -33,6 +39,12 @@ const KERNEL_BENCHES = [
   tokensBench,
   huffmanBench,
   lengthsBench,
+  mergeBench,
+  unpackBench,
+  pivotBench,
+  costBench,
+  shapeBench,
+  maskBench,
   bitsBench,
   planesBench,
   checksumBench,

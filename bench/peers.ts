@@ -1,3 +1,7 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, brotliDecompressSync, constants, gunzipSync, gzip } from "node:zlib";
 import { compress, decompress, init } from "@bokuweb/zstd-wasm";
@@ -53,4 +57,31 @@ export async function loadPeers(most: number): Promise<Peer[]> {
       decode: (stored, size) => brotliDecompressSync(stored, { chunkSize: size + SPARE }),
     },
   ];
+}
+
+/** The name of the peer that runs outside of this process. */
+export const NATIVE = "zstd native";
+const MB = 1e6;
+
+let told = false;
+
+/**
+ * GB/s at which the machine's own zstd decodes bytes that it stored at level 19, in parts of `part` bytes: its own benchmark, one
+ * thread, no copies from JavaScript or to it. Nothing, and a note on stderr, where there is none.
+ */
+export function nativeZstd(bytes: Uint8Array, part: number): number | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "quern-bench-"));
+  try {
+    const file = join(folder, "codes");
+    writeFileSync(file, bytes);
+    const { error, status, stdout, stderr } = spawnSync("zstd", ["-q", "-b19", "-e19", "-i1", `-B${part}`, file]);
+    // "-19  147418 (1.778)   1.40 MB/s  645.9 MB/s  codes": encoding, then decoding.
+    const speeds = [...`${stdout}${stderr}`.matchAll(/[\d.]+ MB\/s,?\s+([\d.]+) MB\/s/g)];
+    if (!error && status === 0 && speeds.length > 0) return (Number(speeds.at(-1)?.[1]) * MB) / 1e9;
+    if (!told) process.stderr.write(`bench: ${error?.message ?? "zstd -b failed"}: no rows beside ${NATIVE}\n`);
+    told = true;
+    return undefined;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

@@ -19,7 +19,8 @@ export function machine() {
 
 const NOTES: Record<string, string> = {
   kernel: "GB/s of a kernel's bytes (input, or output of those that decode), and of copying as many",
-  decode: "GB/s of decoded bytes; times = ours over the peer's. Ours with tables, checksum, copies in and out",
+  decode:
+    "GB/s of decoded bytes (as f32: of f32, from auto); times = ours over the peer's, of which huffman is ours. With tables, checksum, copies in and out",
   encode: "GB/s of the bytes that go in; zstd -19: one run",
   size: "stored bits per value, without scales",
   container: "GB/s of all elements as f32; bits per element of the whole file",
