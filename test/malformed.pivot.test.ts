@@ -71,7 +71,7 @@ describe("pivot", () => {
     const target = bytesTarget(3 * BLOCK + 8);
     const [first, constant] = [new Uint8Array(BLOCK).fill(5), [1, 5]];
     const lengths = new Uint8Array(256).fill(1, 5, 6).fill(3, 6, 8).fill(2, 8, 9);
-    const whole = [2, ...writeLengths(lengths, -1), ...writeNodes(first, lengths)];
+    const whole = [2, ...writeLengths(lengths, -1, 12), ...writeNodes(first, lengths)];
     const read = await taken(target, block(...whole, ...constant, 0, ...first, 3, ...nodes));
     expect([...read.subarray(3 * BLOCK)]).toEqual([...symbols]);
     const late = await problem(target, block(...constant, ...constant, 0, ...first, 3, ...nodes));
