@@ -1,5 +1,6 @@
 // Entry `quern/read`: everything a page needs to load weights, nothing else.
 export { type ByteSource, blobSource, bytesSource } from "./bytes.ts";
+export type { StreamReport } from "./codec/explain.ts";
 export {
   type IndexEntry,
   type OpenInput,

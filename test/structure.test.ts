@@ -123,7 +123,7 @@ describe("files", () => {
   // What has no export is reached through the kernels that import it.
   const stems = importsOf("assembly/index.ts").map((from) => from.slice(2));
 
-  test("the ABI has many stems, each a file, and every other file is imported by one", () => {
+  test("the ABI has many stems, each a file, and every other file but the entries is imported by one", () => {
     expect(new Set(stems).size).toBe(stems.length);
     expect(stems.length).toBeGreaterThan(10);
     const files = filesIn("assembly").map((file) => file.slice(0, -3));

@@ -6,7 +6,7 @@ import { open, type QuernFile } from "../container/reader.ts";
 import { verify } from "../container/verify.ts";
 import type { Workers } from "../container/workers.ts";
 import { pack } from "../container/writer.ts";
-import { loadKernels, type Tier } from "../kernels.ts";
+import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
 import { diffModels } from "../model/diff.ts";
 import { readSafetensors, writeSafetensors } from "../model/safetensors.ts";
 import { fileSink, fileSource } from "../node.ts";
@@ -15,6 +15,7 @@ import type { Model } from "../tensor.ts";
 import { diffText, inspectText, packText, size } from "./print.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
 import { THREADS_HELP, withWorkers } from "./threads.ts";
+import { costsOf, costsText } from "./verbose.ts";
 
 const DEFAULT_PLAN = "int8 channel > auto";
 
@@ -27,6 +28,7 @@ interface Options {
   tier?: Tier;
   threads?: string;
   seconds?: string;
+  verbose?: boolean;
 }
 
 type Verb = (task: Task, options: Options, ...paths: string[]) => Promise<Result>;
@@ -52,7 +54,7 @@ export function addVerbs(program: Command): void {
     "inspect <file>",
     "shows the tensors, plans and sizes of a .quern file (reads only its header)",
     inspectVerb,
-  );
+  ).option("-v, --verbose", "decodes it too, and shows every stream with what it costs in bytes and in decoding");
   verb(program, "verify <file>", "checks every byte of a .quern file: hashes, and that each chunk decodes", verifyVerb);
   verb(program, "diff <a> <b>", "error of b against a, per tensor; each a .quern or safetensors file", diffVerb);
   verb(
@@ -84,7 +86,8 @@ function verb(program: Command, usage: string, description: string, action: Verb
 async function packVerb(task: Task, options: Options, input = ""): Promise<Result> {
   const output = outputPath(input, options.output, ".quern");
   const plan = parsePlan(options.plan ?? DEFAULT_PLAN, options.planFor);
-  const kernels = await loadKernels({ tier: options.tier });
+  const kernels = await kernelsFor(options);
+  if (kernels.tier === "js") throw new UsageError("pack needs WebAssembly: the js tier (QUERN_TIER) only decodes");
   const start = performance.now();
   const report = await withSource(input, async (source) => {
     if (await isQuern(source)) throw new UsageError(`${input} is packed already: unpack it first`);
@@ -110,10 +113,14 @@ async function unpackVerb(task: Task, options: Options, input = ""): Promise<Res
   });
 }
 
-async function inspectVerb(_task: Task, options: Options, input = ""): Promise<Result> {
-  return withFile(input, { ...options, threads: "1" }, async (file) => {
+async function inspectVerb(task: Task, options: Options, input = ""): Promise<Result> {
+  return withFile(input, options, async (file) => {
     const { index: tensors, metadata, plan, sha256, totals } = file;
-    return { json: { file: input, plan, sha256, totals, metadata, tensors }, text: () => inspectText(file) };
+    if (options.verbose && file.tier === "js")
+      throw new UsageError("--verbose needs WebAssembly: the js tier does not know what decoding costs");
+    const costs = options.verbose ? await costsOf(file, task.signal, task.progress) : undefined;
+    const json = { file: input, plan, sha256, totals, metadata, tensors, ...(costs && { costs }) };
+    return { json, text: () => [inspectText(file), ...(costs ? ["", costsText(costs)] : [])].join("\n") };
   });
 }
 
@@ -139,7 +146,7 @@ async function benchVerb(task: Task, options: Options, input = ""): Promise<Resu
   const seconds = Number(options.seconds);
   if (!(seconds > 0)) throw new UsageError(`--seconds expected a number above 0, got "${options.seconds}"`);
   const bytes = await withSource(input, (source) => source.slice(0, source.byteLength));
-  const kernels = await loadKernels({ tier: options.tier });
+  const kernels = await kernelsFor(options);
   return withWorkers(options, [input], async (workers) =>
     benchFile(task, input, await open(bytes, { kernels, workers }), seconds),
   );
@@ -174,6 +181,13 @@ async function benchFile(task: Task, input: string, file: QuernFile, seconds: nu
   return { json: result, text };
 }
 
+// A tier that does not exist, or cannot run here, is the user's to mend: --tier and QUERN_TIER name it.
+async function kernelsFor({ tier }: Options): Promise<Kernels> {
+  return loadKernels({ tier }).catch((error: Error) => {
+    throw new UsageError(error.message);
+  });
+}
+
 function outputPath(input: string, output: string | undefined, extension: string): string {
   const path = output ?? input.replace(/\.(safetensors|quern)$/, "") + extension;
   if (resolve(path) === resolve(input))
@@ -201,7 +215,7 @@ async function withSink<T>(path: string, use: (sink: Awaited<ReturnType<typeof f
 }
 
 async function withFile<T>(path: string, options: Options, use: (file: QuernFile) => Promise<T>): Promise<T> {
-  const kernels = await loadKernels({ tier: options.tier });
+  const kernels = await kernelsFor(options);
   return withSource(path, (source) =>
     withWorkers(options, [path], async (workers) => use(await open(source, { kernels, workers }))),
   );
@@ -215,7 +229,7 @@ async function withModel<T>(
 ): Promise<T> {
   return withSource(path, async (source) => {
     if (!(await isQuern(source))) return use(await readSafetensors(source));
-    const file = await open(source, { kernels: await loadKernels({ tier: options.tier }), workers });
+    const file = await open(source, { kernels: await kernelsFor(options), workers });
     return use(file.model("f32"));
   });
 }

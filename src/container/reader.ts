@@ -1,4 +1,5 @@
 import { type ByteSource, blobSource, bytesSource, hex, readExactly } from "../bytes.ts";
+import type { StreamReport } from "../codec/explain.ts";
 import { chunkShape } from "../codec/layout.ts";
 import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
@@ -78,6 +79,8 @@ export interface QuernFile {
   model(as?: "original" | "f32"): Model;
   /** Fetches, checks (XXH64 and SHA-256) and decodes chunk `index` of the whole file, and gives its stored size. */
   check(index: number, options?: { signal?: AbortSignal | undefined }): Promise<number>;
+  /** As check, and tells what the streams of the chunk are and what decoding them costs. Needs kernels that encode. */
+  explain(index: number): Promise<readonly StreamReport[]>;
 }
 
 /** What `open` takes. */
@@ -148,6 +151,8 @@ function fileOver(reader: Reader): QuernFile {
     stream: stream as QuernFile["stream"],
     model: (as = "original") => lazyModel(reader, as),
     check: (index, options = {}) => checkChunk(reader, index, options.signal),
+    // On demand: a page that loads weights never asks.
+    explain: async (index) => (await import("./explain.ts")).explainAt(reader, index),
   };
 }
 
