@@ -149,7 +149,7 @@ async function decodeRows(race: Race): Promise<void> {
   const decoders = rivals.map((peer) => peerDecoder(peer, set, chunks, theirs.get(peer.format)?.stored ?? []));
   const toFloats = floats ? [floatDecoder(kernels, set, chunks, ours.get("auto") ?? [])] : [];
   const speeds = await bench.race([...contenders, ...toFloats, ...decoders]);
-  const native = codes.length === 0 ? undefined : nativeZstd(set.bytes, chunks[0].bytes.length);
+  const native = codes.length === 0 ? undefined : nativeZstd(set.bytes, chunks[0].bytes.length, bench.quick ? 0 : 1);
   const besides = new Map(rivals.map(({ name }) => [name, speeds.get(name)]));
   besides.set(NATIVE, native).set(TABLE, speeds.get(TABLE));
   for (const code of codes) {

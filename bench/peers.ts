@@ -69,12 +69,19 @@ let told = false;
  * GB/s at which the machine's own zstd decodes bytes that it stored at level 19, in parts of `part` bytes: its own benchmark, one
  * thread, no copies from JavaScript or to it. Nothing, and a note on stderr, where there is none.
  */
-export function nativeZstd(bytes: Uint8Array, part: number): number | undefined {
+export function nativeZstd(bytes: Uint8Array, part: number, seconds: number): number | undefined {
   const folder = mkdtempSync(join(tmpdir(), "quern-bench-"));
   try {
     const file = join(folder, "codes");
     writeFileSync(file, bytes);
-    const { error, status, stdout, stderr } = spawnSync("zstd", ["-q", "-b19", "-e19", "-i1", `-B${part}`, file]);
+    const { error, status, stdout, stderr } = spawnSync("zstd", [
+      "-q",
+      "-b19",
+      "-e19",
+      `-i${seconds}`,
+      `-B${part}`,
+      file,
+    ]);
     // "-19  147418 (1.778)   1.40 MB/s  645.9 MB/s  codes": encoding, then decoding.
     const speeds = [...`${stdout}${stderr}`.matchAll(/[\d.]+ MB\/s,?\s+([\d.]+) MB\/s/g)];
     if (!error && status === 0 && speeds.length > 0) return (Number(speeds.at(-1)?.[1]) * MB) / 1e9;

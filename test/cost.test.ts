@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { byteCases, codes, out, random, run, SLACK, type Tier, tiers } from "./helpers.ts";
-import { BLOCK, codeLengths, histogram, pivotCost, writeNodes } from "./reference.ts";
+import { BLOCK, codeLengths, histogram, PIVOT_LIMIT, pivotCost, writeLengths, writeNodes } from "./reference.ts";
 import { completeCode, drawn, shapes } from "./trees.ts";
 
 const WORK = 81920;
@@ -41,6 +41,20 @@ function check(tier: Tier, symbols: Uint8Array, lengths: Uint8Array, what: strin
   expect(expected.bytes, what).toBe(nodes.length);
   expect(written.status, what).toBe(nodes.length);
   checkCounts(tier, counts, lengths, what);
+  const block = Uint8Array.of(2, ...writeLengths(lengths, -1, PIVOT_LIMIT), ...nodes);
+  const decoded = run(
+    tier,
+    "pivotBlock",
+    block,
+    block.length,
+    symbols.length,
+    1,
+    out(symbols.length, SLACK),
+    out(WORK),
+  );
+  expect(decoded.status, what).toBe(block.length);
+  const { status } = run(tier, "blockSteps", decoded.out[1]);
+  expect(Math.abs(status - expected.steps), `${what}: ${status} steps of the block`).toBeLessThan(1);
 }
 
 /** Of the fraction of a step nothing is said. */

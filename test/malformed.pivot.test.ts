@@ -27,7 +27,8 @@ function pivot(symbols: Uint8Array): Uint8Array {
 describe("pivot", () => {
   // docs/FORMAT.md, by hand.
   const symbols = Uint8Array.of(5, 7, 5, 6, 5, 5, 8, 5);
-  const table = [0x40, 0x31, 0x23];
+  // 133 absent symbols, -128 to 4, then lengths 1 3 3 2.
+  const table = [0xf0, 0x75, 0x31, 0x23];
   const nodes = [0x4a, 0x03, 0x01];
   const eight = bytesTarget(8);
   const block = (...bytes: number[]) => stream(PIVOT, bytes);
@@ -50,9 +51,14 @@ describe("pivot", () => {
     ["a raw block cut short", [0, 1, 2, 3, 4, 5, 6, 7], "stream-sizes"],
     ["a constant block cut short", [1], "stream-sizes"],
     ["no code lengths", [2], "code-lengths"],
-    ["code lengths cut short", [2, 0x40, 0x31], "code-lengths"],
+    ["code lengths cut short", [2, ...table.slice(0, -1)], "code-lengths"],
     ["a code of one symbol", [2, 0x0f], "code-lengths"],
-    ["a length of 13", [2, 0xd1, 0x0d], "code-lengths"],
+    ["a length of 14", [2, 0x0e, 0x00], "code-lengths"],
+    ["a run of the length before the first", [2, 0x0d, 0x00], "code-lengths"],
+    ["a run of the length before a run of absent symbols", [2, 0x01, 0xd2, 0x00], "code-lengths"],
+    ["a run behind a run of the same length", [2, 0xd4, 0xd0, 0x00], "code-lengths"],
+    ["a run beyond the alphabet", [2, 0xdc, 0xff, 0xff], "code-lengths"],
+    ["a run of too many codes", [2, 0xd1, 0x00], "kraft"],
     ["a filling that is not zero", [2, 0x21, 0x12, 0, 0], "code-lengths"],
     ["too many codes", [2, 0x21, 0x01, 0, 0], "kraft"],
     ["no nodes", [2, ...table], "stream-sizes"],
