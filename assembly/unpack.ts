@@ -292,59 +292,76 @@ function repeat(byte: i32): u64 {
   return (byte as u64) * 0x0101010101010101;
 }
 
-// Without SIMD: eight lanes are a word.
+// Without SIMD: eight lanes are a word, half a row. Flats of more than two runs get their fields first, then look them up.
 function unpackWords(src: usize, n: i32, width: i32, symbols: usize, dst: usize): i32 {
   const groups = dst + (n & ~(GROUP - 1));
+  const count = 1 << width;
+  const second = secondRun(symbols, count);
+  // Fields of at least `second` set the high bit of their byte. All 256 symbols are one run.
+  const least = second == count ? 0 : repeat(128 - second);
+  const first = second > 0 ? repeat(load<u8>(symbols)) : 0;
+  const flip = second == 0 || second == count ? 0 : (load<u8>(symbols) ^ (load<u8>(symbols + second) - second)) & 255;
   for (; dst < groups; dst += GROUP, src += width << 4) {
-    groupWords(src, width, symbols, dst);
-    groupWords(src + 8, width, symbols, dst + 8);
+    groupWords(src, width, dst, least, first, flip);
+    groupWords(src + 8, width, dst + 8, least, first, flip);
+    if (second == 0) for (let at = dst; at < dst + GROUP; at++) store<u8>(at, load<u8>(symbols + load<u8>(at)));
   }
   const end = groups + (n & (GROUP - 1));
-  const mask = (1 << width) - 1;
+  const mask = count - 1;
   for (let bit: u32 = 0; dst < end; dst++, bit += width) {
     store<u8>(dst, load<u8>(symbols + ((load<u16>(src + (bit >> 3), 0, 1) >> (bit & 7)) & mask)));
   }
   return n;
 }
 
-// Half a group: `pool` collects the high bits of the rows until they make a field.
-function groupWords(src: usize, width: i32, symbols: usize, dst: usize): void {
+// Adds to each byte the start of its run, of which there are two, without carries from byte to byte.
+// @ts-ignore: decorator
+@inline
+function putWord(dst: usize, fields: u64, least: u64, first: u64, flip: u64): void {
+  const start = first ^ ((((fields + least) >> 7) & 0x0101010101010101) * flip);
+  store<u64>(dst, (fields + (start & 0x7f7f7f7f7f7f7f7f)) ^ (start & 0x8080808080808080), 0, 1);
+}
+
+// Half of each row of a group.
+function groupWords(src: usize, width: i32, dst: usize, least: u64, first: u64, flip: u64): void {
+  if (width == 8) {
+    // Its fields are full, and their sum with 0x80 is 0x80 ^ x.
+    for (let row = 0; row < GROUP; row += 16) store<u64>(dst + row, load<u64>(src + row, 0, 1) ^ first, 0, 1);
+    return;
+  }
   const mask = repeat((1 << width) - 1);
-  let field: u64 = 0;
-  let have = 0;
-  let row = width;
-  for (let i = 0; i < width; i++) {
-    const word = load<u64>(src + (i << 4), 0, 1);
-    putWord(dst + (i << 4), word & mask, symbols);
-    let high = (word & ~mask) >> width;
-    let left = 8 - width;
-    while (left > 0) {
-      const take = min(width - have, left);
-      const part = repeat((1 << take) - 1);
-      field |= (high & part) << have;
-      high = (high & ~part) >> take;
-      left -= take;
-      have += take;
-      if (have < width) break;
-      putWord(dst + (row++ << 4), field, symbols);
-      field = 0;
-      have = 0;
+  const rows = src + (width << 4);
+  for (let at = src; at < rows; at += 16, dst += 16) putWord(dst, load<u64>(at, 0, 1) & mask, least, first, flip);
+  if (width == 7) {
+    let high: u64 = 0;
+    for (let at = src; at < rows; at += 16) high = (high >> 1) | (load<u64>(at, 0, 1) & 0x8080808080808080);
+    putWord(dst, high >> 1, least, first, flip);
+  } else if (width == 6) {
+    for (let at = src; at < rows; at += 48, dst += 16) {
+      const low = bitsOf(at, 6, 0x03) | (bitsOf(at + 16, 4, 0x0c));
+      putWord(dst, low | bitsOf(at + 32, 2, 0x30), least, first, flip);
+    }
+  } else if (width == 5) {
+    putWord(dst, bitsOf(src, 5, 0x07) | bitsOf(src + 16, 2, 0x18), least, first, flip);
+    putWord(dst + 16, bitsOf(src + 16, 7, 0x01) | bitsOf(src + 32, 4, 0x0e) | bitsOf(src + 48, 1, 0x10), least, first, flip);
+    putWord(dst + 32, bitsOf(src + 48, 6, 0x03) | bitsOf(src + 64, 3, 0x1c), least, first, flip);
+  } else if (width == 3) {
+    putWord(dst, bitsOf(src, 3, 0x07), least, first, flip);
+    putWord(dst + 16, bitsOf(src, 6, 0x03) | bitsOf(src + 16, 1, 0x04), least, first, flip);
+    putWord(dst + 32, bitsOf(src + 16, 4, 0x07), least, first, flip);
+    putWord(dst + 48, bitsOf(src + 16, 7, 0x01) | bitsOf(src + 32, 2, 0x06), least, first, flip);
+    putWord(dst + 64, bitsOf(src + 32, 5, 0x07), least, first, flip);
+  } else {
+    for (let at = src; at < rows; at += 16) {
+      for (let by = width; by < 8; by += width, dst += 16) putWord(dst, (load<u64>(at, 0, 1) >> by) & mask, least, first, flip);
     }
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function putWord(dst: usize, fields: u64, symbols: usize): void {
-  let out = load<u8>(symbols + ((fields & 255) as usize)) as u64;
-  out |= (load<u8>(symbols + (((fields >> 8) & 255) as usize)) as u64) << 8;
-  out |= (load<u8>(symbols + (((fields >> 16) & 255) as usize)) as u64) << 16;
-  out |= (load<u8>(symbols + (((fields >> 24) & 255) as usize)) as u64) << 24;
-  out |= (load<u8>(symbols + (((fields >> 32) & 255) as usize)) as u64) << 32;
-  out |= (load<u8>(symbols + (((fields >> 40) & 255) as usize)) as u64) << 40;
-  out |= (load<u8>(symbols + (((fields >> 48) & 255) as usize)) as u64) << 48;
-  out |= (load<u8>(symbols + ((fields >> 56) as usize)) as u64) << 56;
-  store<u64>(dst, out, 0, 1);
+function bitsOf(src: usize, by: u64, mask: i32): u64 {
+  return (load<u64>(src, 0, 1) >> by) & repeat(mask);
 }
 
 /**
