@@ -3,7 +3,7 @@ import { KIND, SIZES } from "./status";
 import {
   buildTree, findNodes, forgetTree, INNER, levelCount, levelStart, listsOf, nodeAt, readTree, symbolsOf,
 } from "./tree";
-import { packFields, unpack } from "./unpack";
+import { packFields, runOfSorted, unpackFlat } from "./unpack";
 
 // A pivoted Huffman code: the bits of a code lie by node of its tree, so that decoding is merging lists, sixteen symbols a step.
 // The idea is published: M. Zukowski, "PivCo-Huffman", arXiv 2606.05765. docs/FORMAT.md is the specification.
@@ -58,7 +58,10 @@ function makeLevel(work: usize, level: i32, lists: usize): void {
     node.list = lists as u32;
     if (node.count == 0 || node.width == 0) continue;
     if (node.width == INNER) makeInner(work, node.src, node.count, node.child, lists);
-    else unpack(node.src, node.count, node.width, symbolsOf(work, node), lists);
+    else {
+      const symbols = symbolsOf(work, node);
+      unpackFlat(node.src, node.count, node.width, symbols, runOfSorted(symbols, 1 << node.width), lists);
+    }
     lists += node.count;
   }
 }

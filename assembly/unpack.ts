@@ -27,10 +27,14 @@ if (ASC_FEATURE_SIMD) build();
  * Reads up to 16 bytes beyond src and symbols, writes up to 15 beyond dst + n. Returns n.
  */
 export function unpack(src: usize, n: i32, width: i32, symbols: usize, dst: usize): i32 {
+  return unpackFlat(src, n, width, symbols, secondRun(symbols, 1 << width), dst);
+}
+
+/** As unpack, where `second` is what secondRun or runOfSorted says of the symbols. */
+export function unpackFlat(src: usize, n: i32, width: i32, symbols: usize, second: i32, dst: usize): i32 {
   if (ASC_FEATURE_SIMD) {
     if (width <= 4) return unpackNarrow(src, n, width, v128.load(symbols), dst);
     const count = 1 << width;
-    const second = secondRun(symbols, count);
     const first = load<u8>(symbols) as i32;
     if (second == count) return unpackWide(src, n, width, first, count, 0, dst);
     if (second > 0) return unpackWide(src, n, width, first, second, load<u8>(symbols + second) - first - second, dst);
@@ -38,12 +42,25 @@ export function unpack(src: usize, n: i32, width: i32, symbols: usize, dst: usiz
     unpackWide(src, n, width, 0, count, 0, dst);
     return lookUp(dst, n, symbols, count);
   }
-  return unpackWords(src, n, width, symbols, dst);
+  return unpackWords(src, n, width, symbols, second, dst);
+}
+
+/**
+ * As secondRun, of symbols in order: how far one lies beyond its place only grows, so the end of the first run is found by halves.
+ * Symbols of a flat lie in order, so those of a bell-shaped distribution make one run or two.
+ */
+export function runOfSorted(symbols: usize, count: i32): i32 {
+  const start = load<u8>(symbols) as i32;
+  let at = 0;
+  for (let step = count >> 1; step > 0; step >>= 1) {
+    if (load<u8>(symbols + at + step) == ((start + at + step) & 255)) at += step;
+  }
+  at++;
+  return at == count || ((load<u8>(symbols + count - 1) - load<u8>(symbols + at)) & 255) == count - 1 - at ? at : 0;
 }
 
 // Where the second of at most two runs of consecutive symbols begins (count if there is one run), or 0 if there are more.
-// Symbols of a flat lie in order, so those of a bell-shaped distribution make one run or two.
-export function secondRun(symbols: usize, count: i32): i32 {
+function secondRun(symbols: usize, count: i32): i32 {
   let at = 0;
   for (let i = 1; i < count; i++) {
     if (load<u8>(symbols + i) == ((load<u8>(symbols + i - 1) + 1) & 255)) continue;
@@ -293,10 +310,9 @@ function repeat(byte: i32): u64 {
 }
 
 // Without SIMD: eight lanes are a word, half a row. Flats of more than two runs get their fields first, then look them up.
-function unpackWords(src: usize, n: i32, width: i32, symbols: usize, dst: usize): i32 {
+function unpackWords(src: usize, n: i32, width: i32, symbols: usize, second: i32, dst: usize): i32 {
   const groups = dst + (n & ~(GROUP - 1));
   const count = 1 << width;
-  const second = secondRun(symbols, count);
   // Fields of at least `second` set the high bit of their byte. All 256 symbols are one run.
   const least = second == count ? 0 : repeat(128 - second);
   const first = second > 0 ? repeat(load<u8>(symbols)) : 0;
