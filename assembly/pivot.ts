@@ -1,4 +1,4 @@
-import { compareBits, expand, merge, split } from "./merge";
+import { compareBits, expand, gather, merge, split } from "./merge";
 import { KIND, SIZES } from "./status";
 import {
   buildTree, findNodes, forgetTree, INNER, levelCount, levelStart, listsOf, nodeAt, readTree, symbolsOf,
@@ -135,10 +135,13 @@ function writeLevel(work: usize, level: i32, out: usize): usize {
       const right = nodeAt(work, node.child + 1);
       right.count = compareBits(node.list, node.count, right.src, out);
       left.count = node.count - right.count;
+      // Leaves need no list.
       left.list = lists as u32;
-      right.list = (lists as u32) + left.count + GAP;
-      lists = (right.list + right.count + GAP) as usize;
-      split(out, node.list, node.count, left.list, right.list);
+      if (left.width > 0) lists += left.count + GAP;
+      right.list = lists as u32;
+      lists += right.count + GAP;
+      if (left.width > 0) split(out, node.list, node.count, left.list, right.list);
+      else gather(out, node.list, node.count, right.list);
       out += (node.count + 7) >> 3;
     } else if (node.width > 0) out += packFields(node.list, node.count, node.width, node.src, out);
   }

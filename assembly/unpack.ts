@@ -390,7 +390,7 @@ export function packFields(src: usize, n: i32, width: i32, first: i32, dst: usiz
   const base = repeat(first);
   for (; src < groups; src += GROUP, dst += width << 4) {
     if (ASC_FEATURE_SIMD) {
-      if (width > 3 && width < 8) {
+      if (width < 8) {
         packGroup(src, width, i8x16.splat(first as i8), dst);
         continue;
       }
@@ -427,7 +427,7 @@ function take(src: usize, row: usize, first: v128): v128 {
   return i8x16.sub(v128.load(src + (row << 4)), first);
 }
 
-// Rows of a group of widths 4 to 7, each with its part of those behind.
+// Rows of a group of widths below 8, each with its part of those behind.
 function packGroup(src: usize, width: i32, first: v128, dst: usize): void {
   const a = take(src, 0, first);
   const b = take(src, 1, first);
@@ -437,7 +437,8 @@ function packGroup(src: usize, width: i32, first: v128, dst: usize): void {
   const f = take(src, 5, first);
   const g = take(src, 6, first);
   const h = take(src, 7, first);
-  if (width == 4) {
+  if (width < 4) packNarrow(width, a, b, c, d, e, f, g, h, dst);
+  else if (width == 4) {
     v128.store(dst, v128.or(a, left(e, 4, 240)));
     v128.store(dst, v128.or(b, left(f, 4, 240)), 16);
     v128.store(dst, v128.or(c, left(g, 4, 240)), 32);
@@ -463,6 +464,23 @@ function packGroup(src: usize, width: i32, first: v128, dst: usize): void {
     v128.store(dst, v128.or(e, left(h, 3, 128)), 64);
     v128.store(dst, v128.or(f, left(h, 2, 128)), 80);
     v128.store(dst, v128.or(g, left(h, 1, 128)), 96);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function packNarrow(width: i32, a: v128, b: v128, c: v128, d: v128, e: v128, f: v128, g: v128, h: v128, dst: usize): void {
+  if (width == 1) {
+    const low = v128.or(v128.or(a, i16x8.shl(b, 1)), v128.or(i16x8.shl(c, 2), i16x8.shl(d, 3)));
+    const high = v128.or(v128.or(e, i16x8.shl(f, 1)), v128.or(i16x8.shl(g, 2), i16x8.shl(h, 3)));
+    v128.store(dst, v128.or(low, i16x8.shl(high, 4)));
+  } else if (width == 2) {
+    v128.store(dst, v128.or(v128.or(a, i16x8.shl(c, 2)), v128.or(i16x8.shl(d, 4), i16x8.shl(e, 6))));
+    v128.store(dst, v128.or(v128.or(b, i16x8.shl(f, 2)), v128.or(i16x8.shl(g, 4), i16x8.shl(h, 6))), 16);
+  } else {
+    v128.store(dst, v128.or(v128.or(a, i16x8.shl(d, 3)), left(e, 6, 192)));
+    v128.store(dst, v128.or(v128.or(b, left(right(e, 2, 1), 3, 8)), v128.or(i16x8.shl(f, 4), left(g, 7, 128))), 16);
+    v128.store(dst, v128.or(v128.or(c, left(right(g, 1, 3), 3, 24)), i16x8.shl(h, 5)), 32);
   }
 }
 
