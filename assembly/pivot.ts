@@ -87,18 +87,15 @@ export function pivotNodes(src: usize, n: i32, lengths: usize, dst: usize, work:
   rankSymbols(work);
   const root = listsOf(work, 0);
   // Eight a turn: what lies behind the n symbols is mapped too, and not used.
-  for (let i = 0; i < n; i += 8) {
-    const word = load<u64>(src + i, 0, 1);
-    const low = word as u32 as usize;
-    const high = (word >> 32) as u32 as usize;
-    store<u8>(root + i, load<u8>(RANKS + (low & 255)), 0);
-    store<u8>(root + i, load<u8>(RANKS + ((low >> 8) & 255)), 1);
-    store<u8>(root + i, load<u8>(RANKS + ((low >> 16) & 255)), 2);
-    store<u8>(root + i, load<u8>(RANKS + (low >> 24)), 3);
-    store<u8>(root + i, load<u8>(RANKS + (high & 255)), 4);
-    store<u8>(root + i, load<u8>(RANKS + ((high >> 8) & 255)), 5);
-    store<u8>(root + i, load<u8>(RANKS + ((high >> 16) & 255)), 6);
-    store<u8>(root + i, load<u8>(RANKS + (high >> 24)), 7);
+  for (let from = src, to = root; from < src + n; from += 8, to += 8) {
+    store<u8>(to, load<u8>(load<u8>(from), RANKS));
+    store<u8>(to, load<u8>(load<u8>(from, 1), RANKS), 1);
+    store<u8>(to, load<u8>(load<u8>(from, 2), RANKS), 2);
+    store<u8>(to, load<u8>(load<u8>(from, 3), RANKS), 3);
+    store<u8>(to, load<u8>(load<u8>(from, 4), RANKS), 4);
+    store<u8>(to, load<u8>(load<u8>(from, 5), RANKS), 5);
+    store<u8>(to, load<u8>(load<u8>(from, 6), RANKS), 6);
+    store<u8>(to, load<u8>(load<u8>(from, 7), RANKS), 7);
   }
   nodeAt(work, 0).list = root as u32;
   nodeAt(work, 0).count = n;
