@@ -97,6 +97,18 @@ function mergeStep(first: usize, second: usize, left: usize, right: usize, sixte
   return v128.or(zeros, i8x16.swizzle(v128.load(right), index));
 }
 
+// Its mirror: the same exchanges the other way round, so that zeros lie at the low end and ones at the high one, backwards.
+// @ts-ignore: decorator
+@inline
+function splitWord(byte: usize, word: u64): u64 {
+  const masks = MASKS + (byte << 5);
+  let moved = (word ^ (word >> 8)) & load<u64>(masks, 24);
+  word ^= moved ^ (moved << 8);
+  moved = (word ^ (word >> 16)) & load<u64>(masks, 16);
+  word ^= moved ^ (moved << 16);
+  return word ^ ((word ^ rotl<u64>(word, 32)) & load<u64>(masks, 8));
+}
+
 /**
  * Merges n bytes: bit i at `bits` says whether output i is the next byte of `left` (0) or of `right` (1).
  * Reads up to 64 bytes beyond each input and writes up to 63 beyond dst + n. Returns n.
@@ -185,7 +197,7 @@ export function compareBits(src: usize, n: i32, pivot: i32, bits: usize): i32 {
       word = atLeast(src, least) | (atLeast(src + 16, least) << 16);
       word |= (atLeast(src + 32, least) | (atLeast(src + 48, least) << 16)) << 32;
     } else {
-      for (let k = 0; k < 64; k++) word |= ((load<u8>(src + k) >= (pivot as u32)) as u64) << k;
+      for (let k = 0; k < 64; k += 8) word |= wordAtLeast(load<u64>(src + k, 0, 1), pivot) << k;
     }
     if (end - src < 64) word &= ((1 as u64) << (end - src)) - 1;
     store<u64>(bits, word, 0, 1);
@@ -198,6 +210,15 @@ export function compareBits(src: usize, n: i32, pivot: i32, bits: usize): i32 {
 @inline
 function atLeast(src: usize, least: v128): u64 {
   return i8x16.bitmask(i8x16.ge_u(v128.load(src), least)) as u64;
+}
+
+// Seven bits are compared by a sum that has the eighth if the byte is at least the pivot; then the eighth ones.
+// @ts-ignore: decorator
+@inline
+function wordAtLeast(word: u64, pivot: i32): u64 {
+  const sum = (word & 0x7f7f7f7f7f7f7f7f) + ((128 - (pivot & 127)) as u64) * 0x0101010101010101;
+  const least = (pivot & 128 ? word & sum : word | sum) & 0x8080808080808080;
+  return ((least >> 7) * 0x0102040810204080) >> 56;
 }
 
 /**
@@ -237,14 +258,12 @@ export function split(bits: usize, src: usize, n: i32, left: usize, right: usize
   } else {
     for (; src < end; src += 8, bits++) {
       const byte = load<u8>(bits) as usize;
-      for (let k = 0; k < 8; k++) {
-        const value = load<u8>(src + k);
-        const bit = (byte >> k) & 1;
-        store<u8>(left, value);
-        store<u8>(right, value);
-        right += bit;
-        left += bit ^ 1;
-      }
+      const word = splitWord(byte, load<u64>(src, 0, 1));
+      store<u64>(left, word, 0, 1);
+      store<u64>(right, turn(word), 0, 1);
+      const ones = popcnt(byte);
+      left += 8 - ones;
+      right += ones;
     }
   }
   return n;
@@ -265,13 +284,10 @@ export function gather(bits: usize, src: usize, n: i32, dst: usize): i32 {
     const byte = load<u8>(bits) as usize;
     if (ASC_FEATURE_SIMD) {
       v128.store64_lane(dst, i8x16.swizzle(v128.load64_zero(src), v128.load64_zero(APART + (byte << 4))), 0);
-      dst += popcnt(byte);
     } else {
-      for (let k = 0; k < 8; k++) {
-        store<u8>(dst, load<u8>(src + k));
-        dst += (byte >> k) & 1;
-      }
+      store<u64>(dst, turn(splitWord(byte, load<u64>(src, 0, 1))), 0, 1);
     }
+    dst += popcnt(byte);
   }
   return (dst - first) as i32;
 }
