@@ -1,5 +1,5 @@
 import { buildTree, INNER, levelCount, levelStart, nodeAt, symbolsOf } from "./tree";
-import { secondRun } from "./unpack";
+import { runOfSorted } from "./unpack";
 
 // What a pivoted code costs, from counts alone: exact bytes of a block, and steps of decoding it. A step is a merge of one byte.
 
@@ -26,7 +26,7 @@ function countNodes(hist: usize, work: usize): void {
 // comparison, others a table of two swizzles or more.
 function flatSteps(width: i32, symbols: usize): f64 {
   if (width <= 4) return width == 0 ? 0 : 0.3;
-  if (secondRun(symbols, 1 << width) > 0) return 0.5;
+  if (runOfSorted(symbols, 1 << width) > 0) return 0.5;
   return width == 5 ? 1 : width == 6 ? 1.3 : width == 7 ? 2.7 : 4.5;
 }
 

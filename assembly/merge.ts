@@ -27,6 +27,60 @@ function build(): void {
 
 if (ASC_FEATURE_SIMD) build();
 
+// Without SIMD, eight outputs are a word: the next bytes of the left list from its low end, those of the right one from its high end,
+// backwards, brought into order by a butterfly of three exchanges. For each byte of a bitmap four masks: the bytes of the left list, then
+// which bytes each exchange moves. Of a pair whose lists run into each other from both ends, always one byte belongs to each half.
+const MASKS = memory.data(32 * 256, 64);
+
+function buildMasks(): void {
+  const places = memory.data(8);
+  for (let byte: usize = 0; byte < 256; byte++) {
+    const masks = MASKS + (byte << 5);
+    let zeros: usize = 0;
+    for (let k: usize = 0; k < 8; k++) {
+      const bit = (byte >> k) & 1;
+      store<u8>(places + (bit ? 7 - (k - zeros) : zeros), k as u8);
+      zeros += bit ^ 1;
+    }
+    store<u64>(masks, 0);
+    for (let k: usize = 0; k < zeros; k++) store<u8>(masks + k, 255);
+    for (let half: usize = 4, at = masks + 8; half > 0; half >>= 1, at += 8) {
+      store<u64>(at, 0);
+      for (let k: usize = 0; k < 8; k++) {
+        const place = load<u8>(places + k) as usize;
+        if (k & half || (place & half) == 0) continue;
+        store<u8>(at + k, 255);
+        if (half == 4) store<u8>(at + k + 4, 255);
+        store<u8>(places + k, load<u8>(places + k + half));
+        store<u8>(places + k + half, place as u8);
+      }
+    }
+  }
+}
+
+if (!ASC_FEATURE_SIMD) buildMasks();
+
+// @ts-ignore: decorator
+@inline
+function turn(word: u64): u64 {
+  word = ((word & 0x00ff00ff00ff00ff) << 8) | ((word >> 8) & 0x00ff00ff00ff00ff);
+  word = ((word & 0x0000ffff0000ffff) << 16) | ((word >> 16) & 0x0000ffff0000ffff);
+  return rotl<u64>(word, 32);
+}
+
+// Eight outputs.
+// @ts-ignore: decorator
+@inline
+function mergeWord(byte: usize, left: u64, right: u64): u64 {
+  const masks = MASKS + (byte << 5);
+  let word = right ^ ((left ^ right) & load<u64>(masks));
+  word ^= (word ^ rotl<u64>(word, 32)) & load<u64>(masks, 8);
+  let moved = (word ^ (word >> 16)) & load<u64>(masks, 16);
+  word ^= moved ^ (moved << 16);
+  moved = (word ^ (word >> 8)) & load<u64>(masks, 24);
+  return word ^ moved ^ (moved << 8);
+}
+
 // @ts-ignore: decorator
 @inline
 function indices(first: usize, second: usize): v128 {
@@ -41,6 +95,18 @@ function mergeStep(first: usize, second: usize, left: usize, right: usize, sixte
   const index = indices(first, second);
   const zeros = i8x16.swizzle(v128.load(left), v128.xor(index, sixteen));
   return v128.or(zeros, i8x16.swizzle(v128.load(right), index));
+}
+
+// Its mirror: the same exchanges the other way round, so that zeros lie at the low end and ones at the high one, backwards.
+// @ts-ignore: decorator
+@inline
+function splitWord(byte: usize, word: u64): u64 {
+  const masks = MASKS + (byte << 5);
+  let moved = (word ^ (word >> 8)) & load<u64>(masks, 24);
+  word ^= moved ^ (moved << 8);
+  moved = (word ^ (word >> 16)) & load<u64>(masks, 16);
+  word ^= moved ^ (moved << 16);
+  return word ^ ((word ^ rotl<u64>(word, 32)) & load<u64>(masks, 8));
 }
 
 /**
@@ -67,14 +133,12 @@ export function merge(bits: usize, n: i32, left: usize, right: usize, dst: usize
       right += ones;
     }
   } else {
-    for (; dst < end; bits++) {
-      let byte = load<u8>(bits) as usize;
-      for (let k = 0; k < 8; k++, byte >>= 1) {
-        const bit = byte & 1;
-        store<u8>(dst++, load<u8>(bit ? right : left));
-        right += bit;
-        left += bit ^ 1;
-      }
+    for (; dst < end; bits++, dst += 8) {
+      const byte = load<u8>(bits) as usize;
+      store<u64>(dst, mergeWord(byte, load<u64>(left, 0, 1), turn(load<u64>(right, 0, 1))), 0, 1);
+      const ones = popcnt(byte);
+      right += ones;
+      left += 8 - ones;
     }
   }
   return n;
@@ -103,13 +167,11 @@ export function expand(bits: usize, n: i32, right: usize, leaf: i32, dst: usize)
       right += popcnt(used) as usize;
     }
   } else {
-    for (; dst < end; bits++) {
-      let byte = load<u8>(bits) as usize;
-      for (let k = 0; k < 8; k++, byte >>= 1) {
-        const bit = byte & 1;
-        store<u8>(dst++, bit ? load<u8>(right) : (leaf as u8));
-        right += bit;
-      }
+    const leaves = (leaf as u64) * 0x0101010101010101;
+    for (; dst < end; bits++, dst += 8) {
+      const byte = load<u8>(bits) as usize;
+      store<u64>(dst, mergeWord(byte, leaves, turn(load<u64>(right, 0, 1))), 0, 1);
+      right += popcnt(byte);
     }
   }
   return (right - first) as i32;
@@ -135,7 +197,7 @@ export function compareBits(src: usize, n: i32, pivot: i32, bits: usize): i32 {
       word = atLeast(src, least) | (atLeast(src + 16, least) << 16);
       word |= (atLeast(src + 32, least) | (atLeast(src + 48, least) << 16)) << 32;
     } else {
-      for (let k = 0; k < 64; k++) word |= ((load<u8>(src + k) >= (pivot as u32)) as u64) << k;
+      for (let k = 0; k < 64; k += 8) word |= wordAtLeast(load<u64>(src + k, 0, 1), pivot) << k;
     }
     if (end - src < 64) word &= ((1 as u64) << (end - src)) - 1;
     store<u64>(bits, word, 0, 1);
@@ -148,6 +210,15 @@ export function compareBits(src: usize, n: i32, pivot: i32, bits: usize): i32 {
 @inline
 function atLeast(src: usize, least: v128): u64 {
   return i8x16.bitmask(i8x16.ge_u(v128.load(src), least)) as u64;
+}
+
+// Seven bits are compared by a sum that has the eighth if the byte is at least the pivot; then the eighth ones.
+// @ts-ignore: decorator
+@inline
+function wordAtLeast(word: u64, pivot: i32): u64 {
+  const sum = (word & 0x7f7f7f7f7f7f7f7f) + ((128 - (pivot & 127)) as u64) * 0x0101010101010101;
+  const least = (pivot & 128 ? word & sum : word | sum) & 0x8080808080808080;
+  return ((least >> 7) * 0x0102040810204080) >> 56;
 }
 
 /**
@@ -187,14 +258,12 @@ export function split(bits: usize, src: usize, n: i32, left: usize, right: usize
   } else {
     for (; src < end; src += 8, bits++) {
       const byte = load<u8>(bits) as usize;
-      for (let k = 0; k < 8; k++) {
-        const value = load<u8>(src + k);
-        const bit = (byte >> k) & 1;
-        store<u8>(left, value);
-        store<u8>(right, value);
-        right += bit;
-        left += bit ^ 1;
-      }
+      const word = splitWord(byte, load<u64>(src, 0, 1));
+      store<u64>(left, word, 0, 1);
+      store<u64>(right, turn(word), 0, 1);
+      const ones = popcnt(byte);
+      left += 8 - ones;
+      right += ones;
     }
   }
   return n;
@@ -215,13 +284,10 @@ export function gather(bits: usize, src: usize, n: i32, dst: usize): i32 {
     const byte = load<u8>(bits) as usize;
     if (ASC_FEATURE_SIMD) {
       v128.store64_lane(dst, i8x16.swizzle(v128.load64_zero(src), v128.load64_zero(APART + (byte << 4))), 0);
-      dst += popcnt(byte);
     } else {
-      for (let k = 0; k < 8; k++) {
-        store<u8>(dst, load<u8>(src + k));
-        dst += (byte >> k) & 1;
-      }
+      store<u64>(dst, turn(splitWord(byte, load<u64>(src, 0, 1))), 0, 1);
     }
+    dst += popcnt(byte);
   }
   return (dst - first) as i32;
 }

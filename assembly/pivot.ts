@@ -1,9 +1,9 @@
-import { compareBits, expand, merge, split } from "./merge";
+import { compareBits, expand, gather, merge, split } from "./merge";
 import { KIND, SIZES } from "./status";
 import {
   buildTree, findNodes, forgetTree, INNER, levelCount, levelStart, listsOf, nodeAt, readTree, symbolsOf,
 } from "./tree";
-import { packFields, unpack } from "./unpack";
+import { packFields, runOfSorted, unpackFlat } from "./unpack";
 
 // A pivoted Huffman code: the bits of a code lie by node of its tree, so that decoding is merging lists, sixteen symbols a step.
 // The idea is published: M. Zukowski, "PivCo-Huffman", arXiv 2606.05765. docs/FORMAT.md is the specification.
@@ -58,7 +58,10 @@ function makeLevel(work: usize, level: i32, lists: usize): void {
     node.list = lists as u32;
     if (node.count == 0 || node.width == 0) continue;
     if (node.width == INNER) makeInner(work, node.src, node.count, node.child, lists);
-    else unpack(node.src, node.count, node.width, symbolsOf(work, node), lists);
+    else {
+      const symbols = symbolsOf(work, node);
+      unpackFlat(node.src, node.count, node.width, symbols, runOfSorted(symbols, 1 << node.width), lists);
+    }
     lists += node.count;
   }
 }
@@ -84,18 +87,15 @@ export function pivotNodes(src: usize, n: i32, lengths: usize, dst: usize, work:
   rankSymbols(work);
   const root = listsOf(work, 0);
   // Eight a turn: what lies behind the n symbols is mapped too, and not used.
-  for (let i = 0; i < n; i += 8) {
-    const word = load<u64>(src + i, 0, 1);
-    const low = word as u32 as usize;
-    const high = (word >> 32) as u32 as usize;
-    store<u8>(root + i, load<u8>(RANKS + (low & 255)), 0);
-    store<u8>(root + i, load<u8>(RANKS + ((low >> 8) & 255)), 1);
-    store<u8>(root + i, load<u8>(RANKS + ((low >> 16) & 255)), 2);
-    store<u8>(root + i, load<u8>(RANKS + (low >> 24)), 3);
-    store<u8>(root + i, load<u8>(RANKS + (high & 255)), 4);
-    store<u8>(root + i, load<u8>(RANKS + ((high >> 8) & 255)), 5);
-    store<u8>(root + i, load<u8>(RANKS + ((high >> 16) & 255)), 6);
-    store<u8>(root + i, load<u8>(RANKS + (high >> 24)), 7);
+  for (let from = src, to = root; from < src + n; from += 8, to += 8) {
+    store<u8>(to, load<u8>(load<u8>(from), RANKS));
+    store<u8>(to, load<u8>(load<u8>(from, 1), RANKS), 1);
+    store<u8>(to, load<u8>(load<u8>(from, 2), RANKS), 2);
+    store<u8>(to, load<u8>(load<u8>(from, 3), RANKS), 3);
+    store<u8>(to, load<u8>(load<u8>(from, 4), RANKS), 4);
+    store<u8>(to, load<u8>(load<u8>(from, 5), RANKS), 5);
+    store<u8>(to, load<u8>(load<u8>(from, 6), RANKS), 6);
+    store<u8>(to, load<u8>(load<u8>(from, 7), RANKS), 7);
   }
   nodeAt(work, 0).list = root as u32;
   nodeAt(work, 0).count = n;
@@ -132,10 +132,13 @@ function writeLevel(work: usize, level: i32, out: usize): usize {
       const right = nodeAt(work, node.child + 1);
       right.count = compareBits(node.list, node.count, right.src, out);
       left.count = node.count - right.count;
+      // Leaves need no list.
       left.list = lists as u32;
-      right.list = (lists as u32) + left.count + GAP;
-      lists = (right.list + right.count + GAP) as usize;
-      split(out, node.list, node.count, left.list, right.list);
+      if (left.width > 0) lists += left.count + GAP;
+      right.list = lists as u32;
+      lists += right.count + GAP;
+      if (left.width > 0) split(out, node.list, node.count, left.list, right.list);
+      else gather(out, node.list, node.count, right.list);
       out += (node.count + 7) >> 3;
     } else if (node.width > 0) out += packFields(node.list, node.count, node.width, node.src, out);
   }

@@ -27,10 +27,14 @@ if (ASC_FEATURE_SIMD) build();
  * Reads up to 16 bytes beyond src and symbols, writes up to 15 beyond dst + n. Returns n.
  */
 export function unpack(src: usize, n: i32, width: i32, symbols: usize, dst: usize): i32 {
+  return unpackFlat(src, n, width, symbols, secondRun(symbols, 1 << width), dst);
+}
+
+/** As unpack, where `second` is what secondRun or runOfSorted says of the symbols. */
+export function unpackFlat(src: usize, n: i32, width: i32, symbols: usize, second: i32, dst: usize): i32 {
   if (ASC_FEATURE_SIMD) {
     if (width <= 4) return unpackNarrow(src, n, width, v128.load(symbols), dst);
     const count = 1 << width;
-    const second = secondRun(symbols, count);
     const first = load<u8>(symbols) as i32;
     if (second == count) return unpackWide(src, n, width, first, count, 0, dst);
     if (second > 0) return unpackWide(src, n, width, first, second, load<u8>(symbols + second) - first - second, dst);
@@ -38,12 +42,25 @@ export function unpack(src: usize, n: i32, width: i32, symbols: usize, dst: usiz
     unpackWide(src, n, width, 0, count, 0, dst);
     return lookUp(dst, n, symbols, count);
   }
-  return unpackWords(src, n, width, symbols, dst);
+  return unpackWords(src, n, width, symbols, second, dst);
+}
+
+/**
+ * As secondRun, of symbols in order: how far one lies beyond its place only grows, so the end of the first run is found by halves.
+ * Symbols of a flat lie in order, so those of a bell-shaped distribution make one run or two.
+ */
+export function runOfSorted(symbols: usize, count: i32): i32 {
+  const start = load<u8>(symbols) as i32;
+  let at = 0;
+  for (let step = count >> 1; step > 0; step >>= 1) {
+    if (load<u8>(symbols + at + step) == ((start + at + step) & 255)) at += step;
+  }
+  at++;
+  return at == count || ((load<u8>(symbols + count - 1) - load<u8>(symbols + at)) & 255) == count - 1 - at ? at : 0;
 }
 
 // Where the second of at most two runs of consecutive symbols begins (count if there is one run), or 0 if there are more.
-// Symbols of a flat lie in order, so those of a bell-shaped distribution make one run or two.
-export function secondRun(symbols: usize, count: i32): i32 {
+function secondRun(symbols: usize, count: i32): i32 {
   let at = 0;
   for (let i = 1; i < count; i++) {
     if (load<u8>(symbols + i) == ((load<u8>(symbols + i - 1) + 1) & 255)) continue;
@@ -292,59 +309,75 @@ function repeat(byte: i32): u64 {
   return (byte as u64) * 0x0101010101010101;
 }
 
-// Without SIMD: eight lanes are a word.
-function unpackWords(src: usize, n: i32, width: i32, symbols: usize, dst: usize): i32 {
+// Without SIMD: eight lanes are a word, half a row. Flats of more than two runs get their fields first, then look them up.
+function unpackWords(src: usize, n: i32, width: i32, symbols: usize, second: i32, dst: usize): i32 {
   const groups = dst + (n & ~(GROUP - 1));
+  const count = 1 << width;
+  // Fields of at least `second` set the high bit of their byte. All 256 symbols are one run.
+  const least = second == count ? 0 : repeat(128 - second);
+  const first = second > 0 ? repeat(load<u8>(symbols)) : 0;
+  const flip = second == 0 || second == count ? 0 : (load<u8>(symbols) ^ (load<u8>(symbols + second) - second)) & 255;
   for (; dst < groups; dst += GROUP, src += width << 4) {
-    groupWords(src, width, symbols, dst);
-    groupWords(src + 8, width, symbols, dst + 8);
+    groupWords(src, width, dst, least, first, flip);
+    groupWords(src + 8, width, dst + 8, least, first, flip);
+    if (second == 0) for (let at = dst; at < dst + GROUP; at++) store<u8>(at, load<u8>(symbols + load<u8>(at)));
   }
   const end = groups + (n & (GROUP - 1));
-  const mask = (1 << width) - 1;
+  const mask = count - 1;
   for (let bit: u32 = 0; dst < end; dst++, bit += width) {
     store<u8>(dst, load<u8>(symbols + ((load<u16>(src + (bit >> 3), 0, 1) >> (bit & 7)) & mask)));
   }
   return n;
 }
 
-// Half a group: `pool` collects the high bits of the rows until they make a field.
-function groupWords(src: usize, width: i32, symbols: usize, dst: usize): void {
+// Adds to each byte the start of its run, of which there are two, without carries from byte to byte.
+// @ts-ignore: decorator
+@inline
+function putWord(dst: usize, fields: u64, least: u64, first: u64, flip: u64): void {
+  const start = first ^ ((((fields + least) >> 7) & 0x0101010101010101) * flip);
+  store<u64>(dst, (fields + (start & 0x7f7f7f7f7f7f7f7f)) ^ (start & 0x8080808080808080), 0, 1);
+}
+
+// Half of each row of a group.
+function groupWords(src: usize, width: i32, dst: usize, least: u64, first: u64, flip: u64): void {
+  if (width == 8) {
+    // Its fields are full, and their sum with 0x80 is 0x80 ^ x.
+    for (let row = 0; row < GROUP; row += 16) store<u64>(dst + row, load<u64>(src + row, 0, 1) ^ first, 0, 1);
+    return;
+  }
   const mask = repeat((1 << width) - 1);
-  let field: u64 = 0;
-  let have = 0;
-  let row = width;
-  for (let i = 0; i < width; i++) {
-    const word = load<u64>(src + (i << 4), 0, 1);
-    putWord(dst + (i << 4), word & mask, symbols);
-    let high = (word & ~mask) >> width;
-    let left = 8 - width;
-    while (left > 0) {
-      const take = min(width - have, left);
-      const part = repeat((1 << take) - 1);
-      field |= (high & part) << have;
-      high = (high & ~part) >> take;
-      left -= take;
-      have += take;
-      if (have < width) break;
-      putWord(dst + (row++ << 4), field, symbols);
-      field = 0;
-      have = 0;
+  const rows = src + (width << 4);
+  for (let at = src; at < rows; at += 16, dst += 16) putWord(dst, load<u64>(at, 0, 1) & mask, least, first, flip);
+  if (width == 7) {
+    let high: u64 = 0;
+    for (let at = src; at < rows; at += 16) high = (high >> 1) | (load<u64>(at, 0, 1) & 0x8080808080808080);
+    putWord(dst, high >> 1, least, first, flip);
+  } else if (width == 6) {
+    for (let at = src; at < rows; at += 48, dst += 16) {
+      const low = bitsOf(at, 6, 0x03) | (bitsOf(at + 16, 4, 0x0c));
+      putWord(dst, low | bitsOf(at + 32, 2, 0x30), least, first, flip);
+    }
+  } else if (width == 5) {
+    putWord(dst, bitsOf(src, 5, 0x07) | bitsOf(src + 16, 2, 0x18), least, first, flip);
+    putWord(dst + 16, bitsOf(src + 16, 7, 0x01) | bitsOf(src + 32, 4, 0x0e) | bitsOf(src + 48, 1, 0x10), least, first, flip);
+    putWord(dst + 32, bitsOf(src + 48, 6, 0x03) | bitsOf(src + 64, 3, 0x1c), least, first, flip);
+  } else if (width == 3) {
+    putWord(dst, bitsOf(src, 3, 0x07), least, first, flip);
+    putWord(dst + 16, bitsOf(src, 6, 0x03) | bitsOf(src + 16, 1, 0x04), least, first, flip);
+    putWord(dst + 32, bitsOf(src + 16, 4, 0x07), least, first, flip);
+    putWord(dst + 48, bitsOf(src + 16, 7, 0x01) | bitsOf(src + 32, 2, 0x06), least, first, flip);
+    putWord(dst + 64, bitsOf(src + 32, 5, 0x07), least, first, flip);
+  } else {
+    for (let at = src; at < rows; at += 16) {
+      for (let by = width; by < 8; by += width, dst += 16) putWord(dst, (load<u64>(at, 0, 1) >> by) & mask, least, first, flip);
     }
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function putWord(dst: usize, fields: u64, symbols: usize): void {
-  let out = load<u8>(symbols + ((fields & 255) as usize)) as u64;
-  out |= (load<u8>(symbols + (((fields >> 8) & 255) as usize)) as u64) << 8;
-  out |= (load<u8>(symbols + (((fields >> 16) & 255) as usize)) as u64) << 16;
-  out |= (load<u8>(symbols + (((fields >> 24) & 255) as usize)) as u64) << 24;
-  out |= (load<u8>(symbols + (((fields >> 32) & 255) as usize)) as u64) << 32;
-  out |= (load<u8>(symbols + (((fields >> 40) & 255) as usize)) as u64) << 40;
-  out |= (load<u8>(symbols + (((fields >> 48) & 255) as usize)) as u64) << 48;
-  out |= (load<u8>(symbols + ((fields >> 56) as usize)) as u64) << 56;
-  store<u64>(dst, out, 0, 1);
+function bitsOf(src: usize, by: u64, mask: i32): u64 {
+  return (load<u64>(src, 0, 1) >> by) & repeat(mask);
 }
 
 /**
@@ -357,7 +390,7 @@ export function packFields(src: usize, n: i32, width: i32, first: i32, dst: usiz
   const base = repeat(first);
   for (; src < groups; src += GROUP, dst += width << 4) {
     if (ASC_FEATURE_SIMD) {
-      if (width > 3 && width < 8) {
+      if (width < 8) {
         packGroup(src, width, i8x16.splat(first as i8), dst);
         continue;
       }
@@ -394,7 +427,7 @@ function take(src: usize, row: usize, first: v128): v128 {
   return i8x16.sub(v128.load(src + (row << 4)), first);
 }
 
-// Rows of a group of widths 4 to 7, each with its part of those behind.
+// Rows of a group of widths below 8, each with its part of those behind.
 function packGroup(src: usize, width: i32, first: v128, dst: usize): void {
   const a = take(src, 0, first);
   const b = take(src, 1, first);
@@ -404,7 +437,8 @@ function packGroup(src: usize, width: i32, first: v128, dst: usize): void {
   const f = take(src, 5, first);
   const g = take(src, 6, first);
   const h = take(src, 7, first);
-  if (width == 4) {
+  if (width < 4) packNarrow(width, a, b, c, d, e, f, g, h, dst);
+  else if (width == 4) {
     v128.store(dst, v128.or(a, left(e, 4, 240)));
     v128.store(dst, v128.or(b, left(f, 4, 240)), 16);
     v128.store(dst, v128.or(c, left(g, 4, 240)), 32);
@@ -430,6 +464,23 @@ function packGroup(src: usize, width: i32, first: v128, dst: usize): void {
     v128.store(dst, v128.or(e, left(h, 3, 128)), 64);
     v128.store(dst, v128.or(f, left(h, 2, 128)), 80);
     v128.store(dst, v128.or(g, left(h, 1, 128)), 96);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function packNarrow(width: i32, a: v128, b: v128, c: v128, d: v128, e: v128, f: v128, g: v128, h: v128, dst: usize): void {
+  if (width == 1) {
+    const low = v128.or(v128.or(a, i16x8.shl(b, 1)), v128.or(i16x8.shl(c, 2), i16x8.shl(d, 3)));
+    const high = v128.or(v128.or(e, i16x8.shl(f, 1)), v128.or(i16x8.shl(g, 2), i16x8.shl(h, 3)));
+    v128.store(dst, v128.or(low, i16x8.shl(high, 4)));
+  } else if (width == 2) {
+    v128.store(dst, v128.or(v128.or(a, i16x8.shl(c, 2)), v128.or(i16x8.shl(d, 4), i16x8.shl(e, 6))));
+    v128.store(dst, v128.or(v128.or(b, i16x8.shl(f, 2)), v128.or(i16x8.shl(g, 4), i16x8.shl(h, 6))), 16);
+  } else {
+    v128.store(dst, v128.or(v128.or(a, i16x8.shl(d, 3)), left(e, 6, 192)));
+    v128.store(dst, v128.or(v128.or(b, left(right(e, 2, 1), 3, 8)), v128.or(i16x8.shl(f, 4), left(g, 7, 128))), 16);
+    v128.store(dst, v128.or(v128.or(c, left(right(g, 1, 3), 3, 24)), i16x8.shl(h, 5)), 32);
   }
 }
 
