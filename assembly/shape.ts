@@ -1,5 +1,5 @@
 import { codeLengths } from "./lengths";
-import { costOf } from "./cost";
+import { costOf, pivotSize } from "./cost";
 import { PIVOT_LIMIT } from "./tree";
 
 // Code lengths for a pivoted code. Its speed is decided by how deep the flats lie, so lengths are chosen by bits and depth together, where
@@ -67,6 +67,11 @@ const OTHER: usize = ORDER + 256;
 const LENGTHS: usize = OTHER + 256;
 const KEYS: usize = LENGTHS + 256;
 const DIGITS: usize = KEYS + 2 * 2048;
+// Behind what codeLengths uses.
+const HUFFMAN: usize = 65536;
+
+/** A code so near to the entropy is as good as that of Huffman. */
+const NEAR: f64 = 1.01;
 
 // By count of symbols that get one length: their mean width. And logarithms of the counts of open places.
 const WIDTHS = memory.data(8 * 257, 16);
@@ -109,39 +114,52 @@ function stopAt(scratch: usize, index: i32): Stop {
  * scratch: 128 KiB; work: 80 KiB. Returns the count of present symbols; with fewer than two all lengths are 0.
  */
 export function pivotLengths(hist: usize, blocks: i32, dst: usize, scratch: usize, work: usize): i32 {
-  const present = sortByCount(hist, scratch);
   memory.fill(dst, 0, 256);
+  const present = presentIn(hist);
   if (present < 2) return present;
+  sortByCount(hist, scratch);
   const stops = findStops(hist, scratch, present);
+  const entropy = stopAt(scratch, 0).ideal;
   // A small alphabet has few states, so it can afford a wide search.
   let slack = (SLACK * 256) / (present as f64);
-  while (!search(scratch, stops, present, blocks, slack)) {
-    slack *= 4;
-    if (slack > 4) return codeLengths(hist, PIVOT_LIMIT, dst, scratch);
-  }
+  let found = search(scratch, stops, present, blocks, slack);
+  for (; !found && slack < 1; slack *= 4) found = search(scratch, stops, present, blocks, slack * 4);
   spreadFromMode(hist, scratch);
   const lengths = scratch + LENGTHS;
   let least: f64 = Infinity;
-  for (let order = ORDER; order <= OTHER; order += 256) {
+  for (let order = ORDER; found && order <= OTHER; order += 256) {
     giveLengths(scratch, scratch + order, lengths);
-    const cost = costOf(hist, lengths, work);
-    if (cost >= least) continue;
-    least = cost;
-    memory.copy(dst, lengths, 256);
+    least = keepCheaper(hist, lengths, dst, least, work);
   }
+  // The search passes over codes that are rare among weights. Those of Huffman take as long to find as all the rest.
+  if (found && (pivotSize(hist, dst, work) as f64) * 8 < NEAR * entropy) return present;
+  codeLengths(hist, PIVOT_LIMIT, scratch + HUFFMAN, scratch);
+  keepCheaper(hist, scratch + HUFFMAN, dst, least, work);
   return present;
 }
 
-// Falling counts, then rising symbols: keys sorted by one digit of the count after the other. Returns how many are not zero.
-function sortByCount(hist: usize, scratch: usize): i32 {
+// Copies lengths to dst if they cost less than `least`, and returns what the cheaper ones cost.
+function keepCheaper(hist: usize, lengths: usize, dst: usize, least: f64, work: usize): f64 {
+  const cost = costOf(hist, lengths, work);
+  if (cost >= least) return least;
+  memory.copy(dst, lengths, 256);
+  return cost;
+}
+
+function presentIn(hist: usize): i32 {
+  let present = 0;
+  for (let symbol = 0; symbol < 256; symbol++) present += (load<u32>(hist + (symbol << 2), 0, 1) > 0) as i32;
+  return present;
+}
+
+// Falling counts, then rising symbols: keys sorted by one digit of the count after the other.
+function sortByCount(hist: usize, scratch: usize): void {
   let from = scratch + KEYS;
   let to = from + 2048;
   let most: u32 = 0;
-  let present = 0;
   for (let symbol = 0; symbol < 256; symbol++) {
     const count = load<u32>(hist + (symbol << 2), 0, 1);
     most |= count;
-    present += (count > 0) as i32;
     store<u64>(from + (symbol << 3), ((count as u64) << 8) | symbol);
   }
   for (let shift: u64 = 8; most > 0; most >>= 8, shift += 8) {
@@ -169,7 +187,6 @@ function sortByCount(hist: usize, scratch: usize): i32 {
     from = sorted;
   }
   for (let place = 0; place < 256; place++) store<u8>(scratch + ORDER + place, load<u8>(from + (place << 3)));
-  return present;
 }
 
 // The other order: from the most frequent symbol outwards to both sides, so that symbols of one length make two runs at most, which
@@ -234,7 +251,7 @@ function search(scratch: usize, stops: i32, present: i32, blocks: i32, slack: f6
   const floor = FLOOR * (total - stopAt(scratch, 0).after);
   let from = 0;
   let end = 1;
-  for (let level = 0; level <= PIVOT_LIMIT; level++) {
+  for (let level = 0; level <= PIVOT_LIMIT && from < end; level++) {
     const levelEnd = end;
     let best = from;
     for (let i = from + 1; i < levelEnd; i++) if (stateAt(scratch, i).whole < stateAt(scratch, best).whole) best = i;

@@ -101,6 +101,10 @@ export const CHUNK_BYTES = 256 * 1024;
 export const PIECE = 16 * 1024;
 
 const SLACK = 1024;
+// Where regions begin. Copies from one place to another that lies less than 16 bytes behind it modulo 4096 take sixteen times as long on
+// some processors (AMD Zen 3: 2 instead of 36 GB/s), and large buffers of JavaScript mostly begin 16 bytes into a page.
+const COPY_PAGE = 4096;
+const HALF_PAGE = 2048;
 const PAGE = 65536;
 const SCRATCH_BYTES = 128 * 1024;
 const WORK_BYTES = 80 * 1024;
@@ -222,10 +226,10 @@ function encoding(tier: Tier): string {
 }
 
 function layOut(base: number, capacity: number, purpose: "decode" | "encode"): Arena {
-  let next = Math.ceil(base / 64) * 64;
+  let next = base;
   const region = (size: number): number => {
-    const at = next;
-    next = Math.ceil((at + size + SLACK) / 64) * 64;
+    const at = Math.ceil((next - HALF_PAGE) / COPY_PAGE) * COPY_PAGE + HALF_PAGE;
+    next = at + size + SLACK;
     return at;
   };
   return {

@@ -83,13 +83,13 @@ function lengthsOf(tier: Tier, counts: Uint32Array, blocks: number, what: string
   return lengths;
 }
 
-/** The same lengths on every tier, costing at most what the lengths of Huffman do. */
+/** The same lengths on every tier. Where they come within 1 % of the entropy, the kernel does not look at those of Huffman. */
 function check(counts: Uint32Array, what: string, blocks = 1): void {
   const [simd, ...others] = tiers().map((tier) => lengthsOf(tier, counts, blocks, `${what}, ${tier.name}`));
   for (const lengths of others) expectSame(lengths, simd, what);
   if (presentIn(counts) < 2) return;
   const [mine, huffman] = [simd, codeLengths(counts, PIVOT_LIMIT)].map((lengths) => pivotCost(counts, lengths).cost);
-  expect(mine, `${what}: cost ${mine}, of Huffman ${huffman}`).toBeLessThanOrEqual(huffman + 1e-6 * huffman);
+  expect(mine, `${what}: cost ${mine}, of Huffman ${huffman}`).toBeLessThanOrEqual(1.01 * huffman);
 }
 
 test.each([...NONE, ...SOME])("lengths are complete, the same everywhere, and cheap: %s", (name, counts) => {

@@ -149,9 +149,11 @@ export function decodeChunk(
   const shape = chunkShape(layout, index);
   const arena = kernels.arena(shape.room, "decode");
   const end = arena.stored + size;
-  const scales = layout.quantize ? arena.plain : 0;
-  const zeros = layout.quantize?.asymmetric ? arena.plain + shape.scaleBytes : 0;
-  const codes = arena.plain + shape.scaleBytes + shape.zeroBytes;
+  // Codes lie where their region begins, which is a good place to copy from; the rest beyond what decoding them may spoil.
+  const codes = arena.plain;
+  const behind = codes + Math.ceil(shape.codeBytes / 64) * 64 + 64;
+  const scales = layout.quantize ? behind : 0;
+  const zeros = layout.quantize?.asymmetric ? behind + shape.scaleBytes : 0;
   let at = arena.stored;
   if (scales) {
     const part = { at: scales, n: shape.scaleBytes, content: SCALES };
