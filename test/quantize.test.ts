@@ -143,35 +143,38 @@ describe.each(decodeTiers())("quantize on $name", (tier) => {
     );
   });
 
-  test.skipIf(!has(tier, "quantize"))("rounds halves to even, and clips what is outside", () => {
-    const x = Float32Array.of(0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 126.5, 127.5, -127.5, -128.5, 300, -300, -0);
-    const by = { scales: Float32Array.of(1) };
-    const codes = runQuantize(tier, x, [1, x.length], by, { bits: 8, asymmetric: true });
-    expect([...codes]).toEqual([0, 2, 2, 0, -2, -2, 126, 127, -128, -128, 127, -128, 0]);
-  });
+  if (has(tier, "quantize"))
+    test("rounds halves to even, and clips what is outside", () => {
+      const x = Float32Array.of(0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 126.5, 127.5, -127.5, -128.5, 300, -300, -0);
+      const by = { scales: Float32Array.of(1) };
+      const codes = runQuantize(tier, x, [1, x.length], by, { bits: 8, asymmetric: true });
+      expect([...codes]).toEqual([0, 2, 2, 0, -2, -2, 126, 127, -128, -128, 127, -128, 0]);
+    });
 
-  test.skipIf(!has(tier, "quantize"))("divides by the scale: a product with its inverse would round elsewhere", () => {
-    for (const scale of [3, 0.1, 7e-5, 0.0123456]) {
-      const s = Math.fround(scale);
-      const half = Float32Array.from({ length: 256 }, (_, i) => (i - 127.5) * s);
-      const bits = new Int32Array(half.buffer);
-      const near = [-1, 0, 1].flatMap((step) => [...new Float32Array(bits.map((b) => b + step).buffer)]);
-      const x = Float32Array.from(near);
-      const by = { scales: Float32Array.of(s) };
-      const expected = quantize(x, 1, x.length, by.scales, undefined, -127, 127);
-      expectSame(runQuantize(tier, x, [1, x.length], by, WAYS[0]), expected, `scale ${s}`);
-    }
-  });
-
-  test.skipIf(!has(tier, "quantize"))("clips quotients beyond every integer, whatever the zero point", () => {
-    const x = Float32Array.of(3e38, -3e38, 3e9, -3e9, 2 ** 31, -(2 ** 31), 1e19, -1e19);
-    for (const zero of [-128, -1, 0, 1, 127]) {
-      for (const scale of [1, 2 ** -126, 1e-20]) {
-        const by = { scales: Float32Array.of(scale), zeroPoints: Int8Array.of(zero) };
-        expect([...runQuantize(tier, x, [1, 8], by, WAYS[1])]).toEqual([127, -128, 127, -128, 127, -128, 127, -128]);
+  if (has(tier, "quantize"))
+    test("divides by the scale: a product with its inverse would round elsewhere", () => {
+      for (const scale of [3, 0.1, 7e-5, 0.0123456]) {
+        const s = Math.fround(scale);
+        const half = Float32Array.from({ length: 256 }, (_, i) => (i - 127.5) * s);
+        const bits = new Int32Array(half.buffer);
+        const near = [-1, 0, 1].flatMap((step) => [...new Float32Array(bits.map((b) => b + step).buffer)]);
+        const x = Float32Array.from(near);
+        const by = { scales: Float32Array.of(s) };
+        const expected = quantize(x, 1, x.length, by.scales, undefined, -127, 127);
+        expectSame(runQuantize(tier, x, [1, x.length], by, WAYS[0]), expected, `scale ${s}`);
       }
-    }
-  });
+    });
+
+  if (has(tier, "quantize"))
+    test("clips quotients beyond every integer, whatever the zero point", () => {
+      const x = Float32Array.of(3e38, -3e38, 3e9, -3e9, 2 ** 31, -(2 ** 31), 1e19, -1e19);
+      for (const zero of [-128, -1, 0, 1, 127]) {
+        for (const scale of [1, 2 ** -126, 1e-20]) {
+          const by = { scales: Float32Array.of(scale), zeroPoints: Int8Array.of(zero) };
+          expect([...runQuantize(tier, x, [1, 8], by, WAYS[1])]).toEqual([127, -128, 127, -128, 127, -128, 127, -128]);
+        }
+      }
+    });
 
   test("dequantizes every code with every zero point", () => {
     const codes = new Int8Array(65536).map((_, i) => i);
