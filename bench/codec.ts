@@ -20,6 +20,8 @@ type Code = (typeof CODES)[number];
 const TABLE: Code = "huffman";
 /** What the reader hands out by default: f32, of which as many bytes count. */
 const FLOATS = "as f32";
+/** Pivot within the kernels' memory: checksum, tables and codes, without the copies to it and from it. */
+const IN_PLACE = "pivot, in place";
 
 interface Chunk {
   /** Where its bytes lie in the set, and its codes. */
@@ -69,7 +71,7 @@ const ENTROPY = "order-0 entropy";
 
 function namesOf(group: string): readonly string[] {
   if (group === "size") return [...CODES, ...FORMATS, ENTROPY];
-  return group === "decode" ? [...CODES, FLOATS] : CODES;
+  return group === "decode" ? [...CODES, IN_PLACE, FLOATS] : CODES;
 }
 
 async function prepare(bench: Bench, kernels: Kernels, peers: readonly Peer[], set: DataSet): Promise<Race> {
@@ -141,14 +143,16 @@ async function decodeRows(race: Race): Promise<void> {
   const { bench, kernels, peers, set, chunks, ours, theirs } = race;
   const codes = CODES.filter((code) => bench.wants("decode", code));
   const floats = bench.wants("decode", FLOATS);
-  if (codes.length === 0 && !floats) return;
+  const inPlace = bench.wants("decode", IN_PLACE);
+  if (codes.length === 0 && !floats && !inPlace) return;
   bench.status(`${set.name}: decoding`);
   const raced = CODES.filter((code) => codes.includes(code) || (code === TABLE && codes.length > 0));
   const contenders = raced.map((code) => ourDecoder(kernels, set, chunks, code, ours.get(code) ?? []));
   const rivals = codes.length === 0 ? [] : peers;
   const decoders = rivals.map((peer) => peerDecoder(peer, set, chunks, theirs.get(peer.format)?.stored ?? []));
   const toFloats = floats ? [floatDecoder(kernels, set, chunks, ours.get("auto") ?? [])] : [];
-  const speeds = await bench.race([...contenders, ...toFloats, ...decoders]);
+  const within = inPlace ? [await inPlaceDecoder(bench, set, chunks, ours.get("pivot") ?? [])] : [];
+  const speeds = await bench.race([...contenders, ...within, ...toFloats, ...decoders]);
   const native = codes.length === 0 ? undefined : nativeZstd(set.bytes, chunks[0].bytes.length, bench.quick ? 0 : 1);
   const besides = new Map(rivals.map(({ name }) => [name, speeds.get(name)]));
   besides.set(NATIVE, native).set(TABLE, speeds.get(TABLE));
@@ -158,6 +162,10 @@ async function decodeRows(race: Race): Promise<void> {
     for (const [peer, gbps] of besides) {
       if (gbps !== undefined && peer !== code) bench.add({ ...shared, ratio_bits, peer, peer_gbps: gbps });
     }
+  }
+  if (inPlace) {
+    const gbps = speeds.get(IN_PLACE) ?? null;
+    bench.add({ group: "decode", name: IN_PLACE, data: set.name, gbps, ratio_bits: ourBits(race, "pivot") });
   }
   if (floats) {
     const gbps = speeds.get(FLOATS) ?? null;
@@ -186,6 +194,35 @@ function ourDecoder(
   run();
   mustEqual(out, set.bytes, `${code}, ${set.name}`);
   return { name: code, bytes: out.length, run };
+}
+
+// All chunks lie in one large arena, and are decoded to another part of it.
+async function inPlaceDecoder(
+  bench: Bench,
+  set: DataSet,
+  chunks: readonly Chunk[],
+  stored: readonly Stored[],
+): Promise<Contender> {
+  const kernels = await loadKernels({ tier: bench.tier, encode: false });
+  const { stored: at, plain } = kernels.arena(set.bytes.length + CHUNK_BYTES, "decode");
+  let [from, to] = [at, plain];
+  const places = chunks.map(({ bytes, content }, i) => {
+    kernels.bytes().set(stored[i].stored, from);
+    const end = from + stored[i].stored.length;
+    const place = { from, end, part: { at: to, n: bytes.length, content }, hash: stored[i].xxh64 };
+    [from, to] = [end, to + bytes.length];
+    return place;
+  });
+  const run = () => {
+    for (const { from, end, part, hash } of places) {
+      demandHash(xxh64(kernels, from, end - from), hash, "XXH64", 0, "chunk");
+      readStream(kernels, from, end, part, PLACE);
+    }
+    return kernels.bytes()[to - 1];
+  };
+  run();
+  mustEqual(kernels.bytes().subarray(plain, to), set.bytes, `${IN_PLACE}, ${set.name}`);
+  return { name: IN_PLACE, bytes: set.bytes.length, run };
 }
 
 // Codes under auto behind scales, as a tensor has them: int8 with one, int4 with one for every 32.

@@ -83,6 +83,25 @@ describe("the verbs", () => {
     expect(texts[1].stdout).toMatch(/conv\.bias +64 +0\.000e\+0 +0\.000e\+0 +inf +identical/);
   });
 
+  test("inspect --verbose shows every stream with its two costs, and the lambda between them", async () => {
+    expect((await quern("pack", "model.safetensors", "-o", "v.quern")).code).toBe(0);
+    const { costs, totals } = await json("inspect", "v.quern", "--verbose");
+    expect(costs.lambda).toBe(1 / 128);
+    const { streams } = costs;
+    expect(streams.map(({ tensor }: { tensor: string }) => tensor)).toEqual([
+      "conv.weight",
+      "conv.weight",
+      "conv.bias",
+    ]);
+    const stored = streams.reduce((sum: number, stream: { stored: number }) => sum + stream.stored, 0);
+    expect(stored).toBe(totals.file - totals.header);
+    const { stdout } = await quern("inspect", "v.quern", "-v");
+    expect(stdout).toMatch(/codes: pivot +[\d.]+ kB +[\d.]+ +[\d.]+ +\d+\n/);
+    expect(stdout).toContain("lambda 0.0078125 byte a step");
+    const refused = await quern("inspect", "v.quern", "-v", "--tier", "js");
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("the js tier does not know")]);
+  });
+
   test("pack prints its plan with the rule for small tensors, and takes other steps by name", async () => {
     const args = ["pack", "model.safetensors", "-o", "b.quern", "--plan", "prune 0.8 > int4 group 32 > zrl kernel"];
     const { code, stdout } = await quern(...args, "--plan-for", "*.bias=raw");

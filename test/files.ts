@@ -24,7 +24,11 @@ import { concat } from "./reference/huffman.ts";
 export const BOTH: readonly Kernels[] = [await loadKernels({ tier: "simd" }), await loadKernels({ tier: "scalar" })];
 export const [SIMD, SCALAR] = BOTH;
 /** All that decode: plain JavaScript as well. */
-export const DECODERS: readonly Kernels[] = [...BOTH, await loadKernels({ tier: "js" })];
+export const DECODERS: readonly Kernels[] = [
+  ...BOTH,
+  await loadKernels({ tier: "simd", encode: false }),
+  await loadKernels({ tier: "js" }),
+];
 
 export const DTYPES: readonly DType[] = ["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"];
 export const FLOATS: readonly DType[] = ["F64", "F32", "F16", "BF16"];

@@ -102,6 +102,12 @@ describe("the js tier", () => {
     expect(() => quantize(kernels, new Float32Array(0), { bits: 8 })).toThrow("the js tier only decodes");
   });
 
+  test("is not alone: kernels asked for without encode say so too", async () => {
+    const kernels = await loadKernels({ tier: "simd", encode: false });
+    const message = "those of loadKernels() without encode: false";
+    await expect(pack(modelOf([TENSOR]), "int8", memorySink(), { kernels })).rejects.toThrow(message);
+  });
+
   test("grows its memory for larger chunks", async () => {
     const kernels = await loadKernels({ tier: "js" });
     const { stored } = kernels.arena(0, "decode");
