@@ -32,17 +32,19 @@ export interface Report {
   readonly date: string;
   readonly tier: string;
   readonly seed: number;
+  /** Whether figures are the best of many turns, not medians. */
+  readonly best: boolean;
   /** Copying a chunk within the memory of the kernels. */
   readonly copy_gbps: number;
   readonly rows: readonly Row[];
 }
 
 /** The report as text. */
-export function printReport({ machine, date, tier, seed, copy_gbps, rows }: Report): string {
+export function printReport({ machine, date, tier, seed, best, copy_gbps, rows }: Report): string {
   const { cpu, cores, node, v8, os, arch } = machine;
   const about = [
     `${cpu}, ${cores} cores, ${os} ${arch}, Node ${node} (V8 ${v8}), ${date}`,
-    `tier ${tier}, seed ${seed}, memory copy ${numberText(copy_gbps)} GB/s; medians, one thread`,
+    `tier ${tier}, seed ${seed}, memory copy ${numberText(copy_gbps)} GB/s; ${best ? "the best of many turns" : "medians"}, one thread`,
   ];
   const groups = [...new Set(rows.map(({ group }) => group))].map((group) => {
     const some = rows.filter((row) => row.group === group);
