@@ -11,14 +11,17 @@ import { UsageError } from "./terminal.ts";
 const TINY = 16e6;
 
 /** The option's description, for --help. */
-export const THREADS_HELP = `worker threads; 1 works in-process (default: ${TINY / 1e6} MB of input and more: one per core, else 1)`;
+export const THREADS_HELP = `worker threads; 1 works in-process (default: to pack ${TINY / 1e6} MB and more one per core, else 1)`;
 
 interface Options {
   readonly threads?: string;
   readonly tier?: Tier;
 }
 
-/** Workers for as many threads as the options or the size of the inputs say, undefined for one, closed after use. */
+/**
+ * Workers for as many threads as the options say, undefined for one, closed after use. By default one, but one per core where the inputs
+ * named are large: those of pack, because decoding takes less time than to hand its result from thread to thread.
+ */
 export async function withWorkers<T>(
   options: Options,
   inputs: readonly string[],

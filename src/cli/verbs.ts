@@ -134,7 +134,7 @@ async function verifyVerb(task: Task, options: Options, input = ""): Promise<Res
 
 async function diffVerb(task: Task, options: Options, a = "", b = ""): Promise<Result> {
   const how = { signal: task.signal, onProgress: task.progress };
-  const diff = await withWorkers(options, [a, b], (workers) =>
+  const diff = await withWorkers(options, [], (workers) =>
     withModel(a, options, workers, (first) =>
       withModel(b, options, workers, (second) => diffModels(first, second, how)),
     ),
@@ -147,7 +147,7 @@ async function benchVerb(task: Task, options: Options, input = ""): Promise<Resu
   if (!(seconds > 0)) throw new UsageError(`--seconds expected a number above 0, got "${options.seconds}"`);
   const bytes = await withSource(input, (source) => source.slice(0, source.byteLength));
   const kernels = await kernelsFor(options);
-  return withWorkers(options, [input], async (workers) =>
+  return withWorkers(options, [], async (workers) =>
     benchFile(task, input, await open(bytes, { kernels, workers }), seconds),
   );
 }
@@ -217,7 +217,7 @@ async function withSink<T>(path: string, use: (sink: Awaited<ReturnType<typeof f
 async function withFile<T>(path: string, options: Options, use: (file: QuernFile) => Promise<T>): Promise<T> {
   const kernels = await kernelsFor(options);
   return withSource(path, (source) =>
-    withWorkers(options, [path], async (workers) => use(await open(source, { kernels, workers }))),
+    withWorkers(options, [], async (workers) => use(await open(source, { kernels, workers }))),
   );
 }
 
