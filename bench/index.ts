@@ -24,7 +24,7 @@ import { unpackBench } from "./unpack.ts";
 const USAGE = `npm run bench -- [options]: times kernels, codec and container beside other codecs
 
   --json             one JSON object on stdout instead of tables (npm run --silent keeps npm's own lines away)
-  --quick            short runs on less data, and no int4 of real models: below a minute
+  --quick            short runs on less data, and no int4 of real models: below two minutes
   --best             the best of many turns instead of medians: for machines that others use too
   --filter TEXT      only rows whose group or name contains the text
   --tier TIER        WebAssembly build: simd or scalar (default: the best there is)
