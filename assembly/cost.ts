@@ -3,11 +3,12 @@ import { runOfSorted } from "./unpack";
 
 // What a pivoted code costs, from counts alone: exact bytes of a block, and steps of decoding it. A step is a merge of one byte.
 
-/** Bytes that a step is worth (docs/DECISIONS.md). */
-const STEPS_PER_BYTE: f64 = 128;
-const NODE_STEPS: f64 = 100;
+/** Steps that are worth a byte (docs/DECISIONS.md); src/codec/stream.ts has their inverse. */
+export const STEPS_PER_BYTE: f64 = 128;
+/** Steps that a node costs besides those of its symbols, in every block: calls, and the ends of its loops. */
+export const NODE_STEPS: f64 = 100;
 
-// Sets `count` of every node, and `src` of the flats to it.
+// Sets `count` of every node.
 function countNodes(hist: usize, work: usize): void {
   for (let i = levelStart(work, levelCount(work)) - 1; i >= 0; i--) {
     const node = nodeAt(work, i);

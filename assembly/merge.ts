@@ -19,7 +19,7 @@ function build(): void {
       for (let before = 0; before < 9; before++) {
         store<u8>(SECOND + (before << 11) + at, (bit ? before + ones : 24 - before + k - ones) as u8);
       }
-      store<u8>(APART + (byte << 4) + ((bit ? ones : 8 + k - ones) as usize), k as u8);
+      store<u8>(APART + ((byte << 4) + (bit ? ones : 8 + k - ones)), k as u8);
       ones += bit;
     }
   }

@@ -1,5 +1,5 @@
 import { codeLengths } from "./lengths";
-import { costOf, pivotSize } from "./cost";
+import { costOf, NODE_STEPS, pivotSize, STEPS_PER_BYTE } from "./cost";
 import { PIVOT_LIMIT } from "./tree";
 
 // Code lengths for a pivoted code. Its speed is decided by how deep the flats lie, so lengths are chosen by bits and depth together, where
@@ -8,10 +8,8 @@ import { PIVOT_LIMIT } from "./tree";
 // symbols placed and the places open are one; those whose places are far too many or too few for the counts left are dropped, and
 // those that, with the entropy of what is left, cost more than the best of their level by more than a slack.
 
-/** What a merge of one byte may cost in bits: 1/16, so 1/128 byte (docs/DECISIONS.md). */
-const LAMBDA: f64 = 0.0625;
-/** Merges that a node costs besides those of its symbols, in every block: calls, and the ends of its loops. */
-const NODE_COST: f64 = 100;
+/** What a merge of one byte may cost in bits. */
+const LAMBDA: f64 = 8 / STEPS_PER_BYTE;
 
 /** Merges that a symbol not yet placed is taken to need, when states of a level are compared. */
 const GUESS: f64 = 3;
@@ -22,7 +20,6 @@ const GUESS: f64 = 3;
 const SLACK: f64 = 0.04;
 /** The share of all symbols but the most frequent that counts as not yet placed at every level: without it, deep levels end nowhere. */
 const FLOOR: f64 = 0.25;
-
 
 // A partial code.
 /** @unmanaged A state of the search, 24 bytes. */
@@ -246,7 +243,7 @@ function search(scratch: usize, stops: i32, present: i32, blocks: i32, slack: f6
   root.open = 1;
   root.stop = 0;
   stateAt(scratch, BEST).cost = Infinity;
-  const nodeCost = LAMBDA * NODE_COST * (blocks as f64);
+  const nodeCost = LAMBDA * NODE_STEPS * (blocks as f64);
   const total = stopAt(scratch, stops - 1).sum;
   const floor = FLOOR * (total - stopAt(scratch, 0).after);
   let from = 0;

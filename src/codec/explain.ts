@@ -1,10 +1,11 @@
 import type { Kernels } from "../kernels.ts";
 import { readSimple } from "./entropy.ts";
 import { chunkShape, type Layout } from "./layout.ts";
-import { blocksOf } from "./pivot.ts";
+import { blocksOf, TABLE } from "./pivot.ts";
 import { BYTES, type Content, SCALES } from "./planes.ts";
-import { type CodeName, HEADER_BYTES, LAMBDA, type Place, readHeader, STEPS, within } from "./stream.ts";
+import { CODE_NAMES, type CodeName, HEADER_BYTES, LAMBDA, type Place, readHeader, STEPS, within } from "./stream.ts";
 import { contentOf, decodeChunk } from "./tensor.ts";
+import { HEAD_BYTES } from "./tokens.ts";
 
 // What the streams of a chunk are and what decoding them costs, found by decoding them. For people, not for the read path.
 
@@ -54,11 +55,9 @@ export function explainChunk(
   });
 }
 
-const ALL: readonly CodeName[] = ["raw", "constant", "huffman", "zrl", "planes", "pivot", "mask"];
-
 function explain(where: Where, at: number, n: number, content: Content, part: string): StreamReport {
   const { kernels, end, place } = where;
-  const { code, size } = readHeader(kernels, at, end, ALL, within(place, part));
+  const { code, size } = readHeader(kernels, at, end, CODE_NAMES, within(place, part));
   const payload = at + HEADER_BYTES;
   const inside = insideOf({ ...where, end: payload + size }, code, payload, n, content);
   const own = ownSteps({ ...where, end: payload + size }, code, payload, n, inside);
@@ -79,7 +78,7 @@ function insideOf(where: Where, code: CodeName, at: number, n: number, content: 
       return report;
     });
   }
-  if (code === "zrl") return [explain(where, at + 7, view.getUint32(at + 3, true) >>> 8, BYTES, "symbols")];
+  if (code === "zrl") return [explain(where, at + HEAD_BYTES, view.getUint32(at + 3, true) >>> 8, BYTES, "symbols")];
   if (code !== "mask") return [];
   const { mask } = kernels.arena(0, "decode");
   const first = explain(where, at, Math.ceil(n / 8), BYTES, "mask");
@@ -99,8 +98,6 @@ function ownSteps(
   if (code === "mask") return STEPS.maskByte * n;
   return STEPS[code === "planes" ? "plane" : code] * n;
 }
-
-const TABLE = 2;
 
 function pivotSteps(kernels: Kernels, at: number, end: number, n: number): number {
   const { run } = kernels;

@@ -2,8 +2,8 @@ import { demand } from "../errors.ts";
 import { checked, type Kernels } from "../kernels.ts";
 import { type Candidate, fileOffset, type Place, STEPS } from "./stream.ts";
 
-// Bytes to a huffman payload and back (docs/FORMAT.md): codes in the order of symbols, decoded by a table. For small streams, and as the
-// code that pivot is measured against.
+// Bytes to a huffman payload and back (docs/FORMAT.md): codes in the order of symbols, decoded by a table. For plans that name it
+// (interpreters decode it faster than pivot), and as the code that pivot is measured against.
 
 const LIMIT = 11;
 const SINGLE_BELOW = 1024;

@@ -11,7 +11,8 @@ const LIMIT = 12;
 
 const RAW = 0;
 const CONSTANT = 1;
-const TABLE = 2;
+/** The first kind of block that has nodes. */
+export const TABLE = 2;
 const NODES = 3;
 
 /** A pivot payload that has been measured, not written. */
@@ -32,7 +33,8 @@ interface Block {
 export function measurePivot(kernels: Kernels, src: number, n: number): PivotCandidate {
   const { run } = kernels;
   const arena = kernels.arena(0, "encode");
-  const parts = blocksOf(n).map(({ start, count }) => countsOf(kernels, src + start, count));
+  const places = blocksOf(n);
+  const parts = places.map(({ start, count }) => countsOf(kernels, src + start, count));
   const counts = sumCounts(parts);
   kernels.bytes().set(new Uint8Array(counts.buffer), arena.histogram);
   const present = run.pivotLengths(arena.histogram, parts.length, arena.lengths, arena.scratch, arena.work);
@@ -42,8 +44,8 @@ export function measurePivot(kernels: Kernels, src: number, n: number): PivotCan
   const steps = only < 0 ? run.pivotSteps(arena.histogram, arena.lengths, arena.work) : STEPS.constant * n;
   let bytes = 0;
   let coded = false;
-  const blocks = parts.map((part, i): Block => {
-    const count = Math.min(BLOCK, n - i * BLOCK);
+  const blocks = places.map(({ start, count }, i): Block => {
+    const part = parts[i] as Uint32Array;
     const nodes = only < 0 ? blockSize(kernels, part) : 0;
     let kind = coded ? NODES : TABLE;
     let size = nodes + (coded ? 0 : table);
@@ -51,7 +53,7 @@ export function measurePivot(kernels: Kernels, src: number, n: number): PivotCan
     else if (size >= count) [kind, size] = [RAW, count];
     else coded = true;
     bytes += 1 + size;
-    return { kind, at: src + i * BLOCK, n: count };
+    return { kind, at: src + start, n: count };
   });
   const write = (dst: number) => writePivot(kernels, blocks, lengths, dst);
   return { code: "pivot", bytes, steps, counts, only, write };

@@ -66,7 +66,7 @@ export function cheapest(candidates: readonly Candidate[]): Candidate {
   return candidates.reduce((a, b) => (costOf(b) < costOf(a) ? b : a));
 }
 
-/** A stream's code, whole size, and steps. */
+/** A stream's code and whole size. */
 export interface Written {
   readonly code: CodeName;
   readonly bytes: number;

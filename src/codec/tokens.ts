@@ -7,7 +7,8 @@ import { type Candidate, fileOffset, HEADER_BYTES, type Place, STEPS, within, wr
 
 // Values to a zrl payload and back: zero runs and level categories as symbols, magnitudes and signs as raw bits.
 
-const HEAD_BYTES = 7;
+/** What lies before the stream of symbols. */
+export const HEAD_BYTES = 7;
 const PAIRS = 254;
 
 /** A zrl payload that has been measured, not written: until the next measureZrl its parts lie in the arena. */

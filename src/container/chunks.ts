@@ -31,15 +31,15 @@ export async function readSpan(
 
 /** Fetches chunk `index` of the file, checks both checksums and that it decodes. Returns its stored bytes. */
 export async function checkChunk(reader: Reader, index: number, signal: AbortSignal | undefined): Promise<number> {
-  const entry = findChunk(reader, index);
-  const span = await readSpan(reader, entry, index - entry.firstChunk, 1, signal);
+  const span = await readChunk(reader, index, signal);
   return perform(reader, { kind: "check", span }, signal, (bytes) => bytes);
 }
 
-/** The tensor that chunk `index` of the file belongs to. */
-export function findChunk({ header }: Reader, index: number): Entry {
+/** Fetches chunk `index` of the file. @throws RangeError if there is none */
+export async function readChunk(reader: Reader, index: number, signal: AbortSignal | undefined): Promise<Span> {
+  const { header } = reader;
   const entry = header.entries.findLast((candidate) => candidate.firstChunk <= index && candidate.layout.chunks > 0);
   const inside = Number.isInteger(index) && index >= 0 && index < header.prelude.chunks;
   argument(entry !== undefined && inside, "index", "a chunk of the file", index);
-  return entry;
+  return readSpan(reader, entry, index - entry.firstChunk, 1, signal);
 }
