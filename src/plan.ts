@@ -1,39 +1,14 @@
 import { PlanError } from "./errors.ts";
+import { AUTO, type CodeStep, parseCode, printCode } from "./plan/code.ts";
+import { type PruneStep, parsePrune, printPrune } from "./plan/prune.ts";
+import { parseQuantize, printQuantize, type QuantizeStep } from "./plan/quantize.ts";
+import type { StepParser } from "./plan/words.ts";
 import { elementCount, isFloat, type TensorInfo } from "./tensor.ts";
 
-/** Zero the elements of least magnitude, this share of the tensor. */
-export interface PruneStep {
-  readonly op: "prune";
-  /** 0 <= sparsity <= 1; round(sparsity * elements) elements become zero. */
-  readonly sparsity: number;
-}
-
-/** Uniform quantization, one scale per row of the granularity. Formulas: docs/FORMAT.md. */
-export interface QuantizeStep {
-  readonly op: "quantize";
-  readonly bits: 4 | 8;
-  /** The elements that share a scale: all, those of one index of the first dimension, or `group` neighbours. */
-  readonly per: "tensor" | "channel" | "group";
-  /** Elements in a group, 8..65536; 0 unless per is "group". */
-  readonly group: number;
-  readonly asymmetric: boolean;
-}
-
-/** How zrl groups values: whole chunk, `size` convolution kernels, or `size` values. */
-export interface Grouping {
-  readonly by: "chunk" | "kernel" | "count";
-  readonly size: number;
-}
-
-export type Code = "raw" | "constant" | "huffman" | "pivot" | "mask" | "zrl" | "auto";
-
-/** The entropy code of the bytes that the steps before left. */
-export interface CodeStep {
-  readonly op: "code";
-  readonly code: Code;
-  /** Only read by zrl and auto. */
-  readonly grouping: Grouping;
-}
+export type { Code, CodeStep, Grouping } from "./plan/code.ts";
+export type { PruneStep } from "./plan/prune.ts";
+export type { QuantizeStep } from "./plan/quantize.ts";
+export { AUTO };
 
 export type Step = PruneStep | QuantizeStep | CodeStep;
 
@@ -50,13 +25,6 @@ export type Plan = readonly Rule[];
 
 /** Below this many elements a tensor is small by default: its scales and tables would outweigh what they save. */
 export const SMALL = 1024;
-
-const WHOLE_CHUNK: Grouping = { by: "chunk", size: 0 };
-const MAX_GROUP = 65536;
-const MIN_GROUP = 8;
-
-/** Code "auto" over whole chunks: what a plan that names no code means. */
-export const AUTO: CodeStep = { op: "code", code: "auto", grouping: WHOLE_CHUNK };
 
 /** The steps of a tensor: code "auto" on the bytes as they are. */
 export const LOSSLESS: readonly Step[] = [AUTO];
@@ -114,9 +82,7 @@ function parseStep(words: readonly string[], text: string): Step {
   throw new PlanError(`steps "${text}": "${words.join(" ")}" is not a step; known: ${known}`);
 }
 
-type StepParser = (rest: readonly string[], verb: string) => Step | undefined;
-
-const parsers: Record<string, StepParser | undefined> = {
+const parsers: Record<string, StepParser<Step> | undefined> = {
   __proto__: null as never,
   prune: parsePrune,
   int8: parseQuantize,
@@ -130,43 +96,6 @@ const parsers: Record<string, StepParser | undefined> = {
   zrl: parseCode,
   auto: parseCode,
 };
-
-function parsePrune(rest: readonly string[]): Step | undefined {
-  const sparsity = Number(rest[0]);
-  return rest.length === 1 && sparsity >= 0 && sparsity <= 1 ? { op: "prune", sparsity } : undefined;
-}
-
-function parseQuantize(rest: readonly string[], verb: string): Step | undefined {
-  const words = [...rest];
-  const per = words[0] === "tensor" || words[0] === "group" ? words.shift() : "channel";
-  if (words[0] === "channel" && rest[0] === "channel") words.shift();
-  const group = per === "group" ? wholeNumber(words.shift(), MIN_GROUP, MAX_GROUP) : 0;
-  const symmetry = words.shift() ?? "symmetric";
-  if (group === undefined || words.length > 0 || !/^a?symmetric$/.test(symmetry)) return undefined;
-  return {
-    op: "quantize",
-    bits: verb === "int8" ? 8 : 4,
-    per: per as QuantizeStep["per"],
-    group,
-    asymmetric: symmetry === "asymmetric",
-  };
-}
-
-function parseCode(rest: readonly string[], verb: string): Step | undefined {
-  const code = verb as Code;
-  if (rest.length === 0) return { op: "code", code, grouping: WHOLE_CHUNK };
-  if (code !== "zrl" && code !== "auto") return undefined;
-  const byKernel = rest[0] === "kernel";
-  const words = byKernel ? rest.slice(1) : rest;
-  const size = byKernel && words.length === 0 ? 1 : wholeNumber(words[0], 1, MAX_GROUP);
-  if (size === undefined || words.length > 1) return undefined;
-  return { op: "code", code, grouping: { by: byKernel ? "kernel" : "count", size } };
-}
-
-function wholeNumber(word: string | undefined, least: number, most: number): number | undefined {
-  const n = /^\d+$/.test(word ?? "") ? Number(word) : Number.NaN;
-  return n >= least && n <= most ? n : undefined;
-}
 
 /** The plan on one line; parsePlan reads it back to the same plan. */
 export function printPlan(plan: Plan): string {
@@ -186,16 +115,8 @@ export function printSteps(steps: readonly Step[]): string {
 }
 
 function printStep(step: Step): string {
-  if (step.op === "prune") return `prune ${step.sparsity}`;
-  if (step.op === "code") return step.code + printGrouping(step.grouping);
-  const group = step.per === "group" ? ` ${step.group}` : "";
-  return `int${step.bits} ${step.per}${group}${step.asymmetric ? " asymmetric" : ""}`;
-}
-
-function printGrouping({ by, size }: Grouping): string {
-  if (by === "chunk") return "";
-  if (by === "count") return ` ${size}`;
-  return size === 1 ? " kernel" : ` kernel ${size}`;
+  if (step.op === "prune") return printPrune(step);
+  return step.op === "code" ? printCode(step) : printQuantize(step);
 }
 
 /** The steps that a plan gives a tensor. @throws PlanError if they cannot be applied to its dtype. */

@@ -1,9 +1,16 @@
 import { argument, DataError } from "./errors.ts";
 
-/** Element types, named as safetensors names them. */
-export type DType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U8" | "BOOL";
+/** Element types whose elements have a width of their own, named as safetensors names them. */
+export type PlainDType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U8" | "BOOL";
+/** Element types that GGUF stores as blocks of 32 elements with their scale (formulas: docs/FORMAT.md). */
+export type BlockDType = "Q8_0" | "Q4_0" | "Q4_1";
+export type DType = PlainDType | BlockDType;
 
-const WIDTHS: Record<DType, 1 | 2 | 4 | 8> = {
+/** Elements of a block. The last dimension of a tensor of such a dtype is a multiple of it. */
+export const BLOCK_ELEMENTS = 32;
+const BLOCK_BYTES: Record<BlockDType, number> = { Q8_0: 34, Q4_0: 18, Q4_1: 20 };
+
+const WIDTHS: Record<PlainDType, 1 | 2 | 4 | 8> = {
   F64: 8,
   F32: 4,
   F16: 2,
@@ -25,7 +32,7 @@ export interface TensorInfo {
 
 /** A tensor whose elements are read by range, so that no reader has to hold a whole model. */
 export interface LazyTensor extends TensorInfo {
-  /** Little-endian bytes of elements [start, end). */
+  /** Little-endian bytes of elements [start, end); of a dtype of blocks, whole blocks. */
   read(start: number, end: number): Promise<Uint8Array>;
 }
 
@@ -43,12 +50,23 @@ export interface Model {
 
 /** Whether the word is a dtype of this package. */
 export function isDType(word: unknown): word is DType {
-  return typeof word === "string" && Object.hasOwn(WIDTHS, word);
+  return typeof word === "string" && (Object.hasOwn(WIDTHS, word) || Object.hasOwn(BLOCK_BYTES, word));
 }
 
-/** Bytes of one element. */
+/** Whether elements of the dtype lie in blocks, and have no width of their own. */
+export function isBlocks(dtype: DType): dtype is BlockDType {
+  return Object.hasOwn(BLOCK_BYTES, dtype);
+}
+
+/** Bytes of one element. @throws RangeError for dtypes of blocks */
 export function dtypeWidth(dtype: DType): 1 | 2 | 4 | 8 {
+  argument(!isBlocks(dtype), "dtype", "a dtype whose elements have a width", dtype);
   return WIDTHS[dtype];
+}
+
+/** Bytes of `count` elements; of a dtype of blocks, whole blocks. */
+export function bytesOf(dtype: DType, count: number): number {
+  return isBlocks(dtype) ? (count / BLOCK_ELEMENTS) * BLOCK_BYTES[dtype] : count * WIDTHS[dtype];
 }
 
 export function isFloat(dtype: DType): boolean {
@@ -72,7 +90,7 @@ export function elementCount(shape: readonly number[]): number {
 /** Elements [start, end) of a tensor. @throws DataError if the source gives another count of bytes */
 export async function readElements(tensor: LazyTensor, start: number, end: number): Promise<Uint8Array> {
   const bytes = await tensor.read(start, end);
-  const wanted = (end - start) * dtypeWidth(tensor.dtype);
+  const wanted = bytesOf(tensor.dtype, end - start);
   if (bytes.length === wanted) return bytes;
   throw new DataError(
     `tensor "${tensor.name}": ${bytes.length} bytes for elements ${start}..${end}, expected ${wanted}`,
@@ -81,11 +99,15 @@ export async function readElements(tensor: LazyTensor, start: number, end: numbe
 
 /** The lazy form of a tensor in memory. @throws RangeError if bytes do not fit the shape */
 export function lazyTensor(tensor: Tensor): LazyTensor {
-  const width = dtypeWidth(tensor.dtype);
-  const size = elementCount(tensor.shape) * width;
+  const size = bytesOf(tensor.dtype, elementCount(tensor.shape));
   argument(tensor.bytes.length === size, "bytes", `${size} bytes`, tensor.bytes.length);
   const { name, dtype, shape } = tensor;
-  return { name, dtype, shape, read: async (start, end) => tensor.bytes.slice(start * width, end * width) };
+  return {
+    name,
+    dtype,
+    shape,
+    read: async (start, end) => tensor.bytes.slice(bytesOf(dtype, start), bytesOf(dtype, end)),
+  };
 }
 
 /** Elements as f32: F32 as it is, F16 and BF16 exactly, F64 rounded half to even. Not for integer dtypes. */

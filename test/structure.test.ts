@@ -74,7 +74,7 @@ function allowed(layer: string): string[] {
   const below = LAYERS.slice(0, LAYERS.indexOf(layer));
   if (layer === "plain.ts") below.push("plain");
   const extra = layer === "kernels" ? ["embedded", "plain"] : layer === "index" || layer === "cli" ? ["model"] : [];
-  return [...below, ...extra, ...(layer === "codec" || layer === "container" || layer === "cli" ? [layer] : [])];
+  return [...below, ...extra, ...(["plan", "codec", "container", "cli"].includes(layer) ? [layer] : [])];
 }
 
 describe("imports", () => {
