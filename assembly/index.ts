@@ -1,9 +1,13 @@
 // The ABI: every export, nothing else. All take byte offsets and counts, all return a count or a status (status.ts).
 export { xxh64, sha256 } from "./checksum";
 export { pack4, unpack4 } from "./bits";
+export {
+  dequantizeMinimum, halves, joinBlocks, quantizeAway, quantizeQ40, quantizeQ41, quantizeQ80, splitBlocks,
+} from "./blocks";
 export { histogram } from "./histogram";
 export { huffmanDecode, huffmanEncode } from "./huffman";
 export { codeLengths, readLengths, writeLengths } from "./lengths";
+export { dequantizeNormal, quantizeNormal } from "./normal";
 export { maskCount, maskExpand, maskSplit } from "./mask";
 export { compareBits, expand, merge, split } from "./merge";
 export { pivotBlock, pivotNodes } from "./pivot";

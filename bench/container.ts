@@ -91,10 +91,11 @@ async function checkStream(kernels: Kernels, packed: Uint8Array, model: Model, p
 }
 
 async function expectedFloats(tensor: LazyTensor, plan: string): Promise<Float32Array> {
-  const { prune, quantize, cols, elements } = layoutOf(tensor, stepsFor(parsePlan(plan), tensor));
+  const { prune, quantize, grid, elements } = layoutOf(tensor, stepsFor(parsePlan(plan), tensor));
   const source = toFloat32(tensor.dtype, await tensor.read(0, elements));
   const values = prune ? reference.prune(source, prune.sparsity) : source;
-  if (!quantize) return values;
+  if (quantize?.op !== "quantize") return values;
+  const { cols } = grid;
   const rows = Math.ceil(elements / cols);
   const { scales } = reference.scales(reference.range(values, rows, cols), quantize);
   const codes = reference.quantize(values, rows, cols, scales, undefined, ...codeRange(quantize));

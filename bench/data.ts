@@ -131,10 +131,10 @@ export async function* modelSets(
     for (const { name, model } of models) {
       const parts: Int8Array[] = [];
       for (const tensor of model.tensors) {
-        const { quantize: step, cols } = layoutOf(tensor, stepsFor(plan, tensor));
+        const { quantize: step, grid } = layoutOf(tensor, stepsFor(plan, tensor));
         if (!step) continue;
         const values = widen(tensor.dtype, await tensor.read(0, elementCount(tensor.shape)));
-        parts.push(quantize(kernels, values, { bits, cols }).codes);
+        parts.push(quantize(kernels, values, { bits, cols: grid.cols }).codes);
       }
       const codes = concat(parts);
       yield dataSet(`${name} ${kind}`, bits, quick ? codes.subarray(0, CHUNK) : codes);

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { loadKernels, type Tier } from "../src/index.ts";
 import { bitsBench } from "./bits.ts";
+import { blocksBench } from "./blocks.ts";
 import { checksumBench } from "./checksum.ts";
 import { codecBench } from "./codec.ts";
 import { containerBench } from "./container.ts";
@@ -12,6 +13,7 @@ import { huffmanBench } from "./huffman.ts";
 import { lengthsBench } from "./lengths.ts";
 import { maskBench } from "./mask.ts";
 import { mergeBench } from "./merge.ts";
+import { normalBench } from "./normal.ts";
 import { pivotBench } from "./pivot.ts";
 import { planesBench } from "./planes.ts";
 import { pruneBench } from "./prune.ts";
@@ -36,6 +38,8 @@ Groups: kernel, decode, encode, size, container. Real models are read from ../sh
 const KERNEL_BENCHES = [
   histogramBench,
   quantizeBench,
+  blocksBench,
+  normalBench,
   pruneBench,
   tokensBench,
   huffmanBench,

@@ -24,6 +24,16 @@ export interface KernelExports {
     dst: number,
   ): number;
   dequantize(src: number, rows: number, cols: number, scales: number, zeros: number, dst: number): number;
+  quantizeQ80(src: number, n: number, scales: number, codes: number): number;
+  quantizeQ40(src: number, n: number, scales: number, codes: number): number;
+  quantizeQ41(src: number, n: number, scales: number, minima: number, codes: number): number;
+  quantizeAway(src: number, rows: number, cols: number, scales: number, zeros: number, dst: number): number;
+  halves(src: number, n: number, dst: number): number;
+  dequantizeMinimum(src: number, rows: number, cols: number, scales: number, minima: number, dst: number): number;
+  splitBlocks(src: number, blocks: number, kind: number, scales: number, minima: number, codes: number): number;
+  joinBlocks(scales: number, minima: number, codes: number, blocks: number, kind: number, dst: number): number;
+  quantizeNormal(src: number, rows: number, cols: number, scales: number, dst: number): number;
+  dequantizeNormal(src: number, rows: number, cols: number, scales: number, dst: number): number;
   pack4(src: number, n: number, dst: number): number;
   unpack4(src: number, n: number, dst: number): number;
   splitPlanes(src: number, n: number, width: number, rotate: number, dst: number): number;
@@ -178,6 +188,10 @@ export type DecodeExports = Pick<
   | "heapBase"
   | "range"
   | "dequantize"
+  | "dequantizeMinimum"
+  | "dequantizeNormal"
+  | "halves"
+  | "joinBlocks"
   | "pack4"
   | "unpack4"
   | "mergePlanes"

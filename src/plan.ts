@@ -1,16 +1,18 @@
 import { PlanError } from "./errors.ts";
 import { AUTO, type CodeStep, parseCode, printCode } from "./plan/code.ts";
+import { type FormatStep, parseFormat, printFormat } from "./plan/format.ts";
 import { type PruneStep, parsePrune, printPrune } from "./plan/prune.ts";
 import { parseQuantize, printQuantize, type QuantizeStep } from "./plan/quantize.ts";
 import type { StepParser } from "./plan/words.ts";
-import { elementCount, isFloat, type TensorInfo } from "./tensor.ts";
+import { type DType, elementCount, isBlocks, isFloat, type TensorInfo } from "./tensor.ts";
 
 export type { Code, CodeStep, Grouping } from "./plan/code.ts";
+export type { FormatStep } from "./plan/format.ts";
 export type { PruneStep } from "./plan/prune.ts";
 export type { QuantizeStep } from "./plan/quantize.ts";
 export { AUTO };
 
-export type Step = PruneStep | QuantizeStep | CodeStep;
+export type Step = PruneStep | QuantizeStep | FormatStep | CodeStep;
 
 /** Steps for the tensors that the rule takes: by name (glob), small ones, or all. */
 export interface Rule {
@@ -66,19 +68,22 @@ function parseRule(text: string): Rule {
 export function parseSteps(text: string): readonly Step[] {
   const steps = text.split(">").map((part) => parseStep(part.trim().split(/\s+/), text));
   if (steps[steps.length - 1]?.op !== "code") steps.push(AUTO);
-  const order = steps.map((step) => ["prune", "quantize", "code"].indexOf(step.op));
+  const order = steps.map((step) => RANKS[step.op]);
   if (order.some((rank, i) => i > 0 && rank <= (order[i - 1] as number))) {
-    throw new PlanError(`steps "${text}": the order is prune > int8 or int4 > code, each at most once`);
+    throw new PlanError(`steps "${text}": the order is prune > int8 or another format > code, each at most once`);
   }
   return steps;
 }
+
+const RANKS: Record<Step["op"], number> = { prune: 0, quantize: 1, format: 1, code: 2 };
 
 function parseStep(words: readonly string[], text: string): Step {
   const [verb = "", ...rest] = words;
   const step = parsers[verb]?.(rest, verb);
   if (step) return step;
   const known =
-    "prune S, int8 or int4 [tensor|channel|group N] [asymmetric], raw, lossless, constant, huffman, pivot, mask, zrl, auto";
+    "prune S, int8 or int4 [tensor|channel|group N] [axis K] [asymmetric], uint8 [the same], q8_0, q4_0, q4_1, nf4 [group N], " +
+    "nbits4 [group N] [asymmetric], raw, lossless, constant, huffman, pivot, mask, zrl, auto";
   throw new PlanError(`steps "${text}": "${words.join(" ")}" is not a step; known: ${known}`);
 }
 
@@ -87,6 +92,12 @@ const parsers: Record<string, StepParser<Step> | undefined> = {
   prune: parsePrune,
   int8: parseQuantize,
   int4: parseQuantize,
+  uint8: parseQuantize,
+  q8_0: parseFormat,
+  q4_0: parseFormat,
+  q4_1: parseFormat,
+  nf4: parseFormat,
+  nbits4: parseFormat,
   raw: parseCode,
   lossless: (rest) => parseCode(rest, "auto"),
   constant: parseCode,
@@ -116,6 +127,7 @@ export function printSteps(steps: readonly Step[]): string {
 
 function printStep(step: Step): string {
   if (step.op === "prune") return printPrune(step);
+  if (step.op === "format") return printFormat(step);
   return step.op === "code" ? printCode(step) : printQuantize(step);
 }
 
@@ -130,18 +142,24 @@ export function stepsFor(plan: Plan, tensor: TensorInfo): readonly Step[] {
 /** Throws a PlanError if the steps cannot be applied to the tensor's dtype. */
 export function checkSteps(steps: readonly Step[], { name, dtype }: TensorInfo): void {
   const lossy = steps.find((step) => step.op !== "code");
-  if (lossy && !isFloat(dtype)) {
+  if (lossy && !isNumeric(dtype)) {
     throw new PlanError(`tensor "${name}" is ${dtype}: "${printSteps(steps)}" needs a floating-point dtype`);
   }
-  if (lossy?.op === "prune" && dtype === "F64" && !steps.some((step) => step.op === "quantize")) {
-    throw new PlanError(`tensor "${name}" is F64: prune needs int8 or int4 behind it`);
+  const coded = steps.some((step) => step.op === "quantize" || step.op === "format");
+  if (lossy?.op === "prune" && (dtype === "F64" || isBlocks(dtype)) && !coded) {
+    throw new PlanError(`tensor "${name}" is ${dtype}: prune needs int8 or another format behind it`);
   }
+}
+
+// Blocks are numbers too: what quantizes them takes what they stand for.
+function isNumeric(dtype: DType): boolean {
+  return isFloat(dtype) || isBlocks(dtype);
 }
 
 function takes(rule: Rule, tensor: TensorInfo): boolean {
   if (rule.name !== undefined) return globMatches(rule.name, tensor.name);
   if (rule.small === undefined) return true;
-  return tensor.shape.length <= 1 || !isFloat(tensor.dtype) || elementCount(tensor.shape) < rule.small;
+  return tensor.shape.length <= 1 || !isNumeric(tensor.dtype) || elementCount(tensor.shape) < rule.small;
 }
 
 /** Glob with `*` (any run of characters) and `?` (one character); linear in pattern times name, whatever the pattern. */

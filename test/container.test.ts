@@ -49,7 +49,13 @@ describe("packing and reading", () => {
       const stored = await file.tensor("conv.weight", { as: "stored" });
       expectSame(stored.bytes, expected.codes);
       expectSame(stored.quantization?.scales ?? new Float32Array(0), expected.scales);
-      expect({ ...stored.quantization, scales: 0 }).toEqual({ bits: 8, cols: 70, scales: 0, zeroPoints: null });
+      expect({ ...stored.quantization, scales: 0 }).toEqual({
+        bits: 8,
+        cols: 70,
+        scales: 0,
+        zeroPoints: null,
+        minima: null,
+      });
       expect(stored).toMatchObject({ dtype: "F32", shape: [16, 70], plan: "int8 channel > auto" });
       expect((await file.tensor("conv.bias", { as: "stored" })).quantization).toBeNull();
     }

@@ -1,6 +1,19 @@
 // The kernels once more, as plain as the specification (docs/FORMAT.md): written from it alone, never for speed.
 // Decoders refuse by throwing an Error whose message names the status.
 export { pack4, unpack4 } from "./reference/bits.ts";
+export {
+  type Blocks,
+  blockScales,
+  dequantizeBlocks,
+  dequantizeMinimum,
+  fromHalf,
+  type GgufFormat,
+  joinBlocks,
+  quantizeAway,
+  quantizeBlocks,
+  roundAway,
+  toHalf,
+} from "./reference/blocks.ts";
 export { xxh64 } from "./reference/checksum.ts";
 export { type Cost, pivotCost } from "./reference/cost.ts";
 export { fieldAt, packFields, unpack } from "./reference/fields.ts";
@@ -18,6 +31,7 @@ export {
 } from "./reference/huffman.ts";
 export { type Masked, maskCount, maskJoin, maskSplit } from "./reference/mask.ts";
 export { compareBits, merge, split } from "./reference/merge.ts";
+export { dequantizeNormal, NF4_LEVELS, NF4_THRESHOLDS, quantizeNormal } from "./reference/normal.ts";
 export {
   BLOCK,
   type Flat,

@@ -2,7 +2,7 @@ import type { Kernels } from "../kernels.ts";
 import { readSimple } from "./entropy.ts";
 import { chunkShape, type Layout } from "./layout.ts";
 import { blocksOf, TABLE } from "./pivot.ts";
-import { BYTES, type Content, SCALES } from "./planes.ts";
+import { BYTES, type Content } from "./planes.ts";
 import { CODE_NAMES, type CodeName, HEADER_BYTES, LAMBDA, type Place, readHeader, STEPS, within } from "./stream.ts";
 import { contentOf, decodeChunk } from "./tensor.ts";
 import { HEAD_BYTES } from "./tokens.ts";
@@ -44,9 +44,10 @@ export function explainChunk(
   const arena = kernels.arena(shape.room, "decode");
   const where = { kernels, place, end: arena.stored + size };
   const parts: [name: string, n: number, content: Content][] = [];
-  if (layout.quantize) parts.push(["scales", shape.scaleBytes, SCALES]);
-  if (layout.quantize?.asymmetric) parts.push(["zero points", shape.zeroBytes, BYTES]);
-  parts.push([layout.quantize ? "codes" : "elements", shape.codeBytes, contentOf(layout, shape)]);
+  const { coding } = layout;
+  if (coding) parts.push(["scales", shape.scaleBytes, coding.scales]);
+  if (coding?.offsets) parts.push([coding.offsetName, shape.zeroBytes, coding.offsets]);
+  parts.push([coding ? "codes" : "elements", shape.codeBytes, contentOf(layout, shape)]);
   let at = arena.stored;
   return parts.map(([name, n, content]) => {
     const report = explain(where, at, n, content, name);

@@ -1,9 +1,10 @@
 import { DataError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import { type LazyTensor, readElements, type TensorInfo, widen } from "../tensor.ts";
+import { gridSegments, gridUnit, scaleCount } from "./grid.ts";
 import { chunkShape, type Layout } from "./layout.ts";
 import { findThreshold, pruneValues, type Threshold } from "./prune.ts";
-import { mergeRanges, segmentsOf, toFloats } from "./quantize.ts";
+import { mergeRanges, toFloats } from "./quantize.ts";
 
 // What a tensor's chunks are encoded from. All that goes from chunk to chunk is found here, in order.
 
@@ -12,29 +13,32 @@ export interface ChunkInput {
   readonly index: number;
   /** Elements as read, or pruned as f32. */
   readonly elements: Uint8Array | Float32Array;
-  /** Least and greatest value of each row of the chunk, where rows are longer than chunks; else null. */
+  /** Least and greatest value of each row of the chunk, where rows reach over the ends of chunks; else null. */
   readonly ranges: Float32Array | null;
 }
 
 /** The inputs of a tensor's chunks in order: what pruning and long rows carry from chunk to chunk is done here. */
 export async function* chunkInputs(kernels: Kernels, tensor: LazyTensor, layout: Layout): AsyncGenerator<ChunkInput> {
   try {
-    const { prune, quantize, elements, cols } = layout;
+    const { prune, elements } = layout;
     const whole = () => blocks(kernels, tensor, layout, null);
     const threshold = prune ? await findThreshold(kernels, whole, elements, prune.sparsity) : null;
-    const long = quantize !== null && cols > layout.chunkElements;
-    const ranges = long ? await rowRanges(kernels, tensor, layout, threshold) : null;
+    const ranges = needsRanges(layout) ? await rowRanges(kernels, tensor, layout, threshold) : null;
     let left = threshold;
     for (let index = 0; index < layout.chunks; index++) {
-      const { start, count, rows } = chunkShape(layout, index);
+      const { start, count, rows, firstRow } = chunkShape(layout, index);
       let values: Uint8Array | Float32Array = await readElements(tensor, start, start + count);
       if (left) [values, left] = pruneValues(kernels, widen(tensor.dtype, values), left);
-      const row = Math.floor(start / cols);
-      yield { index, elements: values, ranges: ranges?.slice(2 * row, 2 * (row + rows)) ?? null };
+      yield { index, elements: values, ranges: ranges?.slice(2 * firstRow, 2 * (firstRow + rows)) ?? null };
     }
   } catch (error) {
     throw named(tensor, error);
   }
+}
+
+// Whether elements of other chunks share a scale with those of a chunk, and what the scale is depends on the range of all.
+function needsRanges({ quantize, grid, elements, chunks, chunkElements }: Layout): boolean {
+  return quantize !== null && chunks > 1 && chunkElements % gridUnit(grid, elements) > 0;
 }
 
 // The tensor's elements as f32, pruned, a chunk at a time.
@@ -59,12 +63,12 @@ async function rowRanges(
   layout: Layout,
   threshold: Threshold | null,
 ): Promise<Float32Array> {
-  const ranges = new Float32Array(2 * Math.ceil(layout.elements / layout.cols));
+  const ranges = new Float32Array(2 * scaleCount(layout.grid, layout.elements));
   let index = 0;
   for await (const values of blocks(kernels, tensor, layout, threshold)) {
     const { start, count } = chunkShape(layout, index++);
     toFloats(kernels, values);
-    mergeRanges(kernels, segmentsOf(start, count, layout.cols), start, ranges, Math.floor(start / layout.cols));
+    mergeRanges(kernels, gridSegments(layout.grid, start, count, 0), start, ranges, 0);
   }
   return ranges;
 }

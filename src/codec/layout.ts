@@ -1,8 +1,9 @@
 import { PlanError } from "../errors.ts";
 import { CHUNK_BYTES } from "../kernels.ts";
-import { type CodeStep, checkSteps, type PruneStep, type QuantizeStep, type Step } from "../plan.ts";
-import { dtypeWidth, elementCount, type TensorInfo } from "../tensor.ts";
-import { rowCount } from "./quantize.ts";
+import { type CodeStep, checkSteps, type FormatStep, type PruneStep, type QuantizeStep, type Step } from "../plan.ts";
+import { BLOCK_ELEMENTS, dtypeWidth, elementCount, isBlocks, type TensorInfo } from "../tensor.ts";
+import { type Coding, codingOf, formatOf } from "./coding.ts";
+import { fittingElements, type Grid, gridOf, gridUnit, scaleSpan } from "./grid.ts";
 
 // How a tensor is cut into chunks, and what lies in each.
 
@@ -13,11 +14,16 @@ export interface Layout {
   /** Elements in every chunk but the last. */
   readonly chunkElements: number;
   readonly chunks: number;
-  readonly quantize: QuantizeStep | null;
+  /** The step that makes codes of numbers, if there is one. */
+  readonly quantize: QuantizeStep | FormatStep | null;
   readonly prune: PruneStep | null;
   readonly code: CodeStep;
-  /** Elements that share a scale; 1 if not quantized. */
-  readonly cols: number;
+  /** What codes in the chunks mean, or null if they hold elements. */
+  readonly coding: Coding | null;
+  /** Whether the codes are those of the tensor's own blocks. */
+  readonly blocks: boolean;
+  /** Which elements share a scale. */
+  readonly grid: Grid;
   /** Values of one convolution kernel. */
   readonly kernel: number;
 }
@@ -27,9 +33,10 @@ export interface ChunkShape {
   /** First element of the chunk in the tensor, and count. */
   readonly start: number;
   readonly count: number;
-  /** Scales in the chunk. */
+  /** Scales in the chunk, and the first of them in the tensor. */
   readonly rows: number;
-  /** Bytes of scales, zero points and codes (or elements). */
+  readonly firstRow: number;
+  /** Bytes of scales, zero points or minima, and codes (or elements). */
   readonly scaleBytes: number;
   readonly zeroBytes: number;
   readonly codeBytes: number;
@@ -41,30 +48,33 @@ export interface ChunkShape {
 /** The layout of a tensor under its steps. @param chunkElements - as a file says; default: as the writer cuts */
 export function layoutOf(tensor: TensorInfo, steps: readonly Step[], chunkElements?: number): Layout {
   const elements = elementCount(tensor.shape);
-  const quantize = steps.find((step) => step.op === "quantize") ?? null;
+  const made = steps.find((step) => step.op === "quantize" || step.op === "format") ?? null;
   const prune = steps.find((step) => step.op === "prune") ?? null;
   const code = steps.find((step) => step.op === "code");
   if (!code) throw new PlanError(`tensor "${tensor.name}": steps without a code`);
   checkSteps(steps, tensor);
-  const cols = quantize ? columnsOf(tensor, quantize, elements) : 1;
+  const own = isBlocks(tensor.dtype) ? formatOf(tensor.dtype) : null;
+  // Blocks stay as they are unless another format is asked for.
+  const blocks = own !== null && !prune && (!made || (made.op === "format" && made.format === own.format));
+  if (own) checkBlocks(tensor, elements);
+  const quantize = blocks ? null : made;
+  const coding = blocks ? codingOf(own, true) : made ? codingOf(made) : null;
+  const grid = gridOf(tensor, blocks ? own : made);
   const kernel = kernelSize(tensor.shape);
-  const chunk = chunkElements ?? cutChunks(tensor, quantize, code, cols, kernel);
-  return {
-    tensor,
-    elements,
-    chunkElements: chunk,
-    chunks: Math.ceil(elements / chunk),
-    quantize,
-    prune,
-    code,
-    cols,
-    kernel,
-  };
+  const chunk = chunkElements ?? cutChunks(tensor, coding, code, grid, kernel);
+  if (blocks && chunk % BLOCK_ELEMENTS > 0) {
+    throw new PlanError(`tensor "${tensor.name}": chunks of ${chunk} elements cut blocks of ${BLOCK_ELEMENTS}`);
+  }
+  const chunks = Math.ceil(elements / chunk);
+  return { tensor, elements, chunkElements: chunk, chunks, quantize, prune, code, coding, blocks, grid, kernel };
 }
 
-function columnsOf({ shape }: TensorInfo, { per, group }: QuantizeStep, elements: number): number {
-  const cols = per === "group" ? group : per === "channel" ? elements / (shape[0] ?? 1) : elements;
-  return Math.max(cols || 1, 1);
+function checkBlocks({ name, dtype, shape }: TensorInfo, elements: number): void {
+  const last = shape[shape.length - 1] ?? 1;
+  if (last % BLOCK_ELEMENTS === 0 || elements === 0) return;
+  throw new PlanError(
+    `tensor "${name}" is ${dtype}: its last dimension is ${last}, not a multiple of ${BLOCK_ELEMENTS}`,
+  );
 }
 
 /** Values of one convolution kernel: the dimensions behind the first two, or else the last dimension. */
@@ -74,21 +84,22 @@ function kernelSize(shape: readonly number[]): number {
 }
 
 // As many elements as fit the chunk size, cut at the boundaries of rows and of zrl groups where these fit.
-function cutChunks(
-  tensor: TensorInfo,
-  quantize: QuantizeStep | null,
-  code: CodeStep,
-  cols: number,
-  kernel: number,
-): number {
-  const width = quantize ? 1 + (quantize.asymmetric ? 5 : 4) / cols : dtypeWidth(tensor.dtype);
-  // A row that is cut adds one more scale than its share.
-  const most = Math.floor((CHUNK_BYTES - (quantize ? 16 : 0)) / width);
+function cutChunks(tensor: TensorInfo, coding: Coding | null, code: CodeStep, grid: Grid, kernel: number): number {
+  const elements = Math.max(elementCount(tensor.shape), 1);
+  const most = coding
+    ? fittingElements(grid, elements, coding.scales.width + (coding.offsets?.width ?? 0), CHUNK_BYTES)
+    : Math.floor(CHUNK_BYTES / dtypeWidth(tensor.dtype));
+  if (most < 1) {
+    const why = "the scales along this axis do not fit a chunk: choose another axis, or groups along the last";
+    throw new PlanError(`tensor "${tensor.name}" of [${tensor.shape}]: ${why}`);
+  }
+  const unit = coding ? gridUnit(grid, elements) : 1;
   const { by, size } = code.grouping;
   const group = by === "kernel" ? size * kernel : by === "count" ? size : 1;
-  const units = [lcm(cols, group), cols, group, 1];
-  const unit = units.find((candidate) => candidate <= most) as number;
-  return Math.max(Math.floor(most / unit) * unit, 1);
+  const units = [lcm(unit, group), unit, group, 1];
+  const best = units.find((candidate) => candidate <= most) as number;
+  const cut = Math.max(Math.floor(most / best) * best, 1);
+  return isBlocks(tensor.dtype) && cut > BLOCK_ELEMENTS ? cut - (cut % BLOCK_ELEMENTS) : cut;
 }
 
 function lcm(a: number, b: number): number {
@@ -99,13 +110,14 @@ function lcm(a: number, b: number): number {
 
 /** The shape of the index-th chunk. */
 export function chunkShape(layout: Layout, index: number): ChunkShape {
-  const { tensor, elements, chunkElements, quantize, cols } = layout;
+  const { tensor, elements, chunkElements, coding, grid } = layout;
   const start = index * chunkElements;
   const count = Math.min(chunkElements, elements - start);
-  const rows = quantize ? rowCount(start, count, cols) : 0;
-  const scaleBytes = 4 * rows;
-  const zeroBytes = quantize?.asymmetric ? rows : 0;
-  const codeBytes = quantize ? Math.ceil((count * quantize.bits) / 8) : count * dtypeWidth(tensor.dtype);
+  const { first, rows } = coding ? scaleSpan(grid, start, count) : { first: 0, rows: 0 };
+  const scaleBytes = coding ? coding.scales.width * rows : 0;
+  const zeroBytes = coding?.offsets ? coding.offsets.width * rows : 0;
+  const codeBytes = coding ? Math.ceil((count * coding.bits) / 8) : count * dtypeWidth(tensor.dtype);
   const decodedBytes = scaleBytes + zeroBytes + codeBytes;
-  return { start, count, rows, scaleBytes, zeroBytes, codeBytes, decodedBytes, room: Math.max(decodedBytes, count) };
+  const room = Math.max(decodedBytes, count);
+  return { start, count, rows, firstRow: first, scaleBytes, zeroBytes, codeBytes, decodedBytes, room };
 }

@@ -42,6 +42,8 @@ export interface Part {
 
 export const BYTES: Content = { width: 1, float: false, nibbles: 0 };
 export const SCALES: Content = { width: 4, float: true, nibbles: 0 };
+/** Scales and minima that are f16. */
+export const HALVES: Content = { width: 2, float: true, nibbles: 0 };
 
 /** Shares of zeros from which auto measures mask and zrl. Bytes of int4 pairs gain from a mask early. */
 const SPARSE = 0.05;

@@ -1,6 +1,7 @@
 import { argument, DataError } from "../errors.ts";
 import { CHUNK_BYTES, type Kernels, PIECE } from "../kernels.ts";
 import type { QuantizeStep } from "../plan.ts";
+import type { Coding } from "./coding.ts";
 
 // f32 to codes with one scale per row, and back. Formulas: docs/FORMAT.md.
 
@@ -54,9 +55,11 @@ export function codeRange({ bits, asymmetric }: Pick<QuantizeStep, "bits" | "asy
 }
 
 /** Scales for rows whose least and greatest values (0 included) are pairs in `ranges`. */
-export function scalesOf(ranges: Float32Array, step: Pick<QuantizeStep, "bits" | "asymmetric">): Scales {
+export function scalesOf(ranges: Float32Array, step: Pick<QuantizeStep, "bits" | "asymmetric" | "unsigned">): Scales {
   const rows = ranges.length / 2;
   const [qmin, qmax] = codeRange(step);
+  // Unsigned codes are kept as code - 128.
+  const shift = step.unsigned ? -qmin : 0;
   const scales = new Float32Array(rows);
   const zeroPoints = step.asymmetric ? new Int8Array(rows) : null;
   for (let row = 0; row < rows; row++) {
@@ -65,7 +68,9 @@ export function scalesOf(ranges: Float32Array, step: Pick<QuantizeStep, "bits" |
     const exact = zeroPoints ? (high - low) / (qmax - qmin) : Math.max(-low, high) / qmax;
     const scale = Math.fround(exact);
     scales[row] = scale < TINY ? 1 : scale;
-    if (zeroPoints && scale >= TINY) zeroPoints[row] = clip(roundHalfEven(qmin - low / exact), qmin, qmax);
+    if (!zeroPoints) continue;
+    const zero = scale < TINY ? 0 : roundHalfEven(qmin + shift - low / exact) - shift;
+    zeroPoints[row] = clip(zero, qmin, qmax);
   }
   return { scales, zeroPoints };
 }
@@ -87,7 +92,7 @@ function roundHalfEven(x: number): number {
  */
 export function mergeRanges(
   kernels: Kernels,
-  segments: readonly Segment[],
+  segments: Iterable<Segment>,
   start: number,
   ranges: Float32Array,
   firstRow: number,
@@ -143,22 +148,26 @@ export function quantizeSegments(
 
 /**
  * Dequantizes codes (one to a byte, at `codes`) into `into`, which has exactly as many elements as the segments.
- * scales and zeros are addresses; zeros 0: none. Works a piece at a time, so that its f32 stay in cache.
+ * scales and offsets (zero points, or f32 minima) are addresses; offsets 0: none. Works a piece at a time, so that its f32 stay in cache.
  */
 export function dequantizeSegments(
   kernels: Kernels,
-  segments: readonly Segment[],
+  segments: Iterable<Segment>,
   codes: number,
   scales: number,
-  zeros: number,
+  offsets: number,
   into: Float32Array,
+  rule: Coding["rule"] = "linear",
 ): void {
+  const { run } = kernels;
   const arena = kernels.arena(0, "decode");
   const source = new Float32Array(kernels.bytes().buffer, arena.floats, PIECE);
   for (const segment of segments) {
     for (const { row, rows, cols, at } of piecesOf(segment)) {
-      const zero = zeros ? zeros + row : 0;
-      kernels.run.dequantize(codes + at, rows, cols, scales + 4 * row, zero, arena.floats);
+      const [src, scale] = [codes + at, scales + 4 * row];
+      if (rule === "normal") run.dequantizeNormal(src, rows, cols, scale, arena.floats);
+      else if (rule === "minimum") run.dequantizeMinimum(src, rows, cols, scale, offsets + 4 * row, arena.floats);
+      else run.dequantize(src, rows, cols, scale, offsets ? offsets + row : 0, arena.floats);
       into.set(source.subarray(0, rows * cols), at);
     }
   }

@@ -1,20 +1,20 @@
 import { demand } from "../errors.ts";
-import { CHUNK_BYTES, checked, type Kernels } from "../kernels.ts";
-import { AUTO, type QuantizeStep, type Step } from "../plan.ts";
-import { dtypeWidth, isFloat, type LazyTensor, narrow, type TensorInfo, toFloat32, widen } from "../tensor.ts";
+import { CHUNK_BYTES, type Kernels } from "../kernels.ts";
+import { AUTO, type Step } from "../plan.ts";
+import {
+  type BlockDType,
+  dtypeWidth,
+  isFloat,
+  type LazyTensor,
+  narrow,
+  type TensorInfo,
+  toFloat32,
+  widen,
+} from "../tensor.ts";
+import { codesToFloats, makeCodes, type Steps, splitChunk, stepsOf } from "./codes.ts";
 import { type ChunkInput, chunkInputs, named } from "./inputs.ts";
 import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
-import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
-import {
-  codeRange,
-  dequantizeSegments,
-  mergeRanges,
-  quantizeSegments,
-  type Scales,
-  scalesOf,
-  segmentsOf,
-  toFloats,
-} from "./quantize.ts";
+import { BYTES, type Content, readStream, writeStream } from "./planes.ts";
 import { type CodeName, type Place, within } from "./stream.ts";
 
 // One tensor: its steps in order for every chunk, and back. No content of the arena outlives an await.
@@ -47,13 +47,20 @@ export async function* encodeTensor(
 
 /** Encodes one chunk. @throws DataError, with the tensor's name, for what a step or code cannot take */
 export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput): EncodedChunk {
-  const { tensor, quantize, prune } = layout;
+  const { tensor, quantize, prune, blocks } = layout;
   const { index, elements, ranges } = input;
+  const shape = chunkShape(layout, index);
   try {
+    if (blocks) {
+      kernels.arena(CHUNK_BYTES, "encode");
+      splitChunk(kernels, tensor.dtype as BlockDType, shape, elements as Uint8Array);
+      return encodeCodes(kernels, layout, shape);
+    }
     if (!quantize && !prune) return encodeBytes(kernels, layout, index, elements as Uint8Array);
     const values = elements instanceof Float32Array ? elements : widen(tensor.dtype, elements);
-    if (quantize) return encodeValues(kernels, layout, quantize, index, values, ranges);
-    return encodeBytes(kernels, layout, index, narrow(tensor.dtype, values));
+    if (!quantize) return encodeBytes(kernels, layout, index, narrow(tensor.dtype, values));
+    makeCodes(kernels, layout, quantize, shape, values, ranges);
+    return encodeCodes(kernels, layout, shape);
   } catch (error) {
     throw named(tensor, error);
   }
@@ -65,44 +72,14 @@ function encodeBytes(kernels: Kernels, layout: Layout, index: number, bytes: Uin
   return finishChunk(kernels, layout, chunkShape(layout, index), arena.stored);
 }
 
-function encodeValues(
-  kernels: Kernels,
-  layout: Layout,
-  step: QuantizeStep,
-  index: number,
-  values: Float32Array,
-  ranges: Float32Array | null,
-): EncodedChunk {
-  const shape = chunkShape(layout, index);
-  const arena = toFloats(kernels, values);
-  const segments = segmentsOf(shape.start, shape.count, layout.cols);
-  const scales = chunkScales(kernels, layout, step, shape, ranges);
-  const codes = arena.plain + shape.scaleBytes + shape.zeroBytes;
-  quantizeSegments(kernels, segments, scales, codeRange(step), step.bits === 4 ? arena.values : codes);
-  if (step.bits === 4) kernels.run.pack4(arena.values, shape.count, codes);
-  const bytes = kernels.bytes();
-  bytes.set(new Uint8Array(scales.scales.slice().buffer), arena.plain);
-  if (scales.zeroPoints) bytes.set(new Uint8Array(scales.zeroPoints.slice().buffer), arena.plain + shape.scaleBytes);
-  const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
-  const zeroPart = { at: arena.plain + shape.scaleBytes, n: shape.zeroBytes, content: BYTES };
-  let end = arena.stored;
-  end += writeStream(kernels, scalePart, AUTO, 1, end).bytes;
-  if (step.asymmetric) end += writeStream(kernels, zeroPart, AUTO, 1, end).bytes;
+// Streams of scales, offsets and codes, which lie at arena.plain.
+function encodeCodes(kernels: Kernels, layout: Layout, shape: ChunkShape): EncodedChunk {
+  const { plain, stored } = kernels.arena(CHUNK_BYTES, "encode");
+  const { scales = BYTES, offsets } = layout.coding ?? {};
+  let end = stored + writeStream(kernels, { at: plain, n: shape.scaleBytes, content: scales }, AUTO, 1, stored).bytes;
+  const part = { at: plain + shape.scaleBytes, n: shape.zeroBytes, content: offsets ?? BYTES };
+  if (offsets) end += writeStream(kernels, part, AUTO, 1, end).bytes;
   return finishChunk(kernels, layout, shape, end);
-}
-
-// Ranges of the rows that end in this chunk are found here; longer rows need the pass before.
-function chunkScales(
-  kernels: Kernels,
-  layout: Layout,
-  step: QuantizeStep,
-  shape: ChunkShape,
-  ranges: Float32Array | null,
-): Scales {
-  if (ranges) return scalesOf(ranges, step);
-  const own = new Float32Array(2 * shape.rows);
-  mergeRanges(kernels, segmentsOf(shape.start, shape.count, layout.cols), shape.start, own, 0);
-  return scalesOf(own, step);
 }
 
 // Codes the last stream (codes or elements) to `at` and takes the chunk out of the arena.
@@ -114,18 +91,20 @@ function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: nu
   return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape };
 }
 
-export function contentOf({ tensor, quantize }: Layout, { count }: ChunkShape): Content {
-  if (!quantize) return { width: dtypeWidth(tensor.dtype), float: isFloat(tensor.dtype), nibbles: 0 };
-  return quantize.bits === 4 ? { width: 1, float: false, nibbles: count } : BYTES;
+export function contentOf({ tensor, coding }: Layout, { count }: ChunkShape): Content {
+  if (!coding) return { width: dtypeWidth(tensor.dtype), float: isFloat(tensor.dtype), nibbles: 0 };
+  return coding.bits === 4 ? { width: 1, float: false, nibbles: count } : BYTES;
 }
 
 /** A decoded chunk, still in the arena: addresses of its parts, valid until the next kernel call. */
 export interface DecodedChunk {
   readonly shape: ChunkShape;
   readonly scales: number;
-  /** 0 if there are none. */
+  /** Zero points or minima; 0 if there are none. */
   readonly zeros: number;
   readonly codes: number;
+  /** Scales and offsets for the kernels, or null if the chunk holds elements. */
+  readonly steps: Steps | null;
   /** Code of the last stream. */
   readonly code: CodeName;
 }
@@ -152,31 +131,23 @@ export function decodeChunk(
   // Codes lie where their region begins, which is a good place to copy from; the rest beyond what decoding them may spoil.
   const codes = arena.plain;
   const behind = codes + Math.ceil(shape.codeBytes / 64) * 64 + 64;
-  const scales = layout.quantize ? behind : 0;
-  const zeros = layout.quantize?.asymmetric ? behind + shape.scaleBytes : 0;
+  const { coding } = layout;
+  const scales = coding ? behind : 0;
+  const zeros = coding?.offsets ? behind + shape.scaleBytes : 0;
   let at = arena.stored;
-  if (scales) {
-    const part = { at: scales, n: shape.scaleBytes, content: SCALES };
-    at = readStream(kernels, at, end, part, within(place, "scales")).next;
-    checkScales(kernels, shape, scales, place);
-  }
-  if (zeros) {
-    const part = { at: zeros, n: shape.zeroBytes, content: BYTES };
-    at = readStream(kernels, at, end, part, within(place, "zero points")).next;
-  }
+  const read = (address: number, n: number, content: Content, name: string): void => {
+    at = readStream(kernels, at, end, { at: address, n, content }, within(place, name)).next;
+  };
+  if (coding) read(scales, shape.scaleBytes, coding.scales, "scales");
+  if (coding?.offsets) read(zeros, shape.zeroBytes, coding.offsets, coding.offsetName);
+  const steps = coding && stepsOf(kernels, coding, shape, scales, zeros, place);
   const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
-  const head = { shape, scales, zeros, codes };
-  const where = within(place, layout.quantize ? "codes" : "elements");
+  const head = { shape, scales, zeros, codes, steps };
+  const where = within(place, coding ? "codes" : "elements");
   const { next, code } = readStream(kernels, at, end, part, where, (start, count) => onPart(head, start, count));
   const rest = end - next;
   demand(rest === 0, "trailing", place.offset + size - rest, place.field, "the end of the chunk", `${rest} bytes`);
   return { ...head, code };
-}
-
-// NaN times a code is a NaN whose bits WebAssembly leaves open, so such a file would not decode to the same bytes everywhere.
-function checkScales(kernels: Kernels, { rows }: ChunkShape, scales: number, place: Place): void {
-  const { scratch } = kernels.arena(0, "decode");
-  checked(kernels.run.range(scales, 1, rows, scratch), place.offset, `${place.field}, scales`);
 }
 
 /**
@@ -192,9 +163,9 @@ export function decodeChunkFloats(
   place: Place,
   into: Float32Array,
 ): CodeName {
-  if (layout.quantize) {
-    return decodeChunk(kernels, layout, index, size, place, (head, start, count) => {
-      codesToFloats(kernels, layout, head, start, count, into);
+  if (layout.coding) {
+    return decodeChunk(kernels, layout, index, size, place, ({ shape, steps, codes }, start, count) => {
+      codesToFloats(kernels, layout, shape, steps as Steps, codes, start, count, into);
     }).code;
   }
   const chunk = decodeChunk(kernels, layout, index, size, place);
@@ -204,33 +175,10 @@ export function decodeChunkFloats(
 
 /** Writes a decoded chunk as f32 into `into`, which has shape.count elements. */
 export function chunkFloats(kernels: Kernels, layout: Layout, chunk: DecodedChunk, into: Float32Array): void {
-  const { shape, codes } = chunk;
+  const { shape, codes, steps } = chunk;
   const bytes = shape.codeBytes;
-  if (layout.quantize) codesToFloats(kernels, layout, chunk, 0, bytes, into);
+  if (steps) codesToFloats(kernels, layout, shape, steps, codes, 0, bytes, into);
   else into.set(toFloat32(layout.tensor.dtype, kernels.bytes().slice(codes, codes + bytes)));
-}
-
-// Dequantizes the codes in `count` bytes from `from` on.
-function codesToFloats(
-  kernels: Kernels,
-  { quantize, cols }: Layout,
-  { shape, scales, zeros, codes }: ChunkHead,
-  from: number,
-  count: number,
-  into: Float32Array,
-): void {
-  const perByte = quantize?.bits === 4 ? 2 : 1;
-  const first = from * perByte;
-  const elements = Math.min(count * perByte, shape.count - first);
-  let source = codes + from;
-  if (perByte === 2) {
-    source = kernels.arena(shape.room, "decode").values;
-    kernels.run.unpack4(codes + from, elements, source);
-  }
-  const row = Math.floor((shape.start + first) / cols) - Math.floor(shape.start / cols);
-  const segments = segmentsOf(shape.start + first, elements, cols);
-  const part = into.subarray(first, first + elements);
-  dequantizeSegments(kernels, segments, source, scales + 4 * row, zeros ? zeros + row : 0, part);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
+import { bytesOf, isBlocks, type LazyTensor, type Model } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
 import type { Entry } from "./description.ts";
 import { perform, tasksAhead } from "./workers.ts";
@@ -42,21 +42,22 @@ function chunkCache(reader: Reader, as: "original" | "f32", entries: readonly En
 }
 
 function dtypeOf({ tensor, layout }: Entry, as: "original" | "f32") {
-  return layout.quantize && as === "f32" ? "F32" : tensor.dtype;
+  // What was made of blocks has no blocks any more.
+  const lost = isBlocks(tensor.dtype) && !layout.blocks;
+  return lost || (layout.coding && as === "f32") ? "F32" : tensor.dtype;
 }
 
 function lazyEntry(cache: ChunkCache, entry: Entry, as: "original" | "f32", nth: number): LazyTensor {
   const { tensor, layout } = entry;
   const dtype = dtypeOf(entry, as);
-  const width = dtypeWidth(dtype);
   const read = async (start: number, end: number): Promise<Uint8Array> => {
-    const out = new Uint8Array((end - start) * width);
+    const out = new Uint8Array(bytesOf(dtype, end - start));
     for (let at = start; at < end; ) {
       const index = Math.floor(at / layout.chunkElements);
       const first = index * layout.chunkElements;
       const stop = Math.min(end, first + layout.chunkElements);
       const bytes = await cache(nth, index);
-      out.set(bytes.subarray((at - first) * width, (stop - first) * width), (at - start) * width);
+      out.set(bytes.subarray(bytesOf(dtype, at - first), bytesOf(dtype, stop - first)), bytesOf(dtype, at - start));
       at = stop;
     }
     return out;

@@ -1,10 +1,11 @@
+import { joinBlocks } from "../codec/blocks.ts";
 import type { ChunkInput } from "../codec/inputs.ts";
 import { type ChunkShape, chunkShape, type Layout } from "../codec/layout.ts";
 import type { CodeName } from "../codec/stream.ts";
 import { chunkFloats, type DecodedChunk, decodeChunk, decodeChunkFloats, encodeChunk } from "../codec/tensor.ts";
 import { demand } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
-import { type DType, narrow } from "../tensor.ts";
+import { BLOCK_ELEMENTS, type BlockDType, type DType, narrow } from "../tensor.ts";
 import { type Checksums, checksums, demandHash, type Sha256, xxh64 } from "./checksum.ts";
 import type { ChunkEntry } from "./format.ts";
 
@@ -147,8 +148,14 @@ function toParts(kernels: Kernels, { shape, codes, scales, zeros }: DecodedChunk
 function toElements(kernels: Kernels, span: Span, dtype: DType): Uint8Array {
   const { layout } = span;
   const chunk = decodeFirst(kernels, span);
-  const { codes, shape } = chunk;
-  if (!layout.quantize) return kernels.bytes().slice(codes, codes + shape.codeBytes);
+  const { codes, shape, scales, zeros } = chunk;
+  if (!layout.coding) return kernels.bytes().slice(codes, codes + shape.codeBytes);
+  if (dtype === layout.tensor.dtype && layout.blocks) {
+    const { planes } = kernels.arena(shape.room, "decode");
+    const parts = { scales, offsets: zeros, codes };
+    const size = joinBlocks(kernels, dtype as BlockDType, parts, shape.count / BLOCK_ELEMENTS, planes);
+    return kernels.bytes().slice(planes, planes + size);
+  }
   const values = new Float32Array(shape.count);
   chunkFloats(kernels, layout, chunk, values);
   return narrow(dtype, values);

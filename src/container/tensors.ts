@@ -1,6 +1,8 @@
+import { scaleCount } from "../codec/grid.ts";
+import { chunkShape } from "../codec/layout.ts";
 import { argument } from "../errors.ts";
 import { printSteps } from "../plan.ts";
-import { type DType, dtypeWidth } from "../tensor.ts";
+import { type DType, dtypeWidth, widen } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
 import type { Entry } from "./description.ts";
 import type { DecodeKind, Gives, Parts, Span, Task } from "./tasks.ts";
@@ -25,14 +27,19 @@ export interface StoredTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly plan: string;
-  /** Elements (little endian), or codes: int8 one to a byte, int4 two to a byte (low nibble first). */
+  /** Elements (little endian), or codes: 8 bits one to a byte, 4 bits two to a byte (low nibble first), signed: docs/FORMAT.md. */
   readonly bytes: Uint8Array;
-  /** null if the bytes are elements of dtype. cols = elements per scale. */
+  /** null if the bytes are elements of dtype. */
   readonly quantization: null | {
     readonly bits: 4 | 8;
+    /** Neighbours that share a scale. */
     readonly cols: number;
+    /** f32, or f16 widened. */
     readonly scales: Float32Array;
+    /** Of uint8 - 128, of nbits4 - 8, as the codes. */
     readonly zeroPoints: Int8Array | null;
+    /** Of q4_1, one for each scale: f16 widened. */
+    readonly minima: Float32Array | null;
   };
 }
 
@@ -161,29 +168,31 @@ function floatAssembly(
 }
 
 function storedAssembly({ layout, tensor, steps }: Entry): Assembly<"parts", StoredTensor> {
-  const { quantize, cols, elements, chunkElements } = layout;
+  const { coding, grid, elements } = layout;
   const { name, dtype, shape } = tensor;
-  const width = quantize ? quantize.bits / 8 : dtypeWidth(dtype);
-  const rows = quantize && elements > 0 ? Math.ceil(elements / cols) : 0;
+  const width = coding ? coding.bits / 8 : dtypeWidth(dtype);
+  const rows = coding ? scaleCount(grid, elements) : 0;
   const empty = () => ({
     bytes: new Uint8Array(Math.ceil(elements * width)),
     scales: new Float32Array(rows),
-    zeroPoints: quantize?.asymmetric ? new Int8Array(rows) : null,
+    zeroPoints: coding?.offsets && coding.rule === "linear" ? new Int8Array(rows) : null,
+    minima: coding?.rule === "minimum" ? new Float32Array(rows) : null,
   });
+  const wide = (halves: boolean, bytes: Uint8Array) => widen(halves ? "F16" : "F32", new Uint8Array(bytes));
   let made: ReturnType<typeof empty> | undefined;
   return {
     task: (span) => ({ kind: "parts", span }),
     put({ first }, parts: Parts) {
       made ??= empty();
-      const start = first * chunkElements;
+      const { firstRow, start } = chunkShape(layout, first);
       putCodes(made.bytes, start * width, parts.codes);
-      const row = Math.floor(start / cols);
-      if (quantize) made.scales.set(new Float32Array(new Uint8Array(parts.scales).buffer), row);
-      made.zeroPoints?.set(new Int8Array(new Uint8Array(parts.zeros).buffer), row);
+      if (coding) made.scales.set(wide(coding.scales.width === 2, parts.scales), firstRow);
+      made.zeroPoints?.set(new Int8Array(new Uint8Array(parts.zeros).buffer), firstRow);
+      made.minima?.set(wide(true, parts.zeros), firstRow);
     },
     finish() {
-      const { bytes, scales, zeroPoints } = made ?? empty();
-      const quantization = quantize ? { bits: quantize.bits, cols, scales, zeroPoints } : null;
+      const { bytes, ...rest } = made ?? empty();
+      const quantization = coding ? { bits: coding.bits, cols: grid.cols, ...rest } : null;
       return { name, dtype, shape, plan: printSteps(steps), bytes, quantization };
     },
   };

@@ -5,7 +5,7 @@ import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
 import { type Plan, parsePlan, parseSteps, printPlan, printSteps, type Step, stepsFor } from "../plan.ts";
-import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
+import { bytesOf, type LazyTensor, type Model } from "../tensor.ts";
 import { encodeDescription } from "./description.ts";
 import { headerBuilder } from "./format.ts";
 import { encodeTask, type Sealed } from "./tasks.ts";
@@ -87,7 +87,7 @@ export async function pack(
     options.signal?.throwIfAborted();
     await sink.write(chunk.bytes, header.add(chunk, chunk.sums));
     note(job.sums, chunk);
-    done += chunk.shape.count * dtypeWidth(job.tensor.dtype);
+    done += bytesOf(job.tensor.dtype, chunk.shape.count);
     options.onProgress?.({ tensor: job.tensor.name, done, total });
   }
   const tensors = jobs.map(packedTensor);
@@ -115,7 +115,7 @@ function jobOf(rules: Plan, tensor: LazyTensor): Job {
 }
 
 function sourceBytes({ tensor, layout }: Job): number {
-  return layout.elements * dtypeWidth(tensor.dtype);
+  return bytesOf(tensor.dtype, layout.elements);
 }
 
 // Chunks of all tensors in order, so that small tensors keep several workers busy too.

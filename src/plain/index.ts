@@ -1,9 +1,11 @@
 import { pack4, unpack4 } from "./bits.ts";
+import { dequantizeMinimum, halves, joinBlocks } from "./blocks.ts";
 import { sha256, xxh64 } from "./checksum.ts";
 import { huffmanDecode } from "./huffman.ts";
 import { readLengths } from "./lengths.ts";
 import { maskCount, maskExpand } from "./mask.ts";
 import { COMPILED, INTERPRETED } from "./merge.ts";
+import { dequantizeNormal } from "./normal.ts";
 import { pivotBlock } from "./pivot.ts";
 import { mergePlanes } from "./planes.ts";
 import { dequantize, range } from "./quantize.ts";
@@ -58,6 +60,10 @@ export function plainExports(memory: { readonly buffer: ArrayBuffer }, compiled 
     heapBase: () => HEAP_BASE,
     range: over(range),
     dequantize: over(dequantize),
+    dequantizeMinimum: over(dequantizeMinimum),
+    dequantizeNormal: over(dequantizeNormal),
+    halves: over(halves),
+    joinBlocks: over(joinBlocks),
     pack4: over(pack4),
     unpack4: over(unpack4),
     mergePlanes: over(mergePlanes),

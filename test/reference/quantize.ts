@@ -3,6 +3,8 @@ const SMALLEST_NORMAL = 2 ** -126;
 export interface ScaleOptions {
   bits: 4 | 8;
   asymmetric: boolean;
+  /** Codes of 0..255; zero points are given - 128. */
+  unsigned?: boolean;
 }
 
 export interface Scales {
@@ -36,7 +38,7 @@ function clip(x: number, low: number, high: number): number {
 }
 
 export function scales(pairs: Float32Array, options: ScaleOptions): Scales {
-  return options.asymmetric ? asymmetric(pairs, options.bits) : symmetric(pairs, options.bits);
+  return options.asymmetric ? asymmetric(pairs, options) : symmetric(pairs, options.bits);
 }
 
 function symmetric(pairs: Float32Array, bits: number): Scales {
@@ -49,17 +51,18 @@ function symmetric(pairs: Float32Array, bits: number): Scales {
   return { scales: result };
 }
 
-function asymmetric(pairs: Float32Array, bits: number): Required<Scales> {
+function asymmetric(pairs: Float32Array, { bits, unsigned }: ScaleOptions): Required<Scales> {
   const rows = pairs.length / 2;
   const result = { scales: new Float32Array(rows), zeroPoints: new Int8Array(rows) };
-  const qmin = -(2 ** (bits - 1));
-  const qmax = -qmin - 1;
+  const qmin = unsigned ? 0 : -(2 ** (bits - 1));
+  const qmax = qmin + 2 ** bits - 1;
+  const shift = unsigned ? 128 : 0;
   for (let row = 0; row < rows; row++) {
     const [low, high] = pairs.subarray(2 * row, 2 * row + 2);
     const s = (high - low) / (qmax - qmin);
     const usable = Math.fround(s) >= SMALLEST_NORMAL;
     result.scales[row] = usable ? Math.fround(s) : 1;
-    result.zeroPoints[row] = usable ? clip(roundEven(qmin - low / s), qmin, qmax) : 0;
+    result.zeroPoints[row] = usable ? clip(roundEven(qmin - low / s), qmin, qmax) - shift : 0;
   }
   return result;
 }
