@@ -69,8 +69,8 @@ export function scalesOf(ranges: Float32Array, step: Pick<QuantizeStep, "bits" |
     const scale = Math.fround(exact);
     scales[row] = scale < TINY ? 1 : scale;
     if (!zeroPoints) continue;
-    const zero = scale < TINY ? 0 : roundHalfEven(qmin + shift - low / exact) - shift;
-    zeroPoints[row] = clip(zero, qmin, qmax);
+    const zero = scale < TINY ? 0 : roundHalfEven(qmin + shift - low / exact);
+    zeroPoints[row] = clip(zero - shift, qmin, qmax);
   }
   return { scales, zeroPoints };
 }

@@ -62,7 +62,7 @@ function asymmetric(pairs: Float32Array, { bits, unsigned }: ScaleOptions): Requ
     const s = (high - low) / (qmax - qmin);
     const usable = Math.fround(s) >= SMALLEST_NORMAL;
     result.scales[row] = usable ? Math.fround(s) : 1;
-    result.zeroPoints[row] = usable ? clip(roundEven(qmin - low / s), qmin, qmax) - shift : 0;
+    result.zeroPoints[row] = (usable ? clip(roundEven(qmin - low / s), qmin, qmax) : 0) - shift;
   }
   return result;
 }
