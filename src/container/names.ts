@@ -3,8 +3,8 @@ import { check, isCount, PRELUDE_BYTES } from "./json.ts";
 
 // Names in the header: how much of the name before each keeps, and what follows. Limits, as a short header could make endless names.
 
-/** UTF-16 units of a name. */
-const MAX_NAME = 65_535;
+/** UTF-16 units of a name. V8 tells longer strings than 16383 apart by length alone, so a set of them is searched one by one. */
+const MAX_NAME = 4095;
 /** UTF-16 units of all names of a file: as many as its header could hold if none kept anything. */
 const MAX_NAMES = 100_000_000;
 
