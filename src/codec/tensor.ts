@@ -5,7 +5,7 @@ import { dtypeWidth, isFloat, narrow, type TensorInfo, toFloat32, widen } from "
 import { type ChunkInput, named } from "./inputs.ts";
 import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
 import { type Levels, writeTable } from "./levels.ts";
-import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
+import { BYTES, type Content, NO_GEOMETRY, readStream, SCALES, writeStream } from "./planes.ts";
 import {
   codeRange,
   dequantizeSegments,
@@ -73,8 +73,8 @@ function encodeValues(
   const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
   const zeroPart = { at: arena.plain + shape.scaleBytes, n: shape.zeroBytes, content: BYTES };
   let end = arena.stored;
-  end += writeStream(kernels, scalePart, AUTO, 1, end).bytes;
-  if (step.asymmetric) end += writeStream(kernels, zeroPart, AUTO, 1, end).bytes;
+  end += writeStream(kernels, scalePart, AUTO, NO_GEOMETRY, end).bytes;
+  if (step.asymmetric) end += writeStream(kernels, zeroPart, AUTO, NO_GEOMETRY, end).bytes;
   return finishChunk(kernels, layout, shape, end);
 }
 
@@ -98,7 +98,7 @@ function encodeLevels(
     kernels,
     layout,
     shape,
-    arena.stored + writeStream(kernels, scalePart, AUTO, 1, arena.stored).bytes,
+    arena.stored + writeStream(kernels, scalePart, AUTO, NO_GEOMETRY, arena.stored).bytes,
   );
 }
 
@@ -121,7 +121,7 @@ function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: nu
   const { stored, plain } = kernels.arena(CHUNK_BYTES, "encode");
   const codes = plain + shape.scaleBytes + shape.zeroBytes;
   const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
-  const { code, bytes } = writeStream(kernels, part, layout.code, layout.kernel, at);
+  const { code, bytes } = writeStream(kernels, part, layout.code, layout, at);
   return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape };
 }
 
