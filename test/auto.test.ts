@@ -122,7 +122,7 @@ describe.each(COUNTS)("of %d values, auto", (n) => {
       const chosen = chosenOf(stream, all);
       for (const other of all) {
         const [share, bytes] = LOSS[other.code];
-        const [mine, its] = [chosen, other].map(costOf);
+        const [mine, its] = [chosen, other].map((one) => costOf(one));
         if (mine > (1 + share) * its + bytes) {
           dear.push(`${name}: ${chosen.code} ${mine.toFixed(1)}, ${other.code} ${its.toFixed(1)}`);
         }
@@ -181,7 +181,9 @@ test.each<Grouping>([
         (c) => c.code === code && c.bytes === bytes.length - HEADER_BYTES,
       );
       expect(chosen).not.toEqual([]);
-      expect(Math.min(...chosen.map(costOf))).toBeLessThanOrEqual(Math.min(...zrl.map(costOf)));
+      expect(Math.min(...chosen.map((one) => costOf(one)))).toBeLessThanOrEqual(
+        Math.min(...zrl.map((one) => costOf(one))),
+      );
     }
   }
 });
