@@ -77,6 +77,7 @@ describe("what the writer puts together", () => {
     ["raw", 1024, 2],
     ["lossless", 1023, 1],
     ["lossless", 1024, 2],
+    ["smallest", 1023, 1],
     ["auto 8", 10, 2],
     ["auto kernel", 10, 2],
     ["huffman", 10, 2],
@@ -304,7 +305,7 @@ const tensor = fc.record({
 
 test("any model of small tensors comes back, whatever reads it", async () => {
   const models = fc.uniqueArray(tensor, { maxLength: 40, selector: (each) => each.name });
-  const plans = fc.constantFrom("raw", "lossless", "*a*=raw; lossless", "layer*=huffman; raw");
+  const plans = fc.constantFrom("raw", "lossless", "smallest", "*a*=raw; lossless", "layer*=huffman; raw");
   await fc.assert(
     fc.asyncProperty(models, plans, fc.boolean(), async (infos, plan, threads) => {
       const model = modelOf(infos.map((info) => noise(info.name, info.dtype, info.shape, info.seed)));

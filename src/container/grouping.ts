@@ -51,7 +51,7 @@ export function groupTensors(tensors: readonly LazyTensor[], plan: Plan): Groupe
 function joins({ dtype }: LazyTensor, steps: readonly Step[], elements: number): boolean {
   const [step] = steps;
   if (steps.length !== 1 || step?.op !== "code" || isBlocks(dtype)) return false;
-  const plain = step.code === "raw" || (step.code === "auto" && step.grouping.by === "chunk");
+  const plain = ["raw", "auto", "smallest"].includes(step.code) && step.grouping.by === "chunk";
   return plain && elements > 0 && elements < SMALL;
 }
 
