@@ -2,6 +2,7 @@
 export { xxh64, sha256 } from "./checksum";
 export { pack4, unpack4 } from "./bits";
 export { dequantizeMinimum, halves, joinBlocks } from "./blocks";
+export { classCounts, classScatter } from "./classes";
 export { huffmanDecode } from "./huffman";
 export { heapBase } from "./index";
 export { readLengths } from "./lengths";
@@ -9,5 +10,5 @@ export { dequantizeNormal } from "./normal";
 export { maskCount, maskExpand } from "./mask";
 export { pivotBlock } from "./pivot";
 export { mergePlanes } from "./planes";
-export { dequantize, range } from "./quantize";
+export { dequantize, dequantize16, range } from "./quantize";
 export { zrlValues } from "./tokens";

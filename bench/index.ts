@@ -3,6 +3,7 @@ import { loadKernels, type Tier } from "../src/index.ts";
 import { bitsBench } from "./bits.ts";
 import { blocksBench } from "./blocks.ts";
 import { checksumBench } from "./checksum.ts";
+import { classesBench } from "./classes.ts";
 import { codecBench } from "./codec.ts";
 import { containerBench } from "./container.ts";
 import { costBench } from "./cost.ts";
@@ -11,6 +12,7 @@ import { checkSink, copySpeed, kernelRows, newBench } from "./harness.ts";
 import { histogramBench } from "./histogram.ts";
 import { huffmanBench } from "./huffman.ts";
 import { lengthsBench } from "./lengths.ts";
+import { levelsBench } from "./levels.ts";
 import { maskBench } from "./mask.ts";
 import { mergeBench } from "./merge.ts";
 import { normalBench } from "./normal.ts";
@@ -40,6 +42,7 @@ const KERNEL_BENCHES = [
   quantizeBench,
   blocksBench,
   normalBench,
+  levelsBench,
   pruneBench,
   tokensBench,
   huffmanBench,
@@ -50,6 +53,7 @@ const KERNEL_BENCHES = [
   costBench,
   shapeBench,
   maskBench,
+  classesBench,
   bitsBench,
   planesBench,
   checksumBench,

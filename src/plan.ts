@@ -10,6 +10,7 @@ export type { Code, CodeStep, Grouping } from "./plan/code.ts";
 export type { FormatStep } from "./plan/format.ts";
 export type { PruneStep } from "./plan/prune.ts";
 export type { QuantizeStep } from "./plan/quantize.ts";
+export type { LikeFormat, Target } from "./plan/target.ts";
 export { AUTO };
 
 export type Step = PruneStep | QuantizeStep | FormatStep | CodeStep;
@@ -82,8 +83,9 @@ function parseStep(words: readonly string[], text: string): Step {
   const step = parsers[verb]?.(rest, verb);
   if (step) return step;
   const known =
-    "prune S, int8 or int4 [tensor|channel|group N] [axis K] [asymmetric], uint8 [the same], q8_0, q4_0, q4_1, nf4 [group N], " +
-    "nbits4 [group N] [asymmetric], raw, lossless, constant, huffman, pivot, mask, zrl, auto";
+    "prune S, int8 or int4 [tensor|channel|group N] [axis K] [asymmetric], uint8 [the same], " +
+    "int8 or int16 snr X|rmse X|bits X|like FORMAT|step X [dead X], q8_0, q4_0, q4_1, nf4 [group N], nbits4 [group N] [asymmetric], " +
+    "raw, lossless, constant, huffman, pivot, mask, zrl, auto, smallest";
   throw new PlanError(`steps "${text}": "${words.join(" ")}" is not a step; known: ${known}`);
 }
 
@@ -92,6 +94,7 @@ const parsers: Record<string, StepParser<Step> | undefined> = {
   prune: parsePrune,
   int8: parseQuantize,
   int4: parseQuantize,
+  int16: parseQuantize,
   uint8: parseQuantize,
   q8_0: parseFormat,
   q4_0: parseFormat,
@@ -106,6 +109,7 @@ const parsers: Record<string, StepParser<Step> | undefined> = {
   mask: parseCode,
   zrl: parseCode,
   auto: parseCode,
+  smallest: parseCode,
 };
 
 /** The plan on one line; parsePlan reads it back to the same plan. */

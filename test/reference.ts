@@ -15,6 +15,7 @@ export {
   toHalf,
 } from "./reference/blocks.ts";
 export { xxh64 } from "./reference/checksum.ts";
+export { classCounts, classGather, classScatter, entriesOf, type Parted } from "./reference/classes.ts";
 export { type Cost, pivotCost } from "./reference/cost.ts";
 export { fieldAt, packFields, unpack } from "./reference/fields.ts";
 export { histogram } from "./reference/histogram.ts";
@@ -29,6 +30,7 @@ export {
   writeLengths,
   writeStreams,
 } from "./reference/huffman.ts";
+export { binError, binLevels, binOf, countBins, dequantize16, fromWide, toWide } from "./reference/levels.ts";
 export { type Masked, maskCount, maskJoin, maskSplit } from "./reference/mask.ts";
 export { compareBits, merge, split } from "./reference/merge.ts";
 export { dequantizeNormal, NF4_LEVELS, NF4_THRESHOLDS, quantizeNormal } from "./reference/normal.ts";

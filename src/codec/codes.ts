@@ -1,10 +1,11 @@
-import { checked, type Kernels } from "../kernels.ts";
+import { checked, type Kernels, PIECE } from "../kernels.ts";
 import type { FormatStep, QuantizeStep } from "../plan.ts";
 import { BLOCK_ELEMENTS, type BlockDType } from "../tensor.ts";
 import { type CodeParts, formatScales, quantizeGguf, splitBlocks } from "./blocks.ts";
 import type { Coding } from "./coding.ts";
 import { gridSegments } from "./grid.ts";
 import type { ChunkShape, Layout } from "./layout.ts";
+import { type Levels, writeTable } from "./levels.ts";
 import {
   codeRange,
   dequantizeSegments,
@@ -90,6 +91,21 @@ function quantizeFormat(
   }
 }
 
+/** The same by a table of bins, under one scale. */
+export function levelCodes(
+  kernels: Kernels,
+  { coding }: Layout,
+  shape: ChunkShape,
+  values: Float32Array,
+  levels: Levels,
+): void {
+  const arena = toFloats(kernels, values);
+  const { scales, codes } = partsOf(kernels, shape);
+  writeTable(kernels, levels, arena.values);
+  kernels.view().setFloat32(scales, levels.scale, true);
+  kernels.run.binCodes(arena.floats, shape.count, levels.inverse, arena.values, coding?.bits === 16 ? 2 : 1, codes);
+}
+
 /** The same of a chunk of whole blocks, which lose nothing. */
 export function splitChunk(kernels: Kernels, dtype: BlockDType, shape: ChunkShape, blocks: Uint8Array): void {
   const { floats, values } = kernels.arena(0, "encode");
@@ -145,6 +161,10 @@ export function codesToFloats(
   into: Float32Array,
 ): void {
   if (!coding) return;
+  if (coding.bits === 16) {
+    widesToFloats(kernels, codes, steps.scales, from, count, into);
+    return;
+  }
   const perByte = 8 / coding.bits;
   const first = from * perByte;
   const elements = Math.min(count * perByte, shape.count - first);
@@ -157,6 +177,24 @@ export function codesToFloats(
   const part = into.subarray(first, first + elements);
   dequantizeSegments(kernels, segments, source, steps.scales, steps.offsets, part, coding.rule);
   if (!steps.finite) makeNanOne(part);
+}
+
+// Dequantizes int16 codes, a piece at a time, so that its f32 stay in cache.
+function widesToFloats(
+  kernels: Kernels,
+  codes: number,
+  scales: number,
+  from: number,
+  count: number,
+  into: Float32Array,
+): void {
+  const { floats } = kernels.arena(0, "decode");
+  const piece = new Float32Array(kernels.bytes().buffer, floats, PIECE);
+  const end = (from + count) / 2;
+  for (let at = from / 2; at < end; at += PIECE) {
+    const n = kernels.run.dequantize16(codes + 2 * at, Math.min(PIECE, end - at), scales, floats);
+    into.set(piece.subarray(0, n), at);
+  }
 }
 
 const NAN_BITS = 0x7fc00000;

@@ -5,7 +5,7 @@ import { BYTES, type Content, HALVES, SCALES } from "./planes.ts";
 // What lies in a chunk of codes, and how codes become numbers.
 
 export interface Coding {
-  readonly bits: 4 | 8;
+  readonly bits: 4 | 8 | 16;
   /** linear: (code - zero point) * scale; minimum: (code + 8) * scale + minimum; normal: level[code + 8] * scale. */
   readonly rule: "linear" | "minimum" | "normal";
   readonly scales: Content;

@@ -3,6 +3,7 @@ import type { Kernels } from "../kernels.ts";
 import { type LazyTensor, readElements, type TensorInfo, widen } from "../tensor.ts";
 import { gridSegments, gridUnit, scaleCount } from "./grid.ts";
 import { chunkShape, type Layout } from "./layout.ts";
+import type { Levels } from "./levels.ts";
 import { findThreshold, pruneValues, type Threshold } from "./prune.ts";
 import { mergeRanges, toFloats } from "./quantize.ts";
 
@@ -15,21 +16,28 @@ export interface ChunkInput {
   readonly elements: Uint8Array | Float32Array;
   /** Least and greatest value of each row of the chunk, where rows reach over the ends of chunks; else null. */
   readonly ranges: Float32Array | null;
+  /** What a target has chosen, or null. */
+  readonly levels: Levels | null;
 }
 
 /** The inputs of a tensor's chunks in order: what pruning and long rows carry from chunk to chunk is done here. */
-export async function* chunkInputs(kernels: Kernels, tensor: LazyTensor, layout: Layout): AsyncGenerator<ChunkInput> {
+export async function* chunkInputs(
+  kernels: Kernels,
+  tensor: LazyTensor,
+  layout: Layout,
+  levels: Levels | null = null,
+): AsyncGenerator<ChunkInput> {
   try {
     const { prune, elements } = layout;
     const whole = () => blocks(kernels, tensor, layout, null);
     const threshold = prune ? await findThreshold(kernels, whole, elements, prune.sparsity) : null;
-    const ranges = needsRanges(layout) ? await rowRanges(kernels, tensor, layout, threshold) : null;
+    const ranges = !levels && needsRanges(layout) ? await rowRanges(kernels, tensor, layout, threshold) : null;
     let left = threshold;
     for (let index = 0; index < layout.chunks; index++) {
       const { start, count, rows, firstRow } = chunkShape(layout, index);
       let values: Uint8Array | Float32Array = await readElements(tensor, start, start + count);
       if (left) [values, left] = pruneValues(kernels, widen(tensor.dtype, values), left);
-      yield { index, elements: values, ranges: ranges?.slice(2 * firstRow, 2 * (firstRow + rows)) ?? null };
+      yield { index, elements: values, ranges: ranges?.slice(2 * firstRow, 2 * (firstRow + rows)) ?? null, levels };
     }
   } catch (error) {
     throw named(tensor, error);
@@ -41,7 +49,17 @@ function needsRanges({ quantize, grid, elements, chunks, chunkElements }: Layout
   return quantize !== null && chunks > 1 && chunkElements % gridUnit(grid, elements) > 0;
 }
 
-// The tensor's elements as f32, pruned, a chunk at a time.
+/** The tensor's elements as f32, pruned, a chunk at a time. */
+export async function* prunedBlocks(
+  kernels: Kernels,
+  tensor: LazyTensor,
+  layout: Layout,
+): AsyncGenerator<Float32Array> {
+  const { prune, elements } = layout;
+  const whole = () => blocks(kernels, tensor, layout, null);
+  yield* blocks(kernels, tensor, layout, prune ? await findThreshold(kernels, whole, elements, prune.sparsity) : null);
+}
+
 async function* blocks(
   kernels: Kernels,
   tensor: LazyTensor,

@@ -26,6 +26,8 @@ export interface Layout {
   readonly grid: Grid;
   /** Values of one convolution kernel. */
   readonly kernel: number;
+  /** Lengths of rows whose tables of codes may differ: of the first dimension's entries, of the last, of convolution kernels. */
+  readonly widths: readonly number[];
 }
 
 /** What a chunk holds once decoded. */
@@ -66,7 +68,27 @@ export function layoutOf(tensor: TensorInfo, steps: readonly Step[], chunkElemen
     throw new PlanError(`tensor "${tensor.name}": chunks of ${chunk} elements cut blocks of ${BLOCK_ELEMENTS}`);
   }
   const chunks = Math.ceil(elements / chunk);
-  return { tensor, elements, chunkElements: chunk, chunks, quantize, prune, code, coding, blocks, grid, kernel };
+  const widths = widthsOf(tensor.shape, elements);
+  return {
+    tensor,
+    elements,
+    chunkElements: chunk,
+    chunks,
+    quantize,
+    prune,
+    code,
+    coding,
+    blocks,
+    grid,
+    kernel,
+    widths,
+  };
+}
+
+function widthsOf(shape: readonly number[], elements: number): number[] {
+  const first = elements / (shape[0] ?? 1);
+  const widths = [first, shape.at(-1) ?? 1, kernelSize(shape)];
+  return [...new Set(widths)].filter((width) => width > 1 && width < 2 ** 24);
 }
 
 function checkBlocks({ name, dtype, shape }: TensorInfo, elements: number): void {
@@ -87,7 +109,7 @@ function kernelSize(shape: readonly number[]): number {
 function cutChunks(tensor: TensorInfo, coding: Coding | null, code: CodeStep, grid: Grid, kernel: number): number {
   const elements = Math.max(elementCount(tensor.shape), 1);
   const most = coding
-    ? fittingElements(grid, elements, coding.scales.width + (coding.offsets?.width ?? 0), CHUNK_BYTES)
+    ? fittingElements(grid, elements, Math.ceil(coding.bits / 8), coding.scales.width + (coding.offsets?.width ?? 0))
     : Math.floor(CHUNK_BYTES / dtypeWidth(tensor.dtype));
   if (most < 1) {
     const why = "the scales along this axis do not fit a chunk: choose another axis, or groups along the last";
@@ -96,7 +118,9 @@ function cutChunks(tensor: TensorInfo, coding: Coding | null, code: CodeStep, gr
   const unit = coding ? gridUnit(grid, elements) : 1;
   const { by, size } = code.grouping;
   const group = by === "kernel" ? size * kernel : by === "count" ? size : 1;
-  const units = [lcm(unit, group), unit, group, 1];
+  // Rows that begin with a chunk can have tables of their own.
+  const row = elementCount(tensor.shape.slice(1));
+  const units = [lcm(unit, group), unit, group, row, 1].filter((candidate) => candidate > 0);
   const best = units.find((candidate) => candidate <= most) as number;
   const cut = Math.max(Math.floor(most / best) * best, 1);
   return isBlocks(tensor.dtype) && cut > BLOCK_ELEMENTS ? cut - (cut % BLOCK_ELEMENTS) : cut;

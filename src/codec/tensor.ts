@@ -11,10 +11,10 @@ import {
   toFloat32,
   widen,
 } from "../tensor.ts";
-import { codesToFloats, makeCodes, type Steps, splitChunk, stepsOf } from "./codes.ts";
-import { type ChunkInput, chunkInputs, named } from "./inputs.ts";
+import { codesToFloats, levelCodes, makeCodes, type Steps, splitChunk, stepsOf } from "./codes.ts";
+import { type ChunkInput, named } from "./inputs.ts";
 import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
-import { BYTES, type Content, readStream, writeStream } from "./planes.ts";
+import { BYTES, type Content, NO_GEOMETRY, readStream, writeStream } from "./planes.ts";
 import { type CodeName, type Place, within } from "./stream.ts";
 
 // One tensor: its steps in order for every chunk, and back. No content of the arena outlives an await.
@@ -30,25 +30,10 @@ export interface EncodedChunk {
 /** What a stored chunk may have over its decoded bytes: headers of streams. */
 export const STORED_EXTRA = 128;
 
-/**
- * Runs the steps on a tensor, chunk by chunk. Reads it once, once more if a row is longer than a chunk, and twice more to
- * prune.
- * @throws DataError, with the tensor's name, on NaN or infinity in what is to be pruned or quantized
- */
-export async function* encodeTensor(
-  kernels: Kernels,
-  tensor: LazyTensor,
-  steps: readonly Step[],
-): AsyncGenerator<EncodedChunk> {
-  kernels.arena(0, "encode");
-  const layout = layoutOf(tensor, steps);
-  for await (const input of chunkInputs(kernels, tensor, layout)) yield encodeChunk(kernels, layout, input);
-}
-
 /** Encodes one chunk. @throws DataError, with the tensor's name, for what a step or code cannot take */
 export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput): EncodedChunk {
   const { tensor, quantize, prune, blocks } = layout;
-  const { index, elements, ranges } = input;
+  const { index, elements, ranges, levels } = input;
   const shape = chunkShape(layout, index);
   try {
     if (blocks) {
@@ -59,7 +44,8 @@ export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput)
     if (!quantize && !prune) return encodeBytes(kernels, layout, index, elements as Uint8Array);
     const values = elements instanceof Float32Array ? elements : widen(tensor.dtype, elements);
     if (!quantize) return encodeBytes(kernels, layout, index, narrow(tensor.dtype, values));
-    makeCodes(kernels, layout, quantize, shape, values, ranges);
+    if (levels) levelCodes(kernels, layout, shape, values, levels);
+    else makeCodes(kernels, layout, quantize, shape, values, ranges);
     return encodeCodes(kernels, layout, shape);
   } catch (error) {
     throw named(tensor, error);
@@ -76,9 +62,10 @@ function encodeBytes(kernels: Kernels, layout: Layout, index: number, bytes: Uin
 function encodeCodes(kernels: Kernels, layout: Layout, shape: ChunkShape): EncodedChunk {
   const { plain, stored } = kernels.arena(CHUNK_BYTES, "encode");
   const { scales = BYTES, offsets } = layout.coding ?? {};
-  let end = stored + writeStream(kernels, { at: plain, n: shape.scaleBytes, content: scales }, AUTO, 1, stored).bytes;
+  let end =
+    stored + writeStream(kernels, { at: plain, n: shape.scaleBytes, content: scales }, AUTO, NO_GEOMETRY, stored).bytes;
   const part = { at: plain + shape.scaleBytes, n: shape.zeroBytes, content: offsets ?? BYTES };
-  if (offsets) end += writeStream(kernels, part, AUTO, 1, end).bytes;
+  if (offsets) end += writeStream(kernels, part, AUTO, NO_GEOMETRY, end).bytes;
   return finishChunk(kernels, layout, shape, end);
 }
 
@@ -87,12 +74,13 @@ function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: nu
   const { stored, plain } = kernels.arena(CHUNK_BYTES, "encode");
   const codes = plain + shape.scaleBytes + shape.zeroBytes;
   const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
-  const { code, bytes } = writeStream(kernels, part, layout.code, layout.kernel, at);
+  const { code, bytes } = writeStream(kernels, part, layout.code, layout, at);
   return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape };
 }
 
 export function contentOf({ tensor, coding }: Layout, { count }: ChunkShape): Content {
   if (!coding) return { width: dtypeWidth(tensor.dtype), float: isFloat(tensor.dtype), nibbles: 0 };
+  if (coding.bits === 16) return { width: 2, float: false, nibbles: 0 };
   return coding.bits === 4 ? { width: 1, float: false, nibbles: count } : BYTES;
 }
 

@@ -1,6 +1,7 @@
 import { pack4, unpack4 } from "./bits.ts";
 import { dequantizeMinimum, halves, joinBlocks } from "./blocks.ts";
 import { sha256, xxh64 } from "./checksum.ts";
+import { classCounts, classScatter } from "./classes.ts";
 import { huffmanDecode } from "./huffman.ts";
 import { readLengths } from "./lengths.ts";
 import { maskCount, maskExpand } from "./mask.ts";
@@ -8,7 +9,7 @@ import { COMPILED, INTERPRETED } from "./merge.ts";
 import { dequantizeNormal } from "./normal.ts";
 import { pivotBlock } from "./pivot.ts";
 import { mergePlanes } from "./planes.ts";
-import { dequantize, range } from "./quantize.ts";
+import { dequantize, dequantize16, range } from "./quantize.ts";
 import { zrlValues } from "./tokens.ts";
 import { unpack } from "./unpack.ts";
 
@@ -64,10 +65,13 @@ export function plainExports(memory: { readonly buffer: ArrayBuffer }, compiled 
     dequantizeNormal: over(dequantizeNormal),
     halves: over(halves),
     joinBlocks: over(joinBlocks),
+    dequantize16: over(dequantize16),
     pack4: over(pack4),
     unpack4: over(unpack4),
     mergePlanes: over(mergePlanes),
     readLengths: over(readLengths),
+    classCounts: over(classCounts),
+    classScatter: over(classScatter),
     huffmanDecode: over(huffmanDecode),
     merge: over(loops.merge),
     expand: over(loops.expand),
