@@ -24,6 +24,14 @@ export function quantizeQ80(src: usize, n: i32, scales: usize, codes: usize): i3
     const scale = toHalf(d);
     worst = max(worst, scale);
     store<u16>(scales, scale as u16, 0, 1);
+    if (ASC_FEATURE_SIMD) {
+      if (count == BLOCK) {
+        const s = f32x4.splat(inverse(d));
+        v128.store(codes, nearCodes(src, s));
+        v128.store(codes, nearCodes(src + 64, s), 16);
+        continue;
+      }
+    }
     awayCodes(src, count, inverse(d), 0, 127, codes);
   }
   return worst >= HALF_INFINITY ? NOT_FINITE : n;
@@ -52,7 +60,7 @@ export function quantizeQ41(src: usize, n: i32, scales: usize, minima: usize, co
   for (let i = 0; i < n; i += BLOCK, src += 128, codes += BLOCK, scales += 2, minima += 2) {
     const count = min(n - i, BLOCK);
     const least = leastOf(src, count);
-    const d = (greatestOf(src, count) - least) / 15;
+    const d: f32 = (greatestOf(src, count) - least) / 15;
     const scale = toHalf(d);
     const minimum = toHalf(least);
     const finite = greatestBits(src, count) < FLOAT_INFINITY;
@@ -147,15 +155,23 @@ export function splitBlocks(src: usize, blocks: i32, kind: i32, scales: usize, m
       src += 2;
     }
     if (kind == Q8_0) {
-      memory.copy(codes, src, 32);
+      copyCodes(codes, src);
       src += 32;
       codes += 32;
     } else {
-      for (let k = 0; k < 16; k += 2) {
-        const a = load<u8>(src + k) as u32;
-        const b = load<u8>(src + k, 1) as u32;
-        store<u8>(codes + (k >> 1), ((a & 15) | ((b & 15) << 4)) ^ 0x88);
-        store<u8>(codes + (k >> 1), ((a >> 4) | (b & 0xf0)) ^ 0x88, 8);
+      if (ASC_FEATURE_SIMD) {
+        const all = v128.load(src);
+        const low = v128.and(all, i8x16.splat(15));
+        const high = v128.and(i16x8.shr_u(all, 4), i8x16.splat(15));
+        const pairs = i8x16.narrow_i16x8_u(pairNibbles(low), pairNibbles(high));
+        v128.store(codes, v128.xor(pairs, i8x16.splat(<i8>0x88)));
+      } else {
+        for (let k = 0; k < 16; k += 2) {
+          const a = load<u8>(src + k) as u32;
+          const b = load<u8>(src + k, 1) as u32;
+          store<u8>(codes + (k >> 1), ((a & 15) | ((b & 15) << 4)) ^ 0x88);
+          store<u8>(codes + (k >> 1), ((a >> 4) | (b & 0xf0)) ^ 0x88, 8);
+        }
       }
       src += 16;
       codes += 16;
@@ -175,21 +191,51 @@ export function joinBlocks(scales: usize, minima: usize, codes: usize, blocks: i
       dst += 2;
     }
     if (kind == Q8_0) {
-      memory.copy(dst, codes, 32);
+      copyCodes(dst, codes);
       dst += 32;
       codes += 32;
     } else {
-      for (let k = 0; k < 8; k++) {
-        const low = (load<u8>(codes + k) as u32) ^ 0x88;
-        const high = (load<u8>(codes + k, 8) as u32) ^ 0x88;
-        store<u8>(dst + (k << 1), (low & 15) | (high << 4));
-        store<u8>(dst + (k << 1), (low >> 4) | (high & 0xf0), 1);
+      if (ASC_FEATURE_SIMD) {
+        const pairs = v128.xor(v128.load(codes), i8x16.splat(<i8>0x88));
+        const low = spreadNibbles(i16x8.extend_low_i8x16_u(pairs));
+        const high = spreadNibbles(i16x8.extend_high_i8x16_u(pairs));
+        v128.store(dst, v128.or(low, i16x8.shl(high, 4)));
+      } else {
+        for (let k = 0; k < 8; k++) {
+          const low = (load<u8>(codes + k) as u32) ^ 0x88;
+          const high = (load<u8>(codes + k, 8) as u32) ^ 0x88;
+          store<u8>(dst + (k << 1), (low & 15) | (high << 4));
+          store<u8>(dst + (k << 1), (low >> 4) | (high & 0xf0), 1);
+        }
       }
       dst += 16;
       codes += 16;
     }
   }
   return (dst - start) as i32;
+}
+
+// @ts-ignore: decorator
+@inline
+function copyCodes(dst: usize, src: usize): void {
+  if (ASC_FEATURE_SIMD) {
+    v128.store(dst, v128.load(src));
+    v128.store(dst, v128.load(src, 16), 16);
+  } else memory.copy(dst, src, 32);
+}
+
+// Two nibbles, one in each byte of an i16, become the low byte.
+// @ts-ignore: decorator
+@inline
+function pairNibbles(x: v128): v128 {
+  return v128.and(v128.or(x, i16x8.shr_u(x, 4)), i16x8.splat(255));
+}
+
+// And back.
+// @ts-ignore: decorator
+@inline
+function spreadNibbles(x: v128): v128 {
+  return v128.and(v128.or(x, i16x8.shl(x, 4)), i8x16.splat(15));
 }
 
 // Bits of the f16 nearest to x, halves to even; of infinities and NaN those of an infinity.
@@ -213,10 +259,23 @@ function inverse(d: f32): f32 {
 }
 
 // Bits of the greatest magnitude: integers order as magnitudes do, with NaN above all.
+// @ts-ignore: decorator
+@inline
 function greatestBits(src: usize, count: i32): i32 {
   let worst: i32 = 0;
   let i = 0;
   if (ASC_FEATURE_SIMD) {
+    if (count == BLOCK) {
+      const m = i32x4.splat(0x7fffffff);
+      const a = i32x4.max_s(v128.and(v128.load(src), m), v128.and(v128.load(src, 16), m));
+      const b = i32x4.max_s(v128.and(v128.load(src, 32), m), v128.and(v128.load(src, 48), m));
+      const c = i32x4.max_s(v128.and(v128.load(src, 64), m), v128.and(v128.load(src, 80), m));
+      const d = i32x4.max_s(v128.and(v128.load(src, 96), m), v128.and(v128.load(src, 112), m));
+      let all = i32x4.max_s(i32x4.max_s(a, b), i32x4.max_s(c, d));
+      all = i32x4.max_s(all, v128.shuffle<u32>(all, all, 2, 3, 0, 1));
+      all = i32x4.max_s(all, v128.shuffle<u32>(all, all, 1, 0, 3, 2));
+      return i32x4.extract_lane(all, 0);
+    }
     let bits = i32x4.splat(0);
     for (; i + 4 <= count; i += 4) bits = i32x4.max_s(bits, v128.and(v128.load(src + (i << 2)), i32x4.splat(0x7fffffff)));
     bits = i32x4.max_s(bits, v128.shuffle<u32>(bits, bits, 2, 3, 0, 1));
@@ -227,22 +286,41 @@ function greatestBits(src: usize, count: i32): i32 {
   return worst;
 }
 
+// Sixteen codes away(x * s) of magnitude at most 127: x is at most 127 / s.
+// @ts-ignore: decorator
+@inline
+function nearCodes(src: usize, s: v128): v128 {
+  const a = near(v128.load(src), s);
+  const b = near(v128.load(src, 16), s);
+  const c = near(v128.load(src, 32), s);
+  const d = near(v128.load(src, 48), s);
+  return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
+}
+
+// @ts-ignore: decorator
+@inline
+function near(x: v128, s: v128): v128 {
+  const y = f32x4.mul(x, s);
+  const half = v128.or(v128.and(y, i32x4.splat(0x80000000)), i32x4.splat(BEFORE_HALF));
+  return i32x4.sub(f32x4.add(f32x4.trunc(f32x4.add(y, half)), f32x4.splat(ROUND)), i32x4.splat(ROUND_BITS));
+}
+
 // The first value of the greatest magnitude.
 function farthest(src: usize, count: i32): f32 {
   const top = greatestBits(src, count);
   if (ASC_FEATURE_SIMD) {
-    let plus = i32x4.splat(0);
-    let minus = i32x4.splat(0);
-    const wanted = i32x4.splat(top);
-    const negative = i32x4.splat(top | 0x80000000);
-    let i = 0;
-    for (; i + 4 <= count; i += 4) {
-      const x = v128.load(src + (i << 2));
-      plus = v128.or(plus, i32x4.eq(x, wanted));
-      minus = v128.or(minus, i32x4.eq(x, negative));
-    }
-    if (i == count && top != 0 && v128.any_true(plus) != v128.any_true(minus)) {
-      return reinterpret<f32>(v128.any_true(plus) ? top : top | 0x80000000);
+    if (count == BLOCK) {
+      // As integers the greatest is +top, if it is there; the negative of greatest magnitude is the greatest unsigned.
+      let high = v128.load(src);
+      let low = high;
+      for (let i = 16; i < 128; i += 16) {
+        const x = v128.load(src + i);
+        high = i32x4.max_s(high, x);
+        low = i32x4.max_u(low, x);
+      }
+      const plus = v128.any_true(i32x4.eq(high, i32x4.splat(top)));
+      const minus = v128.any_true(i32x4.eq(low, i32x4.splat(top | 0x80000000)));
+      if (top != 0 && plus != minus) return reinterpret<f32>(plus ? top : top | 0x80000000);
     }
   }
   for (let i = 0; i < count; i++) {
