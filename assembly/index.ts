@@ -9,7 +9,7 @@ export { compareBits, expand, merge, split } from "./merge";
 export { pivotBlock, pivotNodes } from "./pivot";
 export { packFields, unpack } from "./unpack";
 export { mergePlanes, splitPlanes } from "./planes";
-export { magnitudes, prune } from "./prune";
+export { magnitudes, prune, prunePattern, squares } from "./prune";
 export { dequantize, quantize, range } from "./quantize";
 export { zrlTokens, zrlValues } from "./tokens";
 

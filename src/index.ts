@@ -1,6 +1,8 @@
 // Entry `quern`: the public exports, enumerated.
 export { type ByteSink, memorySink } from "./bytes.ts";
+export type { Asked, Resolved } from "./codec/inputs.ts";
 export { dequantize, type Quantized, type QuantizeOptions, quantize } from "./codec/quantize.ts";
+export { resolveSteps } from "./codec/resolve.ts";
 export { decodeTensor, type EncodedChunk, encodeTensor } from "./codec/tensor.ts";
 export { type VerifyOptions, type VerifyReport, verify } from "./container/verify.ts";
 export { type PackedTensor, type PackOptions, type PackReport, type Progress, pack } from "./container/writer.ts";
@@ -12,12 +14,17 @@ export {
   type CodeStep,
   type Grouping,
   type Plan,
+  type PruneChannels,
+  type PruneMagnitude,
+  type PrunePattern,
+  type PruneRemoved,
   type PruneStep,
   parsePlan,
   parseSteps,
   printPlan,
   printSteps,
   type QuantizeStep,
+  type Ranges,
   type Rule,
   type Step,
   stepsFor,

@@ -12,6 +12,16 @@ export interface KernelExports {
   histogram(src: number, n: number, dst: number): number;
   magnitudes(src: number, n: number, prefix: number, dst: number): number;
   prune(src: number, n: number, threshold: number, ties: number, dst: number): number;
+  prunePattern(
+    src: number,
+    outer: number,
+    axis: number,
+    inner: number,
+    keep: number,
+    group: number,
+    dst: number,
+  ): number;
+  squares(src: number, rows: number, cols: number, dst: number): number;
   range(src: number, rows: number, cols: number, dst: number): number;
   quantize(
     src: number,

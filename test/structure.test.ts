@@ -189,6 +189,7 @@ const INDEX = [
   "printSteps",
   "quantize",
   "readSafetensors",
+  "resolveSteps",
   "stepsFor",
   "verify",
   "writeSafetensors",

@@ -1,72 +1,103 @@
 import { DataError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
-import { type LazyTensor, readElements, type TensorInfo, widen } from "../tensor.ts";
-import { chunkShape, type Layout } from "./layout.ts";
-import { findThreshold, pruneValues, type Threshold } from "./prune.ts";
-import { mergeRanges, segmentsOf, toFloats } from "./quantize.ts";
+import { prunesCodes, type QuantizeStep, type Ranges, type Step } from "../plan.ts";
+import { bytesOf, elementCount, type LazyTensor, readElements, type TensorInfo } from "../tensor.ts";
+import { chunkShape, columnsOf, type Layout } from "./layout.ts";
+import { patternValues } from "./pattern.ts";
+import { findThreshold, type Threshold, thresholdValues } from "./prune.ts";
+import { keptInfo, keptRuns, removedChannels } from "./removed.ts";
+import { blocksOf, dequantizedValues, rowRanges, sourceValues, type Values } from "./values.ts";
 
 // What a tensor's chunks are encoded from. All that goes from chunk to chunk is found here, in order.
+
+/** A tensor and what is to be done to it. */
+export interface Asked {
+  readonly tensor: LazyTensor;
+  readonly steps: readonly Step[];
+}
+
+/** A tensor and what is done to it: all that encoding it needs. */
+export interface Resolved extends Asked {
+  /** Found over several tensors, or null: the tensor's own steps say what is pruned. */
+  readonly threshold: Threshold | null;
+}
 
 /** What encoding one chunk needs besides the layout: with it, chunks are encoded in any order, anywhere. */
 export interface ChunkInput {
   readonly index: number;
   /** Elements as read, or pruned as f32. */
   readonly elements: Uint8Array | Float32Array;
-  /** Least and greatest value of each row of the chunk, where rows are longer than chunks; else null. */
+  /** Least and greatest value of each row of the chunk, where these elements alone do not tell them; else null. */
   readonly ranges: Float32Array | null;
 }
 
 /** The inputs of a tensor's chunks in order: what pruning and long rows carry from chunk to chunk is done here. */
-export async function* chunkInputs(kernels: Kernels, tensor: LazyTensor, layout: Layout): AsyncGenerator<ChunkInput> {
+export async function* chunkInputs(kernels: Kernels, resolved: Resolved, layout: Layout): AsyncGenerator<ChunkInput> {
   try {
-    const { prune, quantize, elements, cols } = layout;
-    const whole = () => blocks(kernels, tensor, layout, null);
-    const threshold = prune ? await findThreshold(kernels, whole, elements, prune.sparsity) : null;
+    const { quantize, cols, elements } = layout;
+    const kept = keptTensor(resolved.tensor, removedChannels(resolved.steps));
+    const before = prunesCodes(resolved.steps) && quantize ? await scaleRanges(kernels, resolved, quantize) : null;
+    const values = before && quantize ? dequantizedValues(kernels, sourceValues(kept), before, quantize, cols) : null;
+    const pass = await pruning(kernels, resolved, layout, values ?? sourceValues(kept));
     const long = quantize !== null && cols > layout.chunkElements;
-    const ranges = long ? await rowRanges(kernels, tensor, layout, threshold) : null;
-    let left = threshold;
+    const ranges = before ?? (long ? await rowRanges(kernels, pass?.() ?? sourceValues(kept), elements, cols) : null);
+    const pruned = pass?.();
     for (let index = 0; index < layout.chunks; index++) {
       const { start, count, rows } = chunkShape(layout, index);
-      let values: Uint8Array | Float32Array = await readElements(tensor, start, start + count);
-      if (left) [values, left] = pruneValues(kernels, widen(tensor.dtype, values), left);
+      const chunk = pruned ? await pruned(start, start + count) : await readElements(kept, start, start + count);
       const row = Math.floor(start / cols);
-      yield { index, elements: values, ranges: ranges?.slice(2 * row, 2 * (row + rows)) ?? null };
+      yield { index, elements: chunk, ranges: ranges?.slice(2 * row, 2 * (row + rows)) ?? null };
     }
   } catch (error) {
-    throw named(tensor, error);
+    throw named(resolved.tensor, error);
   }
 }
 
-// The tensor's elements as f32, pruned, a chunk at a time.
-async function* blocks(
-  kernels: Kernels,
-  tensor: LazyTensor,
-  layout: Layout,
-  threshold: Threshold | null,
-): AsyncGenerator<Float32Array> {
-  let left = threshold;
-  for (let index = 0; index < layout.chunks; index++) {
-    const { start, count } = chunkShape(layout, index);
-    let values = widen(tensor.dtype, await readElements(tensor, start, start + count));
-    if (left) [values, left] = pruneValues(kernels, values, left);
-    yield values;
-  }
+/** What is pruned: the elements, or what their codes stand for if the steps quantize first. */
+export async function valuesToPrune(kernels: Kernels, asked: Asked): Promise<Values> {
+  const values = sourceValues(asked.tensor);
+  const quantize = asked.steps.find((step) => step.op === "quantize");
+  if (!quantize || !prunesCodes(asked.steps)) return values;
+  const cols = columnsOf(asked.tensor, quantize, elementCount(asked.tensor.shape));
+  return dequantizedValues(kernels, values, await scaleRanges(kernels, asked, quantize), quantize, cols);
 }
 
-async function rowRanges(
+// Ranges of the rows that codes are made of before they are pruned. Rows lie in channels, or hold all of them.
+async function scaleRanges(kernels: Kernels, { tensor, steps }: Asked, step: QuantizeStep): Promise<Float32Array> {
+  const source = step.per === "tensor" ? tensor : keptTensor(tensor, removedChannels(steps));
+  const elements = elementCount(source.shape);
+  return rowRanges(kernels, sourceValues(source), elements, columnsOf(source, step, elements));
+}
+
+// A pass over the values pruned, from the first to the last; null if no value changes.
+async function pruning(
   kernels: Kernels,
-  tensor: LazyTensor,
-  layout: Layout,
-  threshold: Threshold | null,
-): Promise<Float32Array> {
-  const ranges = new Float32Array(2 * Math.ceil(layout.elements / layout.cols));
-  let index = 0;
-  for await (const values of blocks(kernels, tensor, layout, threshold)) {
-    const { start, count } = chunkShape(layout, index++);
-    toFloats(kernels, values);
-    mergeRanges(kernels, segmentsOf(start, count, layout.cols), start, ranges, Math.floor(start / layout.cols));
-  }
-  return ranges;
+  { steps, threshold }: Resolved,
+  { tensor, elements }: Layout,
+  values: Values,
+): Promise<(() => Values) | null> {
+  const step = steps.find((candidate) => candidate.op === "prune");
+  if (step?.by === "pattern") return () => patternValues(kernels, values, step, tensor.shape);
+  if (step?.by !== "magnitude") return null;
+  const blocks = () => blocksOf(values, elements);
+  const found = threshold ?? (await findThreshold(kernels, blocks, elements, step.sparsity));
+  return () => thresholdValues(kernels, values, found);
+}
+
+// The tensor without the removed channels, which are not read.
+function keptTensor(tensor: LazyTensor, removed: Ranges): LazyTensor {
+  if (removed.length === 0) return tensor;
+  const read = async (start: number, end: number): Promise<Uint8Array> => {
+    const out = new Uint8Array(bytesOf(tensor.dtype, end - start));
+    for (const { at, from, count } of keptRuns(tensor, removed)) {
+      const [first, last] = [Math.max(from, start), Math.min(from + count, end)];
+      if (first >= last) continue;
+      const bytes = await readElements(tensor, at + first - from, at + last - from);
+      out.set(bytes, bytesOf(tensor.dtype, first - start));
+    }
+    return out;
+  };
+  return { ...keptInfo(tensor, removed), read };
 }
 
 /** The error with the tensor's name, if it is one about its data. */

@@ -1,5 +1,6 @@
 import type { Kernels } from "../kernels.ts";
 import { notFinite, toFloats } from "./quantize.ts";
+import type { Values } from "./values.ts";
 
 // Magnitude pruning. The threshold is an order statistic of the magnitudes, found with two histograms of their bits.
 
@@ -58,8 +59,18 @@ async function countMagnitudes(kernels: Kernels, blocks: Blocks, prefix: number,
   return totals;
 }
 
+/** How many elements of the blocks have just the magnitude of the threshold. */
+export async function countTies(kernels: Kernels, blocks: Blocks, { bits }: Threshold): Promise<number> {
+  let count = 0;
+  for await (const block of blocks()) {
+    const { floats } = toFloats(kernels, block);
+    count += kernels.run.prune(floats, block.length, bits, block.length, floats);
+  }
+  return count;
+}
+
 /** The values pruned (the input stays as it was), and what is left of the ties. At most a chunk. */
-export function pruneValues(
+function pruneValues(
   kernels: Kernels,
   values: Float32Array,
   { bits, ties }: Threshold,
@@ -68,4 +79,14 @@ export function pruneValues(
   const used = kernels.run.prune(floats, values.length, bits, ties, floats);
   const pruned = new Float32Array(kernels.bytes().slice(floats, floats + 4 * values.length).buffer);
   return [pruned, { bits, ties: ties - used }];
+}
+
+/** The values pruned, for one pass from the first to the last: what is left of the ties goes from each call to the next. */
+export function thresholdValues(kernels: Kernels, values: Values, threshold: Threshold): Values {
+  let left = threshold;
+  return async (start, end) => {
+    const [pruned, rest] = pruneValues(kernels, await values(start, end), left);
+    left = rest;
+    return pruned;
+  };
 }

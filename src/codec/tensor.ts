@@ -1,7 +1,16 @@
 import { demand } from "../errors.ts";
 import { CHUNK_BYTES, checked, type Kernels } from "../kernels.ts";
 import { AUTO, type QuantizeStep, type Step } from "../plan.ts";
-import { dtypeWidth, isFloat, type LazyTensor, narrow, type TensorInfo, toFloat32, widen } from "../tensor.ts";
+import {
+  dtypeWidth,
+  elementCount,
+  isFloat,
+  type LazyTensor,
+  narrow,
+  type TensorInfo,
+  toFloat32,
+  widen,
+} from "../tensor.ts";
 import { type ChunkInput, chunkInputs, named } from "./inputs.ts";
 import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
 import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
@@ -15,7 +24,9 @@ import {
   segmentsOf,
   toFloats,
 } from "./quantize.ts";
+import { expand, removedChannels } from "./removed.ts";
 import { type CodeName, type Place, within } from "./stream.ts";
+import { zeroCodes, zeroElements } from "./zeros.ts";
 
 // One tensor: its steps in order for every chunk, and back. No content of the arena outlives an await.
 
@@ -25,6 +36,8 @@ export interface EncodedChunk {
   /** Code of the last stream. */
   readonly code: CodeName;
   readonly shape: ChunkShape;
+  /** Elements that decode to zero. */
+  readonly zeros: number;
 }
 
 /** What a stored chunk may have over its decoded bytes: headers of streams. */
@@ -42,18 +55,19 @@ export async function* encodeTensor(
 ): AsyncGenerator<EncodedChunk> {
   kernels.arena(0, "encode");
   const layout = layoutOf(tensor, steps);
-  for await (const input of chunkInputs(kernels, tensor, layout)) yield encodeChunk(kernels, layout, input);
+  const resolved = { tensor, steps, threshold: null };
+  for await (const input of chunkInputs(kernels, resolved, layout)) yield encodeChunk(kernels, layout, input);
 }
 
 /** Encodes one chunk. @throws DataError, with the tensor's name, for what a step or code cannot take */
 export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput): EncodedChunk {
-  const { tensor, quantize, prune } = layout;
+  const { tensor, quantize } = layout;
   const { index, elements, ranges } = input;
   try {
-    if (!quantize && !prune) return encodeBytes(kernels, layout, index, elements as Uint8Array);
-    const values = elements instanceof Float32Array ? elements : widen(tensor.dtype, elements);
-    if (quantize) return encodeValues(kernels, layout, quantize, index, values, ranges);
-    return encodeBytes(kernels, layout, index, narrow(tensor.dtype, values));
+    const pruned = elements instanceof Float32Array;
+    if (!quantize) return encodeBytes(kernels, layout, index, pruned ? narrow(tensor.dtype, elements) : elements);
+    const values = pruned ? elements : widen(tensor.dtype, elements);
+    return encodeValues(kernels, layout, quantize, index, values, ranges);
   } catch (error) {
     throw named(tensor, error);
   }
@@ -62,7 +76,8 @@ export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput)
 function encodeBytes(kernels: Kernels, layout: Layout, index: number, bytes: Uint8Array): EncodedChunk {
   const arena = kernels.arena(CHUNK_BYTES, "encode");
   kernels.bytes().set(bytes, arena.plain);
-  return finishChunk(kernels, layout, chunkShape(layout, index), arena.stored);
+  const zeros = zeroElements(layout.tensor.dtype, bytes);
+  return finishChunk(kernels, layout, chunkShape(layout, index), arena.stored, zeros);
 }
 
 function encodeValues(
@@ -78,9 +93,11 @@ function encodeValues(
   const segments = segmentsOf(shape.start, shape.count, layout.cols);
   const scales = chunkScales(kernels, layout, step, shape, ranges);
   const codes = arena.plain + shape.scaleBytes + shape.zeroBytes;
-  quantizeSegments(kernels, segments, scales, codeRange(step), step.bits === 4 ? arena.values : codes);
+  const apart = step.bits === 4 ? arena.values : codes;
+  quantizeSegments(kernels, segments, scales, codeRange(step), apart);
   if (step.bits === 4) kernels.run.pack4(arena.values, shape.count, codes);
   const bytes = kernels.bytes();
+  const zeros = zeroCodes(new Int8Array(bytes.buffer, apart, shape.count), segments, scales.zeroPoints);
   bytes.set(new Uint8Array(scales.scales.slice().buffer), arena.plain);
   if (scales.zeroPoints) bytes.set(new Uint8Array(scales.zeroPoints.slice().buffer), arena.plain + shape.scaleBytes);
   const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
@@ -88,7 +105,7 @@ function encodeValues(
   let end = arena.stored;
   end += writeStream(kernels, scalePart, AUTO, 1, end).bytes;
   if (step.asymmetric) end += writeStream(kernels, zeroPart, AUTO, 1, end).bytes;
-  return finishChunk(kernels, layout, shape, end);
+  return finishChunk(kernels, layout, shape, end, zeros);
 }
 
 // Ranges of the rows that end in this chunk are found here; longer rows need the pass before.
@@ -106,12 +123,12 @@ function chunkScales(
 }
 
 // Codes the last stream (codes or elements) to `at` and takes the chunk out of the arena.
-function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: number): EncodedChunk {
+function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: number, zeros: number): EncodedChunk {
   const { stored, plain } = kernels.arena(CHUNK_BYTES, "encode");
   const codes = plain + shape.scaleBytes + shape.zeroBytes;
   const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
   const { code, bytes } = writeStream(kernels, part, layout.code, layout.kernel, at);
-  return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape };
+  return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape, zeros };
 }
 
 export function contentOf({ tensor, quantize }: Layout, { count }: ChunkShape): Content {
@@ -252,7 +269,7 @@ export function decodeTensor(
     `${layout.chunks} chunks`,
     chunks.length,
   );
-  const out = new Float32Array(layout.elements);
+  const out = new Float32Array(elementCount(tensor.shape));
   chunks.forEach((bytes, index) => {
     const { start, count, room } = chunkShape(layout, index);
     const { stored, capacity } = kernels.arena(room, "decode");
@@ -262,5 +279,7 @@ export function decodeTensor(
     const place = { offset: 0, field: `chunk ${index}` };
     decodeChunkFloats(kernels, layout, index, bytes.length, place, out.subarray(start, start + count));
   });
+  const removed = removedChannels(steps);
+  if (removed.length > 0) expand(out, tensor, removed);
   return out;
 }

@@ -34,17 +34,17 @@ export function encodeDescription(...description: Parameters<typeof spell>): Uin
 function spell(
   plan: string,
   metadata: Description["metadata"],
-  layouts: readonly { layout: Layout; steps: readonly Step[] }[],
+  entries: readonly { tensor: TensorInfo; layout: Layout; steps: readonly Step[] }[],
 ): string {
   const texts = metadata === null || Object.values(Object(metadata ?? 0)).every((item) => typeof item === "string");
   argument(metadata !== undefined && texts, "metadata", "null, or text by key", metadata);
-  for (const { name, shape } of layouts.map(({ layout }) => layout.tensor)) {
+  for (const { name, shape } of entries.map(({ tensor }) => tensor)) {
     argument(shape.length <= MAX_DIMENSIONS, `shape of "${name}"`, `at most ${MAX_DIMENSIONS} dimensions`, shape);
   }
-  const tensors = layouts.map(({ layout, steps }) => ({
-    name: layout.tensor.name,
-    dtype: layout.tensor.dtype,
-    shape: layout.tensor.shape,
+  const tensors = entries.map(({ tensor, layout, steps }) => ({
+    name: tensor.name,
+    dtype: tensor.dtype,
+    shape: tensor.shape,
     plan: printSteps(steps),
     chunk: layout.chunkElements,
   }));

@@ -5,7 +5,7 @@ import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
 import { printSteps } from "../plan.ts";
-import type { DType, Model } from "../tensor.ts";
+import { type DType, elementCount, type Model } from "../tensor.ts";
 import { checkChunk, type Reader } from "./chunks.ts";
 import { type Entry, PRELUDE_BYTES } from "./description.ts";
 import { type Header, parseHeader, parsePrelude, restLength } from "./format.ts";
@@ -36,6 +36,7 @@ export interface IndexEntry {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly plan: string;
+  /** With those of removed channels, which no chunk holds. */
   readonly elements: number;
   readonly chunks: number;
   readonly storedBytes: number;
@@ -166,6 +167,7 @@ function indexEntry(header: Header, { tensor, steps, layout, firstChunk }: Entry
     decodedBytes += chunkShape(layout, i).decodedBytes;
   }
   const { name, dtype, shape } = tensor;
-  const { elements, chunks } = layout;
+  const { chunks } = layout;
+  const elements = elementCount(shape);
   return { name, dtype, shape, plan: printSteps(steps), elements, chunks, storedBytes, decodedBytes, codes };
 }

@@ -1,6 +1,7 @@
+import { expand, keptChannels, removedChannels } from "../codec/removed.ts";
 import { argument } from "../errors.ts";
 import { printSteps } from "../plan.ts";
-import { type DType, dtypeWidth } from "../tensor.ts";
+import { type DType, dtypeWidth, elementCount } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
 import type { Entry } from "./description.ts";
 import type { DecodeKind, Gives, Parts, Span, Task } from "./tasks.ts";
@@ -27,6 +28,8 @@ export interface StoredTensor {
   readonly plan: string;
   /** Elements (little endian), or codes: int8 one to a byte, int4 two to a byte (low nibble first). */
   readonly bytes: Uint8Array;
+  /** The indices of the first dimension that `bytes` holds, where channels were removed (those are zero); null: all. */
+  readonly channels: Uint32Array | null;
   /** null if the bytes are elements of dtype. cols = elements per scale. */
   readonly quantization: null | {
     readonly bits: 4 | 8;
@@ -56,7 +59,7 @@ export function streamFloats(reader: Reader, entries: Iterable<Entry>, options: 
 
 /** A whole tensor as f32. @throws FormatError, RangeError if `into` has another size */
 export function loadFloats(reader: Reader, entry: Entry, { into, signal }: FloatOptions): Promise<FloatTensor> {
-  const { elements } = entry.layout;
+  const elements = elementCount(entry.tensor.shape);
   argument(into === undefined || into.length === elements, "into", `${elements} elements`, into?.length);
   return only(
     assemble(
@@ -133,30 +136,35 @@ async function* assemble<K extends DecodeKind, T>(
 
 function floatAssembly(
   { workers }: Reader,
-  { layout, tensor }: Entry,
+  { layout, tensor, steps }: Entry,
   into: Float32Array | undefined,
 ): Assembly<"floats", FloatTensor> {
   const { elements, chunkElements } = layout;
+  const removed = removedChannels(steps);
+  const all = elementCount(tensor.shape);
   let data = into;
   return {
     task(span) {
       const start = span.first * chunkElements;
       const end = Math.min(start + span.chunks.length * chunkElements, elements);
-      const whole = !into && end - start === elements;
+      const whole = !into && end - start === all;
       if (workers) return { kind: "floats", span, into: null, copied: whole ? 0 : end - start };
-      data ??= new Float32Array(elements);
+      data ??= new Float32Array(all);
       return { kind: "floats", span, into: data.subarray(start, end), copied: 0 };
     },
     put(span, result) {
       // Without workers it was decoded in place; a whole tensor from a worker needs no copy.
       if (result.buffer === data?.buffer) return;
-      if (!data && result.length === elements) data = result;
-      data ??= new Float32Array(elements);
+      if (!data && result.length === all) data = result;
+      data ??= new Float32Array(all);
       if (result === data) return;
       data.set(result, span.first * chunkElements);
       workers?.recycle(result.buffer as ArrayBuffer);
     },
-    finish: () => ({ name: tensor.name, dtype: "F32", shape: tensor.shape, data: data ?? new Float32Array(0) }),
+    finish() {
+      if (data && removed.length > 0) expand(data, tensor, removed);
+      return { name: tensor.name, dtype: "F32", shape: tensor.shape, data: data ?? new Float32Array(0) };
+    },
   };
 }
 
@@ -184,7 +192,9 @@ function storedAssembly({ layout, tensor, steps }: Entry): Assembly<"parts", Sto
     finish() {
       const { bytes, scales, zeroPoints } = made ?? empty();
       const quantization = quantize ? { bits: quantize.bits, cols, scales, zeroPoints } : null;
-      return { name, dtype, shape, plan: printSteps(steps), bytes, quantization };
+      const removed = removedChannels(steps);
+      const channels = removed.length > 0 ? keptChannels(tensor, removed) : null;
+      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, quantization };
     },
   };
 }

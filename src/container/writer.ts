@@ -1,11 +1,12 @@
 import { type ByteSink, hex } from "../bytes.ts";
-import { chunkInputs } from "../codec/inputs.ts";
+import { chunkInputs, type Resolved } from "../codec/inputs.ts";
 import { type Layout, layoutOf } from "../codec/layout.ts";
+import { resolveSteps } from "../codec/resolve.ts";
 import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
-import { type Plan, parsePlan, parseSteps, printPlan, printSteps, type Step, stepsFor } from "../plan.ts";
-import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
+import { type Plan, parsePlan, parseSteps, printPlan, printSteps, stepsFor } from "../plan.ts";
+import { dtypeWidth, elementCount, type Model } from "../tensor.ts";
 import { encodeDescription } from "./description.ts";
 import { headerBuilder } from "./format.ts";
 import { encodeTask, type Sealed } from "./tasks.ts";
@@ -37,6 +38,8 @@ export interface PackedTensor {
   readonly sourceBytes: number;
   readonly decodedBytes: number;
   readonly storedBytes: number;
+  /** Share of the elements that are zero when decoded. */
+  readonly sparsity: number;
   /** Chunks by the code of their last stream. */
   readonly codes: Readonly<Partial<Record<CodeName, number>>>;
 }
@@ -51,11 +54,9 @@ export interface PackReport {
   readonly tensors: readonly PackedTensor[];
 }
 
-interface Job {
-  readonly tensor: LazyTensor;
-  readonly steps: readonly Step[];
+interface Job extends Resolved {
   readonly layout: Layout;
-  readonly sums: { codes: Partial<Record<CodeName, number>>; storedBytes: number; decodedBytes: number };
+  readonly sums: { codes: Partial<Record<CodeName, number>>; zeros: number; storedBytes: number; decodedBytes: number };
 }
 
 /**
@@ -72,16 +73,17 @@ export async function pack(
 ): Promise<PackReport> {
   const rules = typeof plan === "string" ? parsePlan(plan) : plan;
   for (const { steps } of rules) parseSteps(printSteps(steps));
-  const jobs = model.tensors.map((tensor) => jobOf(rules, tensor));
+  const asked = model.tensors.map((tensor) => ({ tensor, steps: stepsFor(rules, tensor) }));
   const names = new Set(model.tensors.map((tensor) => tensor.name));
-  argument(names.size === jobs.length, "model", "tensors with unique names", `${jobs.length - names.size} repeated`);
+  argument(names.size === asked.length, "model", "tensors with unique names", `${asked.length - names.size} repeated`);
   const kernels = options.kernels ?? (await loadKernels());
   // Kernels that only decode are refused here, before anything is read.
   kernels.arena(0, "encode");
+  const jobs = (await resolveSteps(kernels, asked, options.signal)).map(jobOf);
   const json = encodeDescription(printPlan(rules), model.metadata, jobs);
   const chunks = jobs.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerBuilder(json, chunks);
-  const total = jobs.reduce((sum, job) => sum + sourceBytes(job), 0);
+  const total = jobs.reduce((sum, { layout }) => sum + layout.elements * dtypeWidth(layout.tensor.dtype), 0);
   let done = 0;
   for await (const { job, chunk } of encodedChunks({ kernels, workers: options.workers }, jobs, options.signal)) {
     options.signal?.throwIfAborted();
@@ -101,21 +103,20 @@ export async function pack(
     sha256: hex(sha256),
     fileBytes,
     headerBytes: bytes.length,
-    sourceBytes: total,
+    sourceBytes: jobs.reduce((sum, job) => sum + sourceBytes(job), 0),
     tensors,
   };
 }
 
-function jobOf(rules: Plan, tensor: LazyTensor): Job {
-  const steps = stepsFor(rules, tensor);
-  const { name, dtype, shape } = tensor;
+function jobOf(resolved: Resolved): Job {
+  const { name, dtype, shape } = resolved.tensor;
   // Layouts go to workers, which a tensor that can read cannot.
-  const layout = layoutOf({ name, dtype, shape }, steps);
-  return { tensor, steps, layout, sums: { codes: {}, storedBytes: 0, decodedBytes: 0 } };
+  const layout = layoutOf({ name, dtype, shape }, resolved.steps);
+  return { ...resolved, layout, sums: { codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 } };
 }
 
-function sourceBytes({ tensor, layout }: Job): number {
-  return layout.elements * dtypeWidth(tensor.dtype);
+function sourceBytes({ tensor }: Job): number {
+  return elementCount(tensor.shape) * dtypeWidth(tensor.dtype);
 }
 
 // Chunks of all tensors in order, so that small tensors keep several workers busy too.
@@ -123,7 +124,7 @@ function encodedChunks(place: Place, jobs: readonly Job[], signal: AbortSignal |
   async function* inputs() {
     for (const job of jobs) {
       signal?.throwIfAborted();
-      for await (const input of chunkInputs(place.kernels, job.tensor, job.layout)) yield { job, input };
+      for await (const input of chunkInputs(place.kernels, job, job.layout)) yield { job, input };
     }
   }
   return inOrder(inputs(), tasksAhead(place.workers?.size), signal, async ({ job, input }, stop) => {
@@ -133,8 +134,9 @@ function encodedChunks(place: Place, jobs: readonly Job[], signal: AbortSignal |
   });
 }
 
-function note(sums: Job["sums"], { code, bytes, shape }: Sealed): void {
+function note(sums: Job["sums"], { code, bytes, shape, zeros }: Sealed): void {
   sums.codes[code] = (sums.codes[code] ?? 0) + 1;
+  sums.zeros += zeros;
   sums.storedBytes += bytes.length;
   sums.decodedBytes += shape.decodedBytes;
 }
@@ -142,8 +144,10 @@ function note(sums: Job["sums"], { code, bytes, shape }: Sealed): void {
 function packedTensor(job: Job): PackedTensor {
   const { tensor, steps, layout, sums } = job;
   const { name, dtype, shape } = tensor;
-  const { codes, storedBytes, decodedBytes } = sums;
-  const { elements } = layout;
+  const { codes, zeros, storedBytes, decodedBytes } = sums;
+  const elements = elementCount(shape);
+  // Removed channels are zero too.
+  const sparsity = elements > 0 ? (zeros + elements - layout.elements) / elements : 0;
   return {
     name,
     dtype,
@@ -153,6 +157,7 @@ function packedTensor(job: Job): PackedTensor {
     sourceBytes: sourceBytes(job),
     decodedBytes,
     storedBytes,
+    sparsity,
     codes,
   };
 }
