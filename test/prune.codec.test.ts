@@ -4,6 +4,7 @@ import {
   type DType,
   decodeTensor,
   encodeTensor,
+  FormatError,
   type LazyTensor,
   open,
   PlanError,
@@ -11,8 +12,9 @@ import {
   printSteps,
   resolveSteps,
 } from "../src/index.ts";
+import { nodeWorkers } from "../src/node.ts";
 import { elementCount, widen } from "../src/tensor.ts";
-import { BOTH, DECODERS, elementBytes, FLOATS, floatsAs, modelOf, packed, tensorOf } from "./files.ts";
+import { BOTH, DECODERS, elementBytes, FLOATS, floatsAs, modelOf, packed, partsOf, sealed, tensorOf } from "./files.ts";
 import { codes, expectSame, weights } from "./helpers.ts";
 import * as reference from "./reference.ts";
 import { columns, quantizedTwin, wayOf } from "./twin.ts";
@@ -110,7 +112,12 @@ describe.each(PRUNES)("%s", (text, prune) => {
 });
 
 describe("prune S global", () => {
-  const parts = [weights(3000, 1), tied(2500).map((x) => x / 50), weights(40_000, 3).map((x) => 3 * x), tied(600).map((x) => x / 50)];
+  const parts = [
+    weights(3000, 1),
+    tied(2500).map((x) => x / 50),
+    weights(40_000, 3).map((x) => 3 * x),
+    tied(600).map((x) => x / 50),
+  ];
   const model = modelOf(parts.map((values, i) => tensorOf(`w${i}`, "F32", [10, values.length / 10], values)));
   const all = Float32Array.from(parts.flatMap((values) => [...values]));
 
@@ -160,6 +167,14 @@ describe("prune S global", () => {
   });
 });
 
+const FILE = new URL("./worker/source.mjs", import.meta.url);
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
 describe("removed channels", () => {
   const shape = [9, 5, 3];
   const values = weights(135, 4);
@@ -207,7 +222,14 @@ describe("removed channels", () => {
         const [whole] = direct.model(as).tensors;
         const elements = spread(widen(whole.dtype, await elementBytes(whole)));
         expectSame(widen(lazy.dtype, await elementBytes(lazy)), elements, as);
-        for (const [start, end] of [[0, 1], [14, 46], [29, 30], [30, 135], [134, 135], [7, 7]])
+        for (const [start, end] of [
+          [0, 1],
+          [14, 46],
+          [29, 30],
+          [30, 135],
+          [134, 135],
+          [7, 7],
+        ])
           expectSame(widen(lazy.dtype, await lazy.read(start, end)), elements.subarray(start, end), `${start}, ${end}`);
       }
     }
@@ -219,11 +241,11 @@ describe("removed channels", () => {
     const { bytes, report } = await packed(modelOf([large, small]), "small 0=raw; prune channels 0.33");
     expect(report.tensors[0].plan.length).toBeGreaterThan(200);
     const expected = channels(0.33)(weights(600_000, 5), [300, 2000]);
-    const workers = await nodeWorkers(2);
+    const workers = await nodeWorkers(2, { file: FILE });
     try {
       for (const options of [{}, { workers }]) {
         const file = await open(bytes, options);
-        const [first, second] = await Array.fromAsync(file.stream());
+        const [first, second] = await collect(file.stream());
         expectSame(first.data, expected);
         expectSame(second.data, channels(0.33)(values, shape));
         expectSame((await file.tensor("large", { into: new Float32Array(600_000).fill(3) })).data, expected);
@@ -247,7 +269,10 @@ describe("removed channels", () => {
     const tensor = tensorOf("w", "F32", shape, values);
     const { bytes } = await packed(modelOf([tensor]), "small 0=raw; prune channels 0,2-3");
     const { data } = await (await open(bytes)).tensor("w");
-    expectSame(data, values.map((x, i) => ([0, 2, 3].includes(Math.floor(i / 15)) ? 0 : x)));
+    expectSame(
+      data,
+      values.map((x, i) => ([0, 2, 3].includes(Math.floor(i / 15)) ? 0 : x)),
+    );
     const steps = parseSteps("prune channels 0.4");
     await expect(encodeTensor(BOTH[0], tensor, steps).next()).rejects.toThrow(PlanError);
     expect(() => decodeTensor(BOTH[0], tensor, steps, [])).toThrow("resolveSteps");
@@ -264,21 +289,31 @@ describe("removed channels", () => {
     ["int8 group 8 > prune channels 1 > raw", "cross its channels"],
     ["int8 channel > prune 2:4 axis 3 > raw", "no dimension"],
   ])("a file that says %j is refused", async (plan, why) => {
-    const { bytes } = await packed(modelOf([tensorOf("w", "F32", shape, values)]), "prune channels 1,5 > raw");
+    const { bytes } = await packed(
+      modelOf([tensorOf("w", "F32", shape, values)]),
+      "small 0=raw; prune channels 1,5 > raw",
+    );
     const parts = partsOf(bytes);
-    const json = parts.json.trimEnd().replace(/"plan":"prune[^"]*",("chunk)/, `"plan":"${plan}",$1`);
-    const forged = fileOf({ ...parts, json: json.padEnd(Math.ceil(json.length / 8) * 8) });
+    const json = parts.json.trimEnd().replace('"plan":"prune channels 1,5 > raw","chunk', `"plan":"${plan}","chunk`);
+    const forged = sealed({ ...parts, json: json.padEnd(Math.ceil(json.length / 8) * 8) });
     await expect(open(forged)).rejects.toThrow(FormatError);
     await expect(open(forged)).rejects.toThrow(why);
   });
 
   test("other counts of channels do not fit the chunks", async () => {
-    const { bytes } = await packed(modelOf([tensorOf("w", "F32", shape, values)]), "small 0=raw; prune channels 1,5 > raw");
+    const { bytes } = await packed(
+      modelOf([tensorOf("w", "F32", shape, values)]),
+      "small 0=raw; prune channels 1,5 > raw",
+    );
     const parts = partsOf(bytes);
     for (const list of ["1", "1,5-6"]) {
-      const json = parts.json.trimEnd().replace(/"plan":"prune channels 1,5 > raw",("chunk)/, `"plan":"prune channels ${list} > raw",$1`);
+      const json = parts.json
+        .trimEnd()
+        .replace('"prune channels 1,5 > raw","chunk', `"prune channels ${list} > raw","chunk`);
       expect(json).not.toBe(parts.json.trimEnd());
-      await expect(open(fileOf({ ...parts, json: json.padEnd(Math.ceil(json.length / 8) * 8) }))).rejects.toThrow(FormatError);
+      await expect(open(sealed({ ...parts, json: json.padEnd(Math.ceil(json.length / 8) * 8) }))).rejects.toThrow(
+        FormatError,
+      );
     }
   });
 });

@@ -1,12 +1,11 @@
-import { DataError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import { prunesCodes, type QuantizeStep, type Ranges, type Step } from "../plan.ts";
-import { bytesOf, elementCount, type LazyTensor, readElements, type TensorInfo } from "../tensor.ts";
+import { bytesOf, elementCount, type LazyTensor, readElements } from "../tensor.ts";
 import { chunkShape, columnsOf, type Layout } from "./layout.ts";
 import { patternValues } from "./pattern.ts";
 import { findThreshold, type Threshold, thresholdValues } from "./prune.ts";
 import { keptInfo, keptRuns, removedChannels } from "./removed.ts";
-import { blocksOf, dequantizedValues, rowRanges, sourceValues, type Values } from "./values.ts";
+import { blocksOf, dequantizedValues, named, rowRanges, sourceValues, type Values } from "./values.ts";
 
 // What a tensor's chunks are encoded from. All that goes from chunk to chunk is found here, in order.
 
@@ -79,8 +78,8 @@ async function pruning(
   const step = steps.find((candidate) => candidate.op === "prune");
   if (step?.by === "pattern") return () => patternValues(kernels, values, step, tensor.shape);
   if (step?.by !== "magnitude") return null;
-  const blocks = () => blocksOf(values, elements);
-  const found = threshold ?? (await findThreshold(kernels, blocks, elements, step.sparsity));
+  const source = { tensor, blocks: () => blocksOf(values, elements) };
+  const found = threshold ?? (await findThreshold(kernels, [source], elements, step.sparsity));
   return () => thresholdValues(kernels, values, found);
 }
 
@@ -98,10 +97,4 @@ function keptTensor(tensor: LazyTensor, removed: Ranges): LazyTensor {
     return out;
   };
   return { ...keptInfo(tensor, removed), read };
-}
-
-/** The error with the tensor's name, if it is one about its data. */
-export function named(tensor: TensorInfo, error: unknown): unknown {
-  if (!(error instanceof DataError) || error.message.startsWith("tensor ")) return error;
-  return new DataError(`tensor "${tensor.name}": ${error.message}`);
 }

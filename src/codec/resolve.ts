@@ -2,9 +2,9 @@ import type { Kernels } from "../kernels.ts";
 import type { PruneChannels, PruneMagnitude, Step } from "../plan.ts";
 import { elementCount } from "../tensor.ts";
 import { leastChannels } from "./channels.ts";
-import { type Asked, named, type Resolved, valuesToPrune } from "./inputs.ts";
-import { type Blocks, countTies, findThreshold, type Threshold } from "./prune.ts";
-import { blocksOf } from "./values.ts";
+import { type Asked, type Resolved, valuesToPrune } from "./inputs.ts";
+import { countTies, findThreshold, type Source, type Threshold } from "./prune.ts";
+import { blocksOf, named } from "./values.ts";
 
 // From steps as asked to steps as done: what only the data of a tensor, or of several, can tell.
 
@@ -50,29 +50,26 @@ async function globalThresholds(
     const step = steps.find((one): one is PruneMagnitude => one.op === "prune" && one.by === "magnitude");
     if (step?.over !== "model") continue;
     const group = all.filter((asked) => asked.steps === steps);
+    const sources = group.map((asked) => sourceOf(kernels, asked, signal));
     const count = group.reduce((sum, { tensor }) => sum + elementCount(tensor.shape), 0);
-    const threshold = await findThreshold(kernels, blocksOfAll(kernels, group, signal), count, step.sparsity);
-    let left = threshold.ties;
-    for (const asked of group) {
-      const ties =
-        left > 0 ? Math.min(left, await countTies(kernels, blocksOfAll(kernels, [asked], signal), threshold)) : 0;
-      found.set(asked, { bits: threshold.bits, ties });
-      left -= ties;
+    const { bits, ties } = await findThreshold(kernels, sources, count, step.sparsity);
+    let left = ties;
+    for (const [i, asked] of group.entries()) {
+      const here = left > 0 ? await countTies(kernels, sources[i] as Source, { bits, ties }) : 0;
+      found.set(asked, { bits, ties: Math.min(left, here) });
+      left = Math.max(left - here, 0);
     }
   }
   return found;
 }
 
-function blocksOfAll(kernels: Kernels, group: readonly Asked[], signal: AbortSignal | undefined): Blocks {
-  return async function* () {
-    for (const asked of group) {
+function sourceOf(kernels: Kernels, asked: Asked, signal: AbortSignal | undefined): Source {
+  const { tensor } = asked;
+  return {
+    tensor,
+    async *blocks() {
       signal?.throwIfAborted();
-      try {
-        const values = await valuesToPrune(kernels, asked);
-        yield* blocksOf(values, elementCount(asked.tensor.shape));
-      } catch (error) {
-        throw named(asked.tensor, error);
-      }
-    }
+      yield* blocksOf(await valuesToPrune(kernels, asked), elementCount(tensor.shape));
+    },
   };
 }

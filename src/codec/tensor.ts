@@ -11,7 +11,7 @@ import {
   toFloat32,
   widen,
 } from "../tensor.ts";
-import { type ChunkInput, chunkInputs, named } from "./inputs.ts";
+import { type ChunkInput, chunkInputs } from "./inputs.ts";
 import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
 import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
 import {
@@ -26,6 +26,7 @@ import {
 } from "./quantize.ts";
 import { expand, removedChannels } from "./removed.ts";
 import { type CodeName, type Place, within } from "./stream.ts";
+import { named } from "./values.ts";
 import { zeroCodes, zeroElements } from "./zeros.ts";
 
 // One tensor: its steps in order for every chunk, and back. No content of the arena outlives an await.

@@ -1,6 +1,7 @@
+import { DataError } from "../errors.ts";
 import { CHUNK_BYTES, type Kernels } from "../kernels.ts";
 import type { QuantizeStep } from "../plan.ts";
-import { type LazyTensor, readElements, widen } from "../tensor.ts";
+import { type LazyTensor, readElements, type TensorInfo, widen } from "../tensor.ts";
 import {
   codeRange,
   dequantizeSegments,
@@ -78,5 +79,12 @@ export function dequantizedValues(
 
 /** All elements in order, a block at a time. */
 export async function* blocksOf(values: Values, elements: number): AsyncGenerator<Float32Array> {
-  for (let start = 0; start < elements; start += BLOCK) yield values(start, Math.min(start + BLOCK, elements));
+  for (let start = 0; start < elements; start += CHUNK_BYTES)
+    yield values(start, Math.min(start + CHUNK_BYTES, elements));
+}
+
+/** The error with the tensor's name, if it is one about its data. */
+export function named(tensor: TensorInfo, error: unknown): unknown {
+  if (!(error instanceof DataError) || error.message.startsWith("tensor ")) return error;
+  return new DataError(`tensor "${tensor.name}": ${error.message}`);
 }
