@@ -7,5 +7,5 @@ export { readLengths } from "./lengths";
 export { maskCount, maskExpand } from "./mask";
 export { pivotBlock } from "./pivot";
 export { mergePlanes } from "./planes";
-export { dequantize, range } from "./quantize";
+export { dequantize, dequantize16, range } from "./quantize";
 export { zrlValues } from "./tokens";

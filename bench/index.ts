@@ -10,6 +10,7 @@ import { checkSink, copySpeed, kernelRows, newBench } from "./harness.ts";
 import { histogramBench } from "./histogram.ts";
 import { huffmanBench } from "./huffman.ts";
 import { lengthsBench } from "./lengths.ts";
+import { levelsBench } from "./levels.ts";
 import { maskBench } from "./mask.ts";
 import { mergeBench } from "./merge.ts";
 import { pivotBench } from "./pivot.ts";
@@ -36,6 +37,7 @@ Groups: kernel, decode, encode, size, container. Real models are read from ../sh
 const KERNEL_BENCHES = [
   histogramBench,
   quantizeBench,
+  levelsBench,
   pruneBench,
   tokensBench,
   huffmanBench,

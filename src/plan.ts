@@ -9,6 +9,7 @@ export type { Code, CodeStep, Grouping } from "./plan/code.ts";
 export type { PruneChannels, PruneMagnitude, PrunePattern, PruneRemoved, PruneStep, Ranges } from "./plan/prune.ts";
 export { patternAxis, rangesCount } from "./plan/prune.ts";
 export type { QuantizeStep } from "./plan/quantize.ts";
+export type { LikeFormat, Target } from "./plan/target.ts";
 export { AUTO };
 
 export type Step = PruneStep | QuantizeStep | CodeStep;
@@ -81,7 +82,8 @@ function parseStep(words: readonly string[], text: string): Step {
   const step = parsers[verb]?.(rest, verb);
   if (step) return step;
   const known =
-    "prune S [global], prune N:M [axis K], prune channels S or LIST, int8 or int4 [tensor|channel|group N] [asymmetric], raw, lossless, constant, huffman, pivot, mask, zrl, auto";
+    "prune S [global], prune N:M [axis K], prune channels S or LIST, int8 or int4 [tensor|channel|group N] [asymmetric], " +
+    "int8 or int16 snr X|rmse X|bits X|like FORMAT|step X [dead X], raw, lossless, constant, huffman, pivot, mask, zrl, auto";
   throw new PlanError(`steps "${text}": "${words.join(" ")}" is not a step; known: ${known}`);
 }
 
@@ -90,6 +92,7 @@ const parsers: Record<string, StepParser<Step> | undefined> = {
   prune: parsePrune,
   int8: parseQuantize,
   int4: parseQuantize,
+  int16: parseQuantize,
   raw: parseCode,
   lossless: (rest) => parseCode(rest, "auto"),
   constant: parseCode,
@@ -146,6 +149,8 @@ export function checkSteps(steps: readonly Step[], tensor: TensorInfo): void {
   const quantize = steps.find((step) => step.op === "quantize");
   if (!prune) return;
   checkPrune(prune, tensor, quantize !== undefined);
+  if (quantize?.target && prunesCodes(steps))
+    throw new PlanError(`tensor "${name}": "${printSteps(steps)}" would undo its target: prune first`);
   const whole = prune.by === "channels" || prune.by === "removed";
   if (whole && quantize?.per === "group" && prunesCodes(steps)) {
     const channel = elementCount(shape.slice(1));

@@ -2,6 +2,7 @@ import type { Kernels } from "../kernels.ts";
 import { prunesCodes, type QuantizeStep, type Ranges, type Step } from "../plan.ts";
 import { bytesOf, elementCount, type LazyTensor, readElements } from "../tensor.ts";
 import { chunkShape, columnsOf, type Layout } from "./layout.ts";
+import type { Levels } from "./levels.ts";
 import { patternValues } from "./pattern.ts";
 import { findThreshold, type Threshold, thresholdValues } from "./prune.ts";
 import { keptInfo, keptRuns, removedChannels } from "./removed.ts";
@@ -13,12 +14,13 @@ import { blocksOf, dequantizedValues, named, rowRanges, sourceValues, type Value
 export interface Asked {
   readonly tensor: LazyTensor;
   readonly steps: readonly Step[];
+  /** Where to prune, if that was found over several tensors. */
+  readonly threshold?: Threshold | undefined;
 }
 
-/** A tensor and what is done to it: all that encoding it needs. */
+/** A tensor and what is done to it: steps that say what is in the file, and the levels that a target has chosen, or null. */
 export interface Resolved extends Asked {
-  /** Found over several tensors, or null: the tensor's own steps say what is pruned. */
-  readonly threshold: Threshold | null;
+  readonly levels: Levels | null;
 }
 
 /** What encoding one chunk needs besides the layout: with it, chunks are encoded in any order, anywhere. */
@@ -28,28 +30,42 @@ export interface ChunkInput {
   readonly elements: Uint8Array | Float32Array;
   /** Least and greatest value of each row of the chunk, where these elements alone do not tell them; else null. */
   readonly ranges: Float32Array | null;
+  /** What a target has chosen, or null. */
+  readonly levels: Levels | null;
 }
 
 /** The inputs of a tensor's chunks in order: what pruning and long rows carry from chunk to chunk is done here. */
 export async function* chunkInputs(kernels: Kernels, resolved: Resolved, layout: Layout): AsyncGenerator<ChunkInput> {
   try {
     const { quantize, cols, elements } = layout;
-    const kept = keptTensor(resolved.tensor, removedChannels(resolved.steps));
-    const before = prunesCodes(resolved.steps) && quantize ? await scaleRanges(kernels, resolved, quantize) : null;
+    const { tensor, steps, levels } = resolved;
+    const kept = keptTensor(tensor, removedChannels(steps));
+    const before = prunesCodes(steps) && quantize ? await scaleRanges(kernels, resolved, quantize) : null;
     const values = before && quantize ? dequantizedValues(kernels, sourceValues(kept), before, quantize, cols) : null;
     const pass = await pruning(kernels, resolved, layout, values ?? sourceValues(kept));
-    const long = quantize !== null && cols > layout.chunkElements;
+    const long = quantize !== null && !levels && cols > layout.chunkElements;
     const ranges = before ?? (long ? await rowRanges(kernels, pass?.() ?? sourceValues(kept), elements, cols) : null);
     const pruned = pass?.();
     for (let index = 0; index < layout.chunks; index++) {
       const { start, count, rows } = chunkShape(layout, index);
       const chunk = pruned ? await pruned(start, start + count) : await readElements(kept, start, start + count);
       const row = Math.floor(start / cols);
-      yield { index, elements: chunk, ranges: ranges?.slice(2 * row, 2 * (row + rows)) ?? null };
+      yield { index, elements: chunk, ranges: ranges?.slice(2 * row, 2 * (row + rows)) ?? null, levels };
     }
   } catch (error) {
     throw named(resolved.tensor, error);
   }
+}
+
+/** Passes over the elements that reach a quantize step. */
+export async function prunedBlocks(
+  kernels: Kernels,
+  asked: Asked,
+  layout: Layout,
+): Promise<() => AsyncIterable<Float32Array>> {
+  const values = sourceValues(keptTensor(asked.tensor, removedChannels(asked.steps)));
+  const pass = await pruning(kernels, asked, layout, values);
+  return () => blocksOf(pass?.() ?? values, layout.elements);
 }
 
 /** What is pruned: the elements, or what their codes stand for if the steps quantize first. */
@@ -71,7 +87,7 @@ async function scaleRanges(kernels: Kernels, { tensor, steps }: Asked, step: Qua
 // A pass over the values pruned, from the first to the last; null if no value changes.
 async function pruning(
   kernels: Kernels,
-  { steps, threshold }: Resolved,
+  { steps, threshold }: Asked,
   { tensor, elements }: Layout,
   values: Values,
 ): Promise<(() => Values) | null> {

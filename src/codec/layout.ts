@@ -85,7 +85,9 @@ function cutChunks(
   cols: number,
   kernel: number,
 ): number {
-  const width = quantize ? 1 + (quantize.asymmetric ? 5 : 4) / cols : dtypeWidth(tensor.dtype);
+  const width = quantize
+    ? (quantize.bits === 16 ? 2 : 1) + (quantize.asymmetric ? 5 : 4) / cols
+    : dtypeWidth(tensor.dtype);
   // A row that is cut adds one more scale than its share.
   const most = Math.floor((CHUNK_BYTES - (quantize ? 16 : 0)) / width);
   const { by, size } = code.grouping;

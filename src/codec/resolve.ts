@@ -1,25 +1,45 @@
 import type { Kernels } from "../kernels.ts";
 import type { PruneChannels, PruneMagnitude, Step } from "../plan.ts";
-import { elementCount } from "../tensor.ts";
+import { elementCount, type LazyTensor } from "../tensor.ts";
 import { leastChannels } from "./channels.ts";
 import { type Asked, type Resolved, valuesToPrune } from "./inputs.ts";
 import { countTies, findThreshold, type Source, type Threshold } from "./prune.ts";
+import { resolveTarget } from "./target.ts";
 import { blocksOf, named } from "./values.ts";
 
 // From steps as asked to steps as done: what only the data of a tensor, or of several, can tell.
 
 /**
- * Chooses the channels of `prune channels S`, and the thresholds of `prune S global`: one magnitude over all tensors that have the
- * same array of steps, as those have that one rule of a plan takes. Reads only the tensors of such steps.
- * @throws DataError, with the tensor's name, on NaN or infinity; the signal's reason
+ * The steps as a file says them: `prune channels S` becomes the channels that it takes, and int8 becomes int16 where a target needs levels
+ * beyond 127. Reads the tensor a few times, if at all.
+ * @throws DataError if a value is not finite or the target is finer than int16 can be
  */
-export async function resolveSteps(kernels: Kernels, all: readonly Asked[], signal?: AbortSignal): Promise<Resolved[]> {
+export async function resolveSteps(
+  kernels: Kernels,
+  tensor: LazyTensor,
+  steps: readonly Step[],
+): Promise<readonly Step[]> {
+  return (await resolveOne(kernels, tensor, steps)).steps;
+}
+
+/** The same, with all else that encoding needs. */
+export async function resolveOne(kernels: Kernels, tensor: LazyTensor, steps: readonly Step[]): Promise<Resolved> {
+  const [resolved] = await resolveAll(kernels, [{ tensor, steps }]);
+  return resolved as Resolved;
+}
+
+/**
+ * The same for the tensors of a model: the threshold of `prune S global` is one over all that have the same array of steps, as those have
+ * that one rule of a plan takes.
+ * @throws DataError, with the tensor's name; the signal's reason
+ */
+export async function resolveAll(kernels: Kernels, all: readonly Asked[], signal?: AbortSignal): Promise<Resolved[]> {
   const thresholds = await globalThresholds(kernels, all, signal);
   const resolved: Resolved[] = [];
   for (const asked of all) {
     signal?.throwIfAborted();
     const steps = await chooseChannels(kernels, asked);
-    resolved.push({ tensor: asked.tensor, steps, threshold: thresholds.get(asked) ?? null });
+    resolved.push(await resolveTarget(kernels, { ...asked, steps, threshold: thresholds.get(asked) }));
   }
   return resolved;
 }

@@ -1,18 +1,10 @@
 import { demand } from "../errors.ts";
-import { CHUNK_BYTES, checked, type Kernels } from "../kernels.ts";
-import { AUTO, type QuantizeStep, type Step } from "../plan.ts";
-import {
-  dtypeWidth,
-  elementCount,
-  isFloat,
-  type LazyTensor,
-  narrow,
-  type TensorInfo,
-  toFloat32,
-  widen,
-} from "../tensor.ts";
-import { type ChunkInput, chunkInputs } from "./inputs.ts";
-import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
+import { CHUNK_BYTES, checked, type Kernels, PIECE } from "../kernels.ts";
+import { AUTO, type QuantizeStep } from "../plan.ts";
+import { dtypeWidth, isFloat, narrow, toFloat32, widen } from "../tensor.ts";
+import type { ChunkInput } from "./inputs.ts";
+import { type ChunkShape, chunkShape, type Layout } from "./layout.ts";
+import { type Levels, writeTable } from "./levels.ts";
 import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
 import {
   codeRange,
@@ -24,7 +16,6 @@ import {
   segmentsOf,
   toFloats,
 } from "./quantize.ts";
-import { expand, removedChannels } from "./removed.ts";
 import { type CodeName, type Place, within } from "./stream.ts";
 import { named } from "./values.ts";
 import { zeroCodes, zeroElements } from "./zeros.ts";
@@ -44,30 +35,15 @@ export interface EncodedChunk {
 /** What a stored chunk may have over its decoded bytes: headers of streams. */
 export const STORED_EXTRA = 128;
 
-/**
- * Runs the steps on a tensor, chunk by chunk. Reads it once, once more if a row is longer than a chunk, and twice more to
- * prune.
- * @throws DataError, with the tensor's name, on NaN or infinity in what is to be pruned or quantized
- */
-export async function* encodeTensor(
-  kernels: Kernels,
-  tensor: LazyTensor,
-  steps: readonly Step[],
-): AsyncGenerator<EncodedChunk> {
-  kernels.arena(0, "encode");
-  const layout = layoutOf(tensor, steps);
-  const resolved = { tensor, steps, threshold: null };
-  for await (const input of chunkInputs(kernels, resolved, layout)) yield encodeChunk(kernels, layout, input);
-}
-
 /** Encodes one chunk. @throws DataError, with the tensor's name, for what a step or code cannot take */
 export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput): EncodedChunk {
   const { tensor, quantize } = layout;
-  const { index, elements, ranges } = input;
+  const { index, elements, ranges, levels } = input;
   try {
     const pruned = elements instanceof Float32Array;
     if (!quantize) return encodeBytes(kernels, layout, index, pruned ? narrow(tensor.dtype, elements) : elements);
     const values = pruned ? elements : widen(tensor.dtype, elements);
+    if (levels) return encodeLevels(kernels, layout, index, values, levels);
     return encodeValues(kernels, layout, quantize, index, values, ranges);
   } catch (error) {
     throw named(tensor, error);
@@ -109,6 +85,27 @@ function encodeValues(
   return finishChunk(kernels, layout, shape, end, zeros);
 }
 
+// Codes by a table of bins, under one scale.
+function encodeLevels(
+  kernels: Kernels,
+  layout: Layout,
+  index: number,
+  values: Float32Array,
+  levels: Levels,
+): EncodedChunk {
+  const shape = chunkShape(layout, index);
+  const arena = toFloats(kernels, values);
+  writeTable(kernels, levels, arena.values);
+  kernels.view().setFloat32(arena.plain, levels.scale, true);
+  const codes = arena.plain + shape.scaleBytes;
+  const width = layout.quantize?.bits === 16 ? 2 : 1;
+  kernels.run.binCodes(arena.floats, shape.count, levels.inverse, arena.values, width, codes);
+  const zeros = zeroElements(width === 2 ? "I16" : "I8", kernels.bytes().subarray(codes, codes + shape.codeBytes));
+  const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
+  const end = arena.stored + writeStream(kernels, scalePart, AUTO, 1, arena.stored).bytes;
+  return finishChunk(kernels, layout, shape, end, zeros);
+}
+
 // Ranges of the rows that end in this chunk are found here; longer rows need the pass before.
 function chunkScales(
   kernels: Kernels,
@@ -134,6 +131,7 @@ function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: nu
 
 export function contentOf({ tensor, quantize }: Layout, { count }: ChunkShape): Content {
   if (!quantize) return { width: dtypeWidth(tensor.dtype), float: isFloat(tensor.dtype), nibbles: 0 };
+  if (quantize.bits === 16) return { width: 2, float: false, nibbles: 0 };
   return quantize.bits === 4 ? { width: 1, float: false, nibbles: count } : BYTES;
 }
 
@@ -237,6 +235,10 @@ function codesToFloats(
   count: number,
   into: Float32Array,
 ): void {
+  if (quantize?.bits === 16) {
+    widesToFloats(kernels, codes, scales, from, count, into);
+    return;
+  }
   const perByte = quantize?.bits === 4 ? 2 : 1;
   const first = from * perByte;
   const elements = Math.min(count * perByte, shape.count - first);
@@ -251,36 +253,20 @@ function codesToFloats(
   dequantizeSegments(kernels, segments, source, scales + 4 * row, zeros ? zeros + row : 0, part);
 }
 
-/**
- * Decodes the chunks of one tensor as encodeTensor gave them, to f32.
- * @throws FormatError if the bytes are malformed; there is no checksum at this level
- */
-export function decodeTensor(
+// Dequantizes int16 codes, a piece at a time, so that its f32 stay in cache.
+function widesToFloats(
   kernels: Kernels,
-  tensor: TensorInfo,
-  steps: readonly Step[],
-  chunks: readonly Uint8Array[],
-): Float32Array {
-  const layout = layoutOf(tensor, steps);
-  demand(
-    chunks.length === layout.chunks,
-    "count",
-    0,
-    `tensor "${tensor.name}"`,
-    `${layout.chunks} chunks`,
-    chunks.length,
-  );
-  const out = new Float32Array(elementCount(tensor.shape));
-  chunks.forEach((bytes, index) => {
-    const { start, count, room } = chunkShape(layout, index);
-    const { stored, capacity } = kernels.arena(room, "decode");
-    const limit = capacity + STORED_EXTRA;
-    demand(bytes.length <= limit, "length", 0, `chunk ${index}`, `at most ${limit} bytes`, bytes.length);
-    kernels.bytes().set(bytes, stored);
-    const place = { offset: 0, field: `chunk ${index}` };
-    decodeChunkFloats(kernels, layout, index, bytes.length, place, out.subarray(start, start + count));
-  });
-  const removed = removedChannels(steps);
-  if (removed.length > 0) expand(out, tensor, removed);
-  return out;
+  codes: number,
+  scales: number,
+  from: number,
+  count: number,
+  into: Float32Array,
+): void {
+  const { floats } = kernels.arena(0, "decode");
+  const piece = new Float32Array(kernels.bytes().buffer, floats, PIECE);
+  const end = (from + count) / 2;
+  for (let at = from / 2; at < end; at += PIECE) {
+    const n = kernels.run.dequantize16(codes + 2 * at, Math.min(PIECE, end - at), scales, floats);
+    into.set(piece.subarray(0, n), at);
+  }
 }

@@ -1,7 +1,7 @@
 import { type ByteSink, hex } from "../bytes.ts";
 import { chunkInputs, type Resolved } from "../codec/inputs.ts";
 import { type Layout, layoutOf } from "../codec/layout.ts";
-import { resolveSteps } from "../codec/resolve.ts";
+import { resolveAll } from "../codec/resolve.ts";
 import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
@@ -79,7 +79,7 @@ export async function pack(
   const kernels = options.kernels ?? (await loadKernels());
   // Kernels that only decode are refused here, before anything is read.
   kernels.arena(0, "encode");
-  const jobs = (await resolveSteps(kernels, asked, options.signal)).map(jobOf);
+  const jobs = (await resolveAll(kernels, asked, options.signal)).map(jobOf);
   const json = encodeDescription(printPlan(rules), model.metadata, jobs);
   const chunks = jobs.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerBuilder(json, chunks);

@@ -6,7 +6,7 @@ import { maskCount, maskExpand } from "./mask.ts";
 import { COMPILED, INTERPRETED } from "./merge.ts";
 import { pivotBlock } from "./pivot.ts";
 import { mergePlanes } from "./planes.ts";
-import { dequantize, range } from "./quantize.ts";
+import { dequantize, dequantize16, range } from "./quantize.ts";
 import { zrlValues } from "./tokens.ts";
 import { unpack } from "./unpack.ts";
 
@@ -58,6 +58,7 @@ export function plainExports(memory: { readonly buffer: ArrayBuffer }, compiled 
     heapBase: () => HEAP_BASE,
     range: over(range),
     dequantize: over(dequantize),
+    dequantize16: over(dequantize16),
     pack4: over(pack4),
     unpack4: over(unpack4),
     mergePlanes: over(mergePlanes),
