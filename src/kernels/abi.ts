@@ -16,6 +16,9 @@ export interface KernelExports {
     dst: number,
   ): number;
   squares(src: number, rows: number, cols: number, dst: number): number;
+  columnMax(src: number, outer: number, channels: number, inner: number, dst: number): number;
+  smooth(values: number, n: number, start: number, channels: number, inner: number, factors: number): number;
+  unsmooth(values: number, n: number, start: number, channels: number, inner: number, factors: number): number;
   range(src: number, rows: number, cols: number, dst: number): number;
   quantize(
     src: number,
@@ -71,6 +74,7 @@ export type DecodeExports = Pick<
   | "heapBase"
   | "range"
   | "dequantize"
+  | "unsmooth"
   | "dequantize16"
   | "pack4"
   | "unpack4"
