@@ -4,6 +4,7 @@ export { pack4, unpack4 } from "./bits";
 export { histogram } from "./histogram";
 export { huffmanDecode, huffmanEncode } from "./huffman";
 export { codeLengths, readLengths, writeLengths } from "./lengths";
+export { classCounts, classGather, classScatter } from "./classes";
 export { binCodes, binError, countBins } from "./levels";
 export { maskCount, maskExpand, maskSplit } from "./mask";
 export { compareBits, expand, merge, split } from "./merge";

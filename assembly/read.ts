@@ -1,6 +1,7 @@
 // The ABI of a page that only reads: what decoding calls, nothing else. The kernels are those of index.ts.
 export { xxh64, sha256 } from "./checksum";
 export { pack4, unpack4 } from "./bits";
+export { classCounts, classScatter } from "./classes";
 export { huffmanDecode } from "./huffman";
 export { heapBase } from "./index";
 export { readLengths } from "./lengths";

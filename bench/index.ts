@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { loadKernels, type Tier } from "../src/index.ts";
 import { bitsBench } from "./bits.ts";
 import { checksumBench } from "./checksum.ts";
+import { classesBench } from "./classes.ts";
 import { codecBench } from "./codec.ts";
 import { containerBench } from "./container.ts";
 import { costBench } from "./cost.ts";
@@ -48,6 +49,7 @@ const KERNEL_BENCHES = [
   costBench,
   shapeBench,
   maskBench,
+  classesBench,
   bitsBench,
   planesBench,
   checksumBench,

@@ -83,7 +83,7 @@ function parseStep(words: readonly string[], text: string): Step {
   if (step) return step;
   const known =
     "prune S [global], prune N:M [axis K], prune channels S or LIST, int8 or int4 [tensor|channel|group N] [asymmetric], " +
-    "int8 or int16 snr X|rmse X|bits X|like FORMAT|step X [dead X], raw, lossless, constant, huffman, pivot, mask, zrl, auto";
+    "int8 or int16 snr X|rmse X|bits X|like FORMAT|step X [dead X], raw, lossless, constant, huffman, pivot, mask, zrl, auto, smallest";
   throw new PlanError(`steps "${text}": "${words.join(" ")}" is not a step; known: ${known}`);
 }
 
@@ -101,6 +101,7 @@ const parsers: Record<string, StepParser<Step> | undefined> = {
   mask: parseCode,
   zrl: parseCode,
   auto: parseCode,
+  smallest: parseCode,
 };
 
 /** The plan on one line; parsePlan reads it back to the same plan. */

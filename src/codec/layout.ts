@@ -21,6 +21,8 @@ export interface Layout {
   readonly cols: number;
   /** Values of one convolution kernel. */
   readonly kernel: number;
+  /** Lengths of rows whose tables of codes may differ: of the first dimension's entries, of the last, of convolution kernels. */
+  readonly widths: readonly number[];
 }
 
 /** What a chunk holds once decoded. */
@@ -62,7 +64,14 @@ export function layoutOf(whole: TensorInfo, steps: readonly Step[], chunkElement
     code,
     cols,
     kernel,
+    widths: widthsOf(tensor.shape, elements),
   };
+}
+
+function widthsOf(shape: readonly number[], elements: number): number[] {
+  const first = elements / (shape[0] ?? 1);
+  const widths = [first, shape.at(-1) ?? 1, kernelSize(shape)];
+  return [...new Set(widths)].filter((width) => width > 1 && width < 2 ** 24);
 }
 
 /** Elements that share a scale. */
@@ -92,7 +101,9 @@ function cutChunks(
   const most = Math.floor((CHUNK_BYTES - (quantize ? 16 : 0)) / width);
   const { by, size } = code.grouping;
   const group = by === "kernel" ? size * kernel : by === "count" ? size : 1;
-  const units = [lcm(cols, group), cols, group, 1];
+  // Rows that begin with a chunk can have tables of their own.
+  const row = elementCount(tensor.shape.slice(1));
+  const units = [lcm(cols, group), cols, group, row, 1].filter((candidate) => candidate > 0);
   const unit = units.find((candidate) => candidate <= most) as number;
   return Math.max(Math.floor(most / unit) * unit, 1);
 }

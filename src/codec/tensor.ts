@@ -5,7 +5,7 @@ import { dtypeWidth, isFloat, narrow, toFloat32, widen } from "../tensor.ts";
 import type { ChunkInput } from "./inputs.ts";
 import { type ChunkShape, chunkShape, type Layout } from "./layout.ts";
 import { type Levels, writeTable } from "./levels.ts";
-import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
+import { BYTES, type Content, NO_GEOMETRY, readStream, SCALES, writeStream } from "./planes.ts";
 import {
   codeRange,
   dequantizeSegments,
@@ -80,8 +80,8 @@ function encodeValues(
   const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
   const zeroPart = { at: arena.plain + shape.scaleBytes, n: shape.zeroBytes, content: BYTES };
   let end = arena.stored;
-  end += writeStream(kernels, scalePart, AUTO, 1, end).bytes;
-  if (step.asymmetric) end += writeStream(kernels, zeroPart, AUTO, 1, end).bytes;
+  end += writeStream(kernels, scalePart, AUTO, NO_GEOMETRY, end).bytes;
+  if (step.asymmetric) end += writeStream(kernels, zeroPart, AUTO, NO_GEOMETRY, end).bytes;
   return finishChunk(kernels, layout, shape, end, zeros);
 }
 
@@ -102,7 +102,7 @@ function encodeLevels(
   kernels.run.binCodes(arena.floats, shape.count, levels.inverse, arena.values, width, codes);
   const zeros = zeroElements(width === 2 ? "I16" : "I8", kernels.bytes().subarray(codes, codes + shape.codeBytes));
   const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
-  const end = arena.stored + writeStream(kernels, scalePart, AUTO, 1, arena.stored).bytes;
+  const end = arena.stored + writeStream(kernels, scalePart, AUTO, NO_GEOMETRY, arena.stored).bytes;
   return finishChunk(kernels, layout, shape, end, zeros);
 }
 
@@ -125,7 +125,7 @@ function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: nu
   const { stored, plain } = kernels.arena(CHUNK_BYTES, "encode");
   const codes = plain + shape.scaleBytes + shape.zeroBytes;
   const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
-  const { code, bytes } = writeStream(kernels, part, layout.code, layout.kernel, at);
+  const { code, bytes } = writeStream(kernels, part, layout.code, layout, at);
   return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape, zeros };
 }
 

@@ -53,6 +53,17 @@ export interface KernelExports {
   maskCount(mask: number, n: number): number;
   maskExpand(mask: number, n: number, values: number, dst: number): number;
   maskSplit(src: number, n: number, mask: number, values: number): number;
+  classCounts(map: number, n: number, width: number, columns: number, classes: number, dst: number): number;
+  classGather(src: number, n: number, width: number, columns: number, map: number, starts: number, dst: number): number;
+  classScatter(
+    src: number,
+    n: number,
+    width: number,
+    columns: number,
+    map: number,
+    starts: number,
+    dst: number,
+  ): number;
   zrlTokens(src: number, n: number, group: number, categories: number, symbols: number, raw: number): number;
   zrlValues(
     symbols: number,
@@ -85,6 +96,8 @@ export type DecodeExports = Pick<
   | "maskCount"
   | "maskExpand"
   | "zrlValues"
+  | "classCounts"
+  | "classScatter"
   | "xxh64"
   | "sha256"
 >;

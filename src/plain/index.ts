@@ -1,5 +1,6 @@
 import { pack4, unpack4 } from "./bits.ts";
 import { sha256, xxh64 } from "./checksum.ts";
+import { classCounts, classScatter } from "./classes.ts";
 import { huffmanDecode } from "./huffman.ts";
 import { readLengths } from "./lengths.ts";
 import { maskCount, maskExpand } from "./mask.ts";
@@ -64,6 +65,8 @@ export function plainExports(memory: { readonly buffer: ArrayBuffer }, compiled 
     unpack4: over(unpack4),
     mergePlanes: over(mergePlanes),
     readLengths: over(readLengths),
+    classCounts: over(classCounts),
+    classScatter: over(classScatter),
     huffmanDecode: over(huffmanDecode),
     merge: over(loops.merge),
     expand: over(loops.expand),
