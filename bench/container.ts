@@ -91,9 +91,11 @@ async function checkStream(kernels: Kernels, packed: Uint8Array, model: Model, p
 }
 
 async function expectedFloats(tensor: LazyTensor, plan: string): Promise<Float32Array> {
-  const { prune, quantize, grid, elements } = layoutOf(tensor, stepsFor(parsePlan(plan), tensor));
+  const steps = stepsFor(parsePlan(plan), tensor);
+  const { quantize, grid, elements } = layoutOf(tensor, steps);
   const source = toFloat32(tensor.dtype, await tensor.read(0, elements));
-  const values = prune ? reference.prune(source, prune.sparsity) : source;
+  const prune = steps.find((step) => step.op === "prune");
+  const values = prune?.by === "magnitude" ? reference.prune(source, prune.sparsity) : source;
   if (quantize?.op !== "quantize") return values;
   const { cols } = grid;
   const rows = Math.ceil(elements / cols);

@@ -210,8 +210,8 @@ describe("the package", () => {
     expect([peerDependencies, optionalDependencies]).toEqual([undefined, undefined]);
   });
 
-  test("is small: the kernels that decode below 7 KB, quern/read with them below 20 KB, compressed", async () => {
-    expect(gzipSync(readFileSync(join(ROOT, "build/quern.read.wasm"))).length).toBeLessThanOrEqual(7 * 1024);
+  test("is small: the kernels that decode below 7.25 KB, quern/read with them below 20 KB, compressed", async () => {
+    expect(gzipSync(readFileSync(join(ROOT, "build/quern.read.wasm"))).length).toBeLessThanOrEqual(7.25 * 1024);
     expect(gzipSync(readFileSync(join(ROOT, "build/quern.simd.wasm"))).length).toBeLessThanOrEqual(15 * 1024);
     const entryPoints = [join(ROOT, "src/read.ts")];
     const options = { bundle: true, minify: true, format: "esm", splitting: true, outdir: "out" } as const;
@@ -226,7 +226,7 @@ describe("the package", () => {
     expect(writing).toEqual([]);
   });
 
-  test("is small without WebAssembly: the plain kernels below 8 KB, quern/plain with them below 17 KB", async () => {
+  test("is small without WebAssembly: the plain kernels below 8 KB, quern/plain with them below 18 KB", async () => {
     const options = { bundle: true, minify: true, format: "esm", write: false } as const;
     const sizes = ["src/plain/index.ts", "src/plain.ts"].map(async (entry) => {
       const { outputFiles } = await build({ entryPoints: [join(ROOT, entry)], ...options });
@@ -234,6 +234,6 @@ describe("the package", () => {
     });
     const [kernels, all] = await Promise.all(sizes);
     expect(kernels).toBeLessThanOrEqual(8 * 1024);
-    expect(all).toBeLessThanOrEqual(17 * 1024);
+    expect(all).toBeLessThanOrEqual(18 * 1024);
   });
 });

@@ -1,6 +1,6 @@
 import { checked, type Kernels, PIECE } from "../kernels.ts";
 import type { FormatStep, QuantizeStep } from "../plan.ts";
-import { BLOCK_ELEMENTS, type BlockDType } from "../tensor.ts";
+import { BLOCK_ELEMENTS, type BlockDType, widen } from "../tensor.ts";
 import { type CodeParts, formatScales, quantizeGguf, splitBlocks } from "./blocks.ts";
 import type { Coding } from "./coding.ts";
 import { gridSegments } from "./grid.ts";
@@ -17,6 +17,7 @@ import {
   toFloats,
 } from "./quantize.ts";
 import type { Place } from "./stream.ts";
+import { countCodes, zeroCodes, zeroElements, zeroMinima } from "./zeros.ts";
 
 // The numbers of a chunk as scales and codes in the arena, and back.
 
@@ -29,6 +30,7 @@ function partsOf(kernels: Kernels, shape: ChunkShape): CodeParts {
 
 /**
  * Makes the scales and codes of a chunk, as they are streamed, at arena.plain; 4-bit codes also at arena.values, one to a byte.
+ * Returns how many elements decode to zero.
  * @param ranges - of the chunk's rows, if its elements alone do not tell them
  * @throws DataError
  */
@@ -39,13 +41,16 @@ export function makeCodes(
   shape: ChunkShape,
   values: Float32Array,
   ranges: Float32Array | null,
-): void {
+): number {
   const arena = toFloats(kernels, values);
   const parts = partsOf(kernels, shape);
   const narrow = layout.coding?.bits === 4;
   const codes = narrow ? arena.values : parts.codes;
+  const ofCodes = (): Int8Array => new Int8Array(kernels.bytes().buffer, codes, shape.count);
+  let zeros: number;
   if (step.op === "format" && step.format.startsWith("q")) {
     quantizeGguf(kernels, step.format, shape.start, shape.count, { ...parts, codes });
+    zeros = zerosOf(kernels, step.format === "q4_1", shape, { ...parts, codes });
   } else {
     const segments = [...gridSegments(layout.grid, shape.start, shape.count, shape.firstRow)];
     const scales = chunkScales(kernels, step, segments, shape, ranges);
@@ -54,8 +59,28 @@ export function makeCodes(
     const bytes = kernels.bytes();
     bytes.set(new Uint8Array(scales.scales.slice().buffer), parts.scales);
     if (scales.zeroPoints) bytes.set(new Uint8Array(scales.zeroPoints.slice().buffer), parts.offsets);
+    const nf4 = step.op === "format" && step.format === "nf4";
+    zeros = nf4 ? countCodes(ofCodes(), NF4_ZERO) : zeroCodes(ofCodes(), segments, scales.zeroPoints);
   }
   if (narrow) kernels.run.pack4(arena.values, shape.count, parts.codes);
+  return zeros;
+}
+
+// The code of the level 0, less 8.
+const NF4_ZERO = -1;
+
+// Zeros of GGUF's formats. Groups whose scale is 0 are not counted if their codes are not 0.
+function zerosOf(
+  kernels: Kernels,
+  minima: boolean,
+  { count, rows }: ChunkShape,
+  { scales, offsets, codes }: CodeParts,
+): number {
+  const bytes = kernels.bytes();
+  const found = new Int8Array(bytes.buffer, codes, count);
+  if (!minima) return countCodes(found, 0);
+  const halves = (at: number): Float32Array => widen("F16", bytes.slice(at, at + 2 * rows));
+  return zeroMinima(found, halves(scales), halves(offsets));
 }
 
 // Ranges of the rows that end in this chunk are found here; others need the pass before.
@@ -98,21 +123,25 @@ export function levelCodes(
   shape: ChunkShape,
   values: Float32Array,
   levels: Levels,
-): void {
+): number {
   const arena = toFloats(kernels, values);
   const { scales, codes } = partsOf(kernels, shape);
   writeTable(kernels, levels, arena.values);
   kernels.view().setFloat32(scales, levels.scale, true);
-  kernels.run.binCodes(arena.floats, shape.count, levels.inverse, arena.values, coding?.bits === 16 ? 2 : 1, codes);
+  const wide = coding?.bits === 16;
+  kernels.run.binCodes(arena.floats, shape.count, levels.inverse, arena.values, wide ? 2 : 1, codes);
+  return zeroElements(wide ? "I16" : "I8", kernels.bytes().subarray(codes, codes + shape.codeBytes));
 }
 
 /** The same of a chunk of whole blocks, which lose nothing. */
-export function splitChunk(kernels: Kernels, dtype: BlockDType, shape: ChunkShape, blocks: Uint8Array): void {
+export function splitChunk(kernels: Kernels, dtype: BlockDType, shape: ChunkShape, blocks: Uint8Array): number {
   const { floats, values } = kernels.arena(0, "encode");
   kernels.bytes().set(blocks, floats);
   const parts = partsOf(kernels, shape);
   splitBlocks(kernels, dtype, floats, shape.count / BLOCK_ELEMENTS, parts);
-  if (dtype !== "Q8_0") kernels.run.unpack4(parts.codes, shape.count, values);
+  const narrow = dtype !== "Q8_0";
+  if (narrow) kernels.run.unpack4(parts.codes, shape.count, values);
+  return zerosOf(kernels, dtype === "Q4_1", shape, { ...parts, codes: narrow ? values : parts.codes });
 }
 
 /** Scales and offsets of a decoded chunk as the row kernels take them: addresses of f32, and of zero points. */

@@ -1,14 +1,16 @@
 import { PlanError } from "../errors.ts";
 import { CHUNK_BYTES } from "../kernels.ts";
-import { type CodeStep, checkSteps, type FormatStep, type PruneStep, type QuantizeStep, type Step } from "../plan.ts";
+import { type CodeStep, checkSteps, type FormatStep, printSteps, type QuantizeStep, type Step } from "../plan.ts";
 import { BLOCK_ELEMENTS, dtypeWidth, elementCount, isBlocks, type TensorInfo } from "../tensor.ts";
 import { type Coding, codingOf, formatOf } from "./coding.ts";
 import { fittingElements, type Grid, gridOf, gridUnit, scaleSpan } from "./grid.ts";
+import { keptInfo, removedChannels } from "./removed.ts";
 
 // How a tensor is cut into chunks, and what lies in each.
 
 /** How a tensor lies in chunks; all of it follows from its shape and steps. */
 export interface Layout {
+  /** As the chunks hold it: without removed channels. */
   readonly tensor: TensorInfo;
   readonly elements: number;
   /** Elements in every chunk but the last. */
@@ -16,7 +18,6 @@ export interface Layout {
   readonly chunks: number;
   /** The step that makes codes of numbers, if there is one. */
   readonly quantize: QuantizeStep | FormatStep | null;
-  readonly prune: PruneStep | null;
   readonly code: CodeStep;
   /** What codes in the chunks mean, or null if they hold elements. */
   readonly coding: Coding | null;
@@ -47,14 +48,18 @@ export interface ChunkShape {
   readonly room: number;
 }
 
-/** The layout of a tensor under its steps. @param chunkElements - as a file says; default: as the writer cuts */
-export function layoutOf(tensor: TensorInfo, steps: readonly Step[], chunkElements?: number): Layout {
+/** The layout of a tensor under its steps, channels of which are removed by index. @param chunkElements - as a file says; default: as the writer cuts */
+export function layoutOf(whole: TensorInfo, steps: readonly Step[], chunkElements?: number): Layout {
+  checkSteps(steps, whole);
+  const asked = steps.find((step) => step.op === "prune" && step.by === "channels");
+  if (asked)
+    throw new PlanError(`tensor "${whole.name}": "${printSteps(steps)}" does not say which: resolveSteps does`);
+  const tensor = keptInfo(whole, removedChannels(steps));
   const elements = elementCount(tensor.shape);
   const made = steps.find((step) => step.op === "quantize" || step.op === "format") ?? null;
-  const prune = steps.find((step) => step.op === "prune") ?? null;
   const code = steps.find((step) => step.op === "code");
   if (!code) throw new PlanError(`tensor "${tensor.name}": steps without a code`);
-  checkSteps(steps, tensor);
+  const prune = steps.some((step) => step.op === "prune");
   const own = isBlocks(tensor.dtype) ? formatOf(tensor.dtype) : null;
   // Blocks stay as they are unless another format is asked for.
   const blocks = own !== null && !prune && (!made || (made.op === "format" && made.format === own.format));
@@ -75,7 +80,6 @@ export function layoutOf(tensor: TensorInfo, steps: readonly Step[], chunkElemen
     chunkElements: chunk,
     chunks,
     quantize,
-    prune,
     code,
     coding,
     blocks,

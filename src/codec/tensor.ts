@@ -1,21 +1,14 @@
 import { demand } from "../errors.ts";
 import { CHUNK_BYTES, type Kernels } from "../kernels.ts";
-import { AUTO, type Step } from "../plan.ts";
-import {
-  type BlockDType,
-  dtypeWidth,
-  isFloat,
-  type LazyTensor,
-  narrow,
-  type TensorInfo,
-  toFloat32,
-  widen,
-} from "../tensor.ts";
+import { AUTO } from "../plan.ts";
+import { type BlockDType, dtypeWidth, isFloat, narrow, toFloat32, widen } from "../tensor.ts";
 import { codesToFloats, levelCodes, makeCodes, type Steps, splitChunk, stepsOf } from "./codes.ts";
-import { type ChunkInput, named } from "./inputs.ts";
-import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
+import type { ChunkInput } from "./inputs.ts";
+import { type ChunkShape, chunkShape, type Layout } from "./layout.ts";
 import { BYTES, type Content, NO_GEOMETRY, readStream, writeStream } from "./planes.ts";
 import { type CodeName, type Place, within } from "./stream.ts";
+import { named } from "./values.ts";
+import { zeroElements } from "./zeros.ts";
 
 // One tensor: its steps in order for every chunk, and back. No content of the arena outlives an await.
 
@@ -25,6 +18,8 @@ export interface EncodedChunk {
   /** Code of the last stream. */
   readonly code: CodeName;
   readonly shape: ChunkShape;
+  /** Elements that decode to zero. */
+  readonly zeros: number;
 }
 
 /** What a stored chunk may have over its decoded bytes: headers of streams. */
@@ -32,21 +27,22 @@ export const STORED_EXTRA = 128;
 
 /** Encodes one chunk. @throws DataError, with the tensor's name, for what a step or code cannot take */
 export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput): EncodedChunk {
-  const { tensor, quantize, prune, blocks } = layout;
+  const { tensor, quantize, blocks } = layout;
   const { index, elements, ranges, levels } = input;
   const shape = chunkShape(layout, index);
   try {
     if (blocks) {
       kernels.arena(CHUNK_BYTES, "encode");
-      splitChunk(kernels, tensor.dtype as BlockDType, shape, elements as Uint8Array);
-      return encodeCodes(kernels, layout, shape);
+      const zeros = splitChunk(kernels, tensor.dtype as BlockDType, shape, elements as Uint8Array);
+      return encodeCodes(kernels, layout, shape, zeros);
     }
-    if (!quantize && !prune) return encodeBytes(kernels, layout, index, elements as Uint8Array);
-    const values = elements instanceof Float32Array ? elements : widen(tensor.dtype, elements);
-    if (!quantize) return encodeBytes(kernels, layout, index, narrow(tensor.dtype, values));
-    if (levels) levelCodes(kernels, layout, shape, values, levels);
-    else makeCodes(kernels, layout, quantize, shape, values, ranges);
-    return encodeCodes(kernels, layout, shape);
+    const pruned = elements instanceof Float32Array;
+    if (!quantize) return encodeBytes(kernels, layout, index, pruned ? narrow(tensor.dtype, elements) : elements);
+    const values = pruned ? elements : widen(tensor.dtype, elements);
+    const zeros = levels
+      ? levelCodes(kernels, layout, shape, values, levels)
+      : makeCodes(kernels, layout, quantize, shape, values, ranges);
+    return encodeCodes(kernels, layout, shape, zeros);
   } catch (error) {
     throw named(tensor, error);
   }
@@ -55,27 +51,28 @@ export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput)
 function encodeBytes(kernels: Kernels, layout: Layout, index: number, bytes: Uint8Array): EncodedChunk {
   const arena = kernels.arena(CHUNK_BYTES, "encode");
   kernels.bytes().set(bytes, arena.plain);
-  return finishChunk(kernels, layout, chunkShape(layout, index), arena.stored);
+  const zeros = zeroElements(layout.tensor.dtype, bytes);
+  return finishChunk(kernels, layout, chunkShape(layout, index), arena.stored, zeros);
 }
 
 // Streams of scales, offsets and codes, which lie at arena.plain.
-function encodeCodes(kernels: Kernels, layout: Layout, shape: ChunkShape): EncodedChunk {
+function encodeCodes(kernels: Kernels, layout: Layout, shape: ChunkShape, zeros: number): EncodedChunk {
   const { plain, stored } = kernels.arena(CHUNK_BYTES, "encode");
   const { scales = BYTES, offsets } = layout.coding ?? {};
   let end =
     stored + writeStream(kernels, { at: plain, n: shape.scaleBytes, content: scales }, AUTO, NO_GEOMETRY, stored).bytes;
   const part = { at: plain + shape.scaleBytes, n: shape.zeroBytes, content: offsets ?? BYTES };
   if (offsets) end += writeStream(kernels, part, AUTO, NO_GEOMETRY, end).bytes;
-  return finishChunk(kernels, layout, shape, end);
+  return finishChunk(kernels, layout, shape, end, zeros);
 }
 
 // Codes the last stream (codes or elements) to `at` and takes the chunk out of the arena.
-function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: number): EncodedChunk {
+function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: number, zeros: number): EncodedChunk {
   const { stored, plain } = kernels.arena(CHUNK_BYTES, "encode");
   const codes = plain + shape.scaleBytes + shape.zeroBytes;
   const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
   const { code, bytes } = writeStream(kernels, part, layout.code, layout, at);
-  return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape };
+  return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape, zeros };
 }
 
 export function contentOf({ tensor, coding }: Layout, { count }: ChunkShape): Content {
@@ -167,36 +164,4 @@ export function chunkFloats(kernels: Kernels, layout: Layout, chunk: DecodedChun
   const bytes = shape.codeBytes;
   if (steps) codesToFloats(kernels, layout, shape, steps, codes, 0, bytes, into);
   else into.set(toFloat32(layout.tensor.dtype, kernels.bytes().slice(codes, codes + bytes)));
-}
-
-/**
- * Decodes the chunks of one tensor as encodeTensor gave them, to f32.
- * @throws FormatError if the bytes are malformed; there is no checksum at this level
- */
-export function decodeTensor(
-  kernels: Kernels,
-  tensor: TensorInfo,
-  steps: readonly Step[],
-  chunks: readonly Uint8Array[],
-): Float32Array {
-  const layout = layoutOf(tensor, steps);
-  demand(
-    chunks.length === layout.chunks,
-    "count",
-    0,
-    `tensor "${tensor.name}"`,
-    `${layout.chunks} chunks`,
-    chunks.length,
-  );
-  const out = new Float32Array(layout.elements);
-  chunks.forEach((bytes, index) => {
-    const { start, count, room } = chunkShape(layout, index);
-    const { stored, capacity } = kernels.arena(room, "decode");
-    const limit = capacity + STORED_EXTRA;
-    demand(bytes.length <= limit, "length", 0, `chunk ${index}`, `at most ${limit} bytes`, bytes.length);
-    kernels.bytes().set(bytes, stored);
-    const place = { offset: 0, field: `chunk ${index}` };
-    decodeChunkFloats(kernels, layout, index, bytes.length, place, out.subarray(start, start + count));
-  });
-  return out;
 }

@@ -1,4 +1,5 @@
-import { bytesOf, isBlocks, type LazyTensor, type Model } from "../tensor.ts";
+import { keptRuns, removedChannels } from "../codec/removed.ts";
+import { bytesOf, type DType, isBlocks, type LazyTensor, type Model } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
 import type { Entry, Section } from "./sections.ts";
 import { sharedElements } from "./shared.ts";
@@ -77,19 +78,37 @@ function sharedEntry(reader: Reader, entry: Entry): LazyTensor {
 
 function lazyEntry(cache: ChunkCache, entry: Entry, as: "original" | "f32", nth: number): LazyTensor {
   const { tensor, section } = entry;
-  const { layout } = section;
   const dtype = dtypeOf(section, as);
+  const removed = removedChannels(section.steps);
   const read = async (start: number, end: number): Promise<Uint8Array> => {
     const out = new Uint8Array(bytesOf(dtype, end - start));
-    for (let at = start; at < end; ) {
-      const index = Math.floor(at / layout.chunkElements);
-      const first = index * layout.chunkElements;
-      const stop = Math.min(end, first + layout.chunkElements);
-      const bytes = await cache(nth, index);
-      out.set(bytes.subarray(bytesOf(dtype, at - first), bytesOf(dtype, stop - first)), bytesOf(dtype, at - start));
-      at = stop;
+    for (const { at, from, count } of keptRuns(tensor, removed)) {
+      const [first, last] = [Math.max(at, start), Math.min(at + count, end)];
+      if (first >= last) continue;
+      const part = out.subarray(bytesOf(dtype, first - start), bytesOf(dtype, last - start));
+      await readKept(cache, entry, nth, from + first - at, from + last - at, part, dtype);
     }
     return out;
   };
   return { name: tensor.name, dtype, shape: tensor.shape, read };
+}
+
+// Fills `out` with elements [start, end) of what the chunks hold.
+async function readKept(
+  cache: ChunkCache,
+  { section: { layout } }: Entry,
+  nth: number,
+  start: number,
+  end: number,
+  out: Uint8Array,
+  dtype: DType,
+): Promise<void> {
+  for (let at = start; at < end; ) {
+    const index = Math.floor(at / layout.chunkElements);
+    const first = index * layout.chunkElements;
+    const stop = Math.min(end, first + layout.chunkElements);
+    const bytes = await cache(nth, index);
+    out.set(bytes.subarray(bytesOf(dtype, at - first), bytesOf(dtype, stop - first)), bytesOf(dtype, at - start));
+    at = stop;
+  }
 }

@@ -1,5 +1,6 @@
 import { scaleCount } from "../codec/grid.ts";
 import { chunkShape } from "../codec/layout.ts";
+import { expand, keptChannels, removedChannels } from "../codec/removed.ts";
 import { argument } from "../errors.ts";
 import { printSteps } from "../plan.ts";
 import { type DType, dtypeWidth, toFloat32, widen } from "../tensor.ts";
@@ -30,6 +31,8 @@ export interface StoredTensor {
   readonly plan: string;
   /** Elements (little endian), or codes: 8 bits one to a byte, 4 bits two to a byte (low nibble first), 16 in two; signed: docs/FORMAT.md. */
   readonly bytes: Uint8Array;
+  /** The indices of the first dimension that `bytes` holds, where channels were removed (those are zero); null: all. */
+  readonly channels: Uint32Array | null;
   /** null if the bytes are elements of dtype. */
   readonly quantization: null | {
     readonly bits: 4 | 8 | 16;
@@ -147,25 +150,26 @@ async function* assemble<K extends DecodeKind, T>(
 
 function floatAssembly(
   { workers }: Reader,
-  { section: { layout }, tensor }: Entry,
+  { section: { layout, steps }, tensor, elements: all }: Entry,
   into: Float32Array | undefined,
 ): Assembly<"floats", FloatTensor> {
   const { elements, chunkElements } = layout;
+  const removed = removedChannels(steps);
   let data = into;
   return {
     task(span) {
       const start = span.first * chunkElements;
       const end = Math.min(start + span.chunks.length * chunkElements, elements);
-      const whole = !into && end - start === elements;
+      const whole = !into && end - start === all;
       if (workers) return { kind: "floats", span, into: null, copied: whole ? 0 : end - start };
-      data ??= new Float32Array(elements);
+      data ??= new Float32Array(all);
       return { kind: "floats", span, into: data.subarray(start, end), copied: 0 };
     },
     put(span, result) {
       // Without workers it was decoded in place; a whole tensor from a worker needs no copy.
       if (result.buffer === data?.buffer) return;
-      if (!data && result.length === elements) data = result;
-      data ??= new Float32Array(elements);
+      if (!data && result.length === all) data = result;
+      data ??= new Float32Array(all);
       if (result === data) return;
       data.set(result, span.first * chunkElements);
       workers?.recycle(result.buffer as ArrayBuffer);
@@ -175,13 +179,17 @@ function floatAssembly(
       if (data) data.set(values);
       else data = values;
     },
-    finish: () => ({ name: tensor.name, dtype: "F32", shape: tensor.shape, data: data ?? new Float32Array(0) }),
+    finish() {
+      if (data && removed.length > 0) expand(data, tensor, removed);
+      return { name: tensor.name, dtype: "F32", shape: tensor.shape, data: data ?? new Float32Array(0) };
+    },
   };
 }
 
-function storedAssembly({ section, tensor, elements }: Entry): Assembly<"parts", StoredTensor> {
+function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"parts", StoredTensor> {
   const { layout } = section;
   const { coding, grid } = layout;
+  const elements = section.shared ? all : layout.elements;
   const { name, dtype, shape } = tensor;
   const width = coding ? coding.bits / 8 : dtypeWidth(dtype);
   const rows = coding ? scaleCount(grid, elements) : 0;
@@ -209,7 +217,10 @@ function storedAssembly({ section, tensor, elements }: Entry): Assembly<"parts",
     finish() {
       const { bytes, ...rest } = made ?? empty();
       const quantization = coding ? { bits: coding.bits, cols: grid.cols, ...rest } : null;
-      return { name, dtype, shape, plan: printSteps(section.steps), bytes, quantization };
+      const { steps } = section;
+      const removed = removedChannels(steps);
+      const channels = removed.length > 0 ? keptChannels(tensor, removed) : null;
+      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, quantization };
     },
   };
 }

@@ -10,6 +10,7 @@ import { dequantizeNormal } from "./normal.ts";
 import { pivotBlock } from "./pivot.ts";
 import { mergePlanes } from "./planes.ts";
 import { dequantize, dequantize16, range } from "./quantize.ts";
+import { unsmooth } from "./smooth.ts";
 import { zrlValues } from "./tokens.ts";
 import { unpack } from "./unpack.ts";
 
@@ -81,6 +82,7 @@ export function plainExports(memory: { readonly buffer: ArrayBuffer }, compiled 
     pivotBlock: over(pivotBlock(loops)),
     maskCount: over(maskCount),
     maskExpand: over(maskExpand(loops)),
+    unsmooth: over(unsmooth),
     zrlValues: over(zrlValues),
     xxh64: over(xxh64),
     sha256: over(sha256),
