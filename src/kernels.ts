@@ -35,10 +35,11 @@ export interface KernelExports {
   huffmanDecode(src: number, size: number, n: number, lengths: number, dst: number): number;
   pivotBlock(src: number, size: number, n: number, first: number, dst: number, work: number): number;
   pivotLengths(hist: number, blocks: number, dst: number, scratch: number, work: number): number;
-  pivotSize(hist: number, lengths: number, work: number): number;
-  pivotSteps(hist: number, lengths: number, work: number): number;
+  pivotTree(lengths: number, work: number): number;
+  pivotSize(hist: number, work: number): number;
+  pivotSteps(hist: number, work: number): number;
   blockSteps(work: number): number;
-  pivotNodes(src: number, n: number, lengths: number, dst: number, work: number): number;
+  pivotNodes(src: number, n: number, dst: number, work: number): number;
   maskCount(mask: number, n: number): number;
   maskExpand(mask: number, n: number, values: number, dst: number): number;
   maskSplit(src: number, n: number, mask: number, values: number): number;
@@ -62,6 +63,8 @@ export interface Arena {
   /** Decoded bytes that a chunk may have with this arena. */
   readonly capacity: number;
   readonly histogram: number;
+  /** A histogram of each block, to encode. */
+  readonly counts: number;
   /** A table of code lengths, 260 bytes. */
   readonly lengths: number;
   readonly scratch: number;
@@ -235,6 +238,7 @@ function layOut(base: number, capacity: number, purpose: "decode" | "encode"): A
   return {
     capacity,
     histogram: region(1024),
+    counts: region(purpose === "encode" ? capacity / 32 + 1024 : 0),
     lengths: region(260),
     scratch: region(purpose === "encode" ? SCRATCH_BYTES : 1024),
     work: region(WORK_BYTES),

@@ -1,6 +1,6 @@
 import { demand } from "../errors.ts";
 import { checked, type Kernels } from "../kernels.ts";
-import { countsOf, sumCounts } from "./huffman.ts";
+import { sumCounts } from "./huffman.ts";
 import { type Candidate, fileOffset, type OnPart, type Place, STEPS } from "./stream.ts";
 
 // Bytes to a pivot payload and back (docs/FORMAT.md): blocks under one code, its bits laid out by node of the code's tree.
@@ -8,6 +8,8 @@ import { type Candidate, fileOffset, type OnPart, type Place, STEPS } from "./st
 /** Symbols in a block. */
 export const BLOCK = 32768;
 const LIMIT = 12;
+/** 256 u32. */
+const COUNTS_BYTES = 1024;
 
 const RAW = 0;
 const CONSTANT = 1;
@@ -34,22 +36,20 @@ export function measurePivot(kernels: Kernels, src: number, n: number): PivotCan
   const { run } = kernels;
   const arena = kernels.arena(0, "encode");
   const places = blocksOf(n);
-  const parts = places.map(({ start, count }) => countsOf(kernels, src + start, count));
-  const counts = sumCounts(parts);
-  kernels.bytes().set(new Uint8Array(counts.buffer), arena.histogram);
-  const present = run.pivotLengths(arena.histogram, parts.length, arena.lengths, arena.scratch, arena.work);
+  const { parts, counts } = countBlocks(kernels, src, places);
+  const present = run.pivotLengths(arena.histogram, places.length, arena.lengths, arena.scratch, arena.work);
   const only = present === 1 ? counts.findIndex((c) => c > 0) : -1;
   const lengths = kernels.bytes().slice(arena.lengths, arena.lengths + 256);
   const table = only < 0 ? run.writeLengths(arena.lengths, -1, LIMIT, arena.scratch) : 0;
-  const steps = only < 0 ? run.pivotSteps(arena.histogram, arena.lengths, arena.work) : STEPS.constant * n;
+  if (only < 0) run.pivotTree(arena.lengths, arena.work);
+  const steps = only < 0 ? run.pivotSteps(arena.histogram, arena.work) : STEPS.constant * n;
   let bytes = 0;
   let coded = false;
   const blocks = places.map(({ start, count }, i): Block => {
-    const part = parts[i] as Uint32Array;
-    const nodes = only < 0 ? blockSize(kernels, part) : 0;
+    const nodes = only < 0 ? run.pivotSize(arena.counts + COUNTS_BYTES * i, arena.work) : 0;
     let kind = coded ? NODES : TABLE;
     let size = nodes + (coded ? 0 : table);
-    if (part.includes(count)) [kind, size] = [CONSTANT, 1];
+    if ((parts[i] as Uint32Array).includes(count)) [kind, size] = [CONSTANT, 1];
     else if (size >= count) [kind, size] = [RAW, count];
     else coded = true;
     bytes += 1 + size;
@@ -59,10 +59,18 @@ export function measurePivot(kernels: Kernels, src: number, n: number): PivotCan
   return { code: "pivot", bytes, steps, counts, only, write };
 }
 
-function blockSize(kernels: Kernels, counts: Uint32Array): number {
-  const { scratch, lengths, work } = kernels.arena(0, "encode");
-  kernels.bytes().set(new Uint8Array(counts.buffer), scratch);
-  return kernels.run.pivotSize(scratch, lengths, work);
+// Counts of each block, which lie in arena.counts, and of all together, which lie in arena.histogram.
+function countBlocks(kernels: Kernels, src: number, places: readonly { start: number; count: number }[]) {
+  const { counts: at, histogram } = kernels.arena(0, "encode");
+  const { buffer } = kernels.bytes();
+  const parts = places.map(({ start, count }, i) => {
+    const part = at + COUNTS_BYTES * i;
+    kernels.run.histogram(src + start, count, part);
+    return new Uint32Array(buffer, part, 256);
+  });
+  const counts = sumCounts(parts);
+  new Uint32Array(buffer, histogram, 256).set(counts);
+  return { parts, counts };
 }
 
 /** Where the blocks of n symbols lie. */
@@ -76,6 +84,7 @@ function writePivot(kernels: Kernels, blocks: readonly Block[], lengths: Uint8Ar
   const arena = kernels.arena(0, "encode");
   const bytes = kernels.bytes();
   bytes.set(lengths, arena.lengths);
+  if (blocks.some(({ kind }) => kind === TABLE)) run.pivotTree(arena.lengths, arena.work);
   let at = dst;
   for (const { kind, at: src, n } of blocks) {
     bytes[at++] = kind;
@@ -86,7 +95,7 @@ function writePivot(kernels: Kernels, blocks: readonly Block[], lengths: Uint8Ar
       bytes[at++] = bytes[src] as number;
     } else {
       if (kind === TABLE) at += run.writeLengths(arena.lengths, -1, LIMIT, at);
-      at += run.pivotNodes(src, n, arena.lengths, at, arena.work);
+      at += run.pivotNodes(src, n, at, arena.work);
     }
   }
   return at - dst;
