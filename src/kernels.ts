@@ -170,7 +170,7 @@ async function loadTier(tier: Tier, { module: given, encode = true }: KernelOpti
     return kernelsOver(tier, plainExports(memory), memory);
   }
   const module = given ?? (await WebAssembly.compile(await embeddedBytes(tier, encode)));
-  const memory = new WebAssembly.Memory({ initial: 1 });
+  const memory = new WebAssembly.Memory({ initial: 2 });
   const instance = await WebAssembly.instantiate(module, { env: { memory } });
   return kernelsOver(tier, instance.exports as unknown as KernelExports, memory);
 }
