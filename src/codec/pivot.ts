@@ -43,13 +43,14 @@ export function measurePivot(kernels: Kernels, src: number, n: number): PivotCan
   const table = only < 0 ? run.writeLengths(arena.lengths, -1, LIMIT, arena.scratch) : 0;
   if (only < 0) run.pivotTree(arena.lengths, arena.work);
   const steps = only < 0 ? run.pivotSteps(arena.histogram, arena.work) : STEPS.constant * n;
+  const symbols = kernels.bytes();
   let bytes = 0;
   let coded = false;
   const blocks = places.map(({ start, count }, i): Block => {
     const nodes = only < 0 ? run.pivotSize(arena.counts + COUNTS_BYTES * i, arena.work) : 0;
     let kind = coded ? NODES : TABLE;
     let size = nodes + (coded ? 0 : table);
-    if ((parts[i] as Uint32Array).includes(count)) [kind, size] = [CONSTANT, 1];
+    if (parts[i]?.[symbols[src + start] as number] === count) [kind, size] = [CONSTANT, 1];
     else if (size >= count) [kind, size] = [RAW, count];
     else coded = true;
     bytes += 1 + size;
