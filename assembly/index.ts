@@ -7,7 +7,7 @@ export { codeLengths, readLengths, writeLengths } from "./lengths";
 export { maskCount, maskExpand, maskSplit } from "./mask";
 export { expand, merge } from "./merge";
 export { pivotBlock, pivotNodes, pivotTree } from "./pivot";
-export { compareBits, memberBits, split } from "./split";
+export { compareBits, rangeBits, split } from "./split";
 export { packFields, unpack } from "./unpack";
 export { mergePlanes, splitPlanes } from "./planes";
 export { magnitudes, prune } from "./prune";

@@ -1,6 +1,6 @@
-import { findLeaves, leavesOf, toRanks } from "./members";
 import { expand, merge } from "./merge";
-import { compareBits, gather, memberBits, split } from "./split";
+import { findSides, ranked, rangesOf, toRanks } from "./sides";
+import { compareBits, gather, rangeBits, split } from "./split";
 import { KIND, SIZES } from "./status";
 import {
   buildTree, findNodes, forgetTree, INNER, levelCount, levelStart, listsOf, Node, nodeAt, readTree, symbolsOf,
@@ -85,7 +85,7 @@ const GAP: u32 = 16;
  */
 export function pivotTree(lengths: usize, work: usize): i32 {
   buildTree(lengths, work);
-  findLeaves(work);
+  findSides(lengths, work);
   return levelCount(work);
 }
 
@@ -97,8 +97,7 @@ export function pivotNodes(src: usize, n: i32, dst: usize, work: usize): i32 {
   const root = nodeAt(work, 0);
   root.count = n;
   root.list = src as u32;
-  if (!ASC_FEATURE_SIMD) {
-    // Without SIMD a comparison is cheaper than a set.
+  if (ranked(work)) {
     root.list = listsOf(work, 0) as u32;
     toRanks(src, n, root.list, work);
   }
@@ -114,7 +113,7 @@ function writeLevel(work: usize, level: i32, out: usize): usize {
   for (let i = levelStart(work, level); i < end; i++) {
     const node = nodeAt(work, i);
     if (node.width == INNER) {
-      lists = writeInner(work, node, lists, out);
+      lists = writeInner(work, i, lists, out);
       out += (node.count + 7) >> 3;
     } else if (node.width > 0) out += writeFlat(work, node, lists, out);
   }
@@ -122,12 +121,15 @@ function writeLevel(work: usize, level: i32, out: usize): usize {
 }
 
 // Writes a bitmap, and the lists of both children from `lists` on. Returns the end of the lists.
-function writeInner(work: usize, node: Node, lists: usize, bits: usize): usize {
+function writeInner(work: usize, index: i32, lists: usize, bits: usize): usize {
+  const node = nodeAt(work, index);
   const left = nodeAt(work, node.child);
   const right = nodeAt(work, node.child + 1);
-  right.count = ASC_FEATURE_SIMD
-    ? memberBits(node.list, node.count, leavesOf(work, node.child + 1), bits)
-    : compareBits(node.list, node.count, right.src, bits);
+  if (ranked(work)) right.count = compareBits(node.list, node.count, right.src, bits);
+  else {
+    const ranges = rangesOf(work, index);
+    right.count = rangeBits(node.list, node.count, changetype<usize>(ranges), ranges.count, ranges.side, bits);
+  }
   left.count = node.count - right.count;
   left.list = lists as u32;
   // Leaves need no list.
@@ -141,7 +143,7 @@ function writeInner(work: usize, node: Node, lists: usize, bits: usize): usize {
 // Writes the fields of a flat. `spare`: room for its list.
 function writeFlat(work: usize, node: Node, spare: usize, dst: usize): i32 {
   let list = node.list as usize;
-  if (ASC_FEATURE_SIMD) {
+  if (!ranked(work)) {
     const symbols = symbolsOf(work, node);
     const second = runOfSorted(symbols, 1 << node.width);
     if (second > 0) return packRuns(list, node.count, node.width, symbols, second, dst);

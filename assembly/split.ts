@@ -66,31 +66,32 @@ function wordAtLeast(word: u64, pivot: i32): u64 {
   return ((least >> 7) * 0x0102040810204080) >> 56;
 }
 
-const POWERS = memory.data<u8>([1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0]);
-const SIXTEEN = memory.data<u8>([16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16]);
-
 /**
- * As compareBits, of any set of bytes: x is in it if bit x >> 5 of byte x & 31 of the 32 bytes at `set` is 1.
- * Reads and writes up to 64 bytes beyond. Returns the count of ones.
+ * As compareBits, of ranges of signed bytes: bit i is `side` (0 or 1), changed once for each of the `count` ends that byte i lies above.
+ * `ends` are signed bytes, filled up with 127 to a multiple of 4. Reads and writes up to 64 bytes beyond. Returns the count of ones.
  */
-export function memberBits(src: usize, n: i32, set: usize, bits: usize): i32 {
-  const end = src + n;
+export function rangeBits(src: usize, n: i32, ends: usize, count: i32, side: i32, bits: usize): i32 {
+  let ones = changeBits(src, n, ends, true, -(side as i64), bits);
+  for (let from = 4; from < count; from += 4) ones = changeBits(src, n, ends + from, false, 0, bits);
+  return ones;
+}
+
+// Four ends. The first four change `start`, others the bits that are there.
+function changeBits(src: usize, n: i32, ends: usize, first: bool, start: u64, bits: usize): i32 {
   let ones: i32 = 0;
-  for (; src < end; src += 64, bits += 8) {
-    let word: u64 = 0;
+  for (const end = src + n; src < end; src += 64, bits += 8) {
+    let word = first ? start : load<u64>(bits, 0, 1);
     if (ASC_FEATURE_SIMD) {
-      // From memory, because V8 rebuilds a constant in every turn of a loop.
-      const first = v128.load(set);
-      const second = v128.load(set, 16);
-      const powers = v128.load(POWERS);
-      const sixteen = v128.load(SIXTEEN);
-      word = members(src, first, second, powers, sixteen) | (members(src + 16, first, second, powers, sixteen) << 16);
-      const high = members(src + 32, first, second, powers, sixteen) | (members(src + 48, first, second, powers, sixteen) << 16);
-      word |= high << 32;
+      const a = v128.load8_splat(ends);
+      const b = v128.load8_splat(ends, 1);
+      const c = v128.load8_splat(ends, 2);
+      const d = v128.load8_splat(ends, 3);
+      word ^= changes(src, a, b, c, d) | (changes(src + 16, a, b, c, d) << 16);
+      word ^= (changes(src + 32, a, b, c, d) | (changes(src + 48, a, b, c, d) << 16)) << 32;
     } else {
       for (let k = 0; k < 64; k++) {
-        const byte = load<u8>(src + k) as usize;
-        word |= (((load<u8>(set + (byte & 31)) >> ((byte >> 5) as u8)) & 1) as u64) << k;
+        const value = load<i8>(src + k);
+        for (let i = 0; i < 4; i++) if (value > load<i8>(ends + i)) word ^= (1 as u64) << k;
       }
     }
     ones += storeBits(bits, word, end - src);
@@ -98,15 +99,13 @@ export function memberBits(src: usize, n: i32, set: usize, bits: usize): i32 {
   return ones;
 }
 
-// A swizzle gives 0 for an index of 16 or more, so one of the two halves of the set answers.
 // @ts-ignore: decorator
 @inline
-function members(src: usize, first: v128, second: v128, powers: v128, sixteen: v128): u64 {
+function changes(src: usize, a: v128, b: v128, c: v128, d: v128): u64 {
   const bytes = v128.load(src);
-  const low = v128.and(bytes, i8x16.splat(31));
-  const found = v128.or(i8x16.swizzle(first, low), i8x16.swizzle(second, v128.xor(low, sixteen)));
-  const power = i8x16.swizzle(powers, v128.and(i16x8.shr_u(bytes, 5), i8x16.splat(7)));
-  return i8x16.bitmask(i8x16.eq(v128.and(found, power), power)) as u64;
+  const low = v128.xor(i8x16.gt_s(bytes, a), i8x16.gt_s(bytes, b));
+  const high = v128.xor(i8x16.gt_s(bytes, c), i8x16.gt_s(bytes, d));
+  return i8x16.bitmask(v128.xor(low, high)) as u64;
 }
 
 /**

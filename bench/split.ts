@@ -3,7 +3,7 @@ import { gaussCodes } from "./data.ts";
 import { type KernelBench, type KernelCase, must, mustEqual, type Room } from "./harness.ts";
 import { N, PIVOTS } from "./merge.ts";
 
-export const splitBench: KernelBench = { kernels: ["compareBits", "memberBits", "split"], casesOf: splitCases };
+export const splitBench: KernelBench = { kernels: ["compareBits", "rangeBits", "split"], casesOf: splitCases };
 
 function splitCases(room: Room): KernelCase[] {
   return PIVOTS.flatMap(([data, least]) => casesOf(room, data, least + 128));
@@ -15,11 +15,12 @@ function casesOf({ run, arena, put, take }: Room, data: string, pivot: number): 
   const map = reference.compareBits(bytes, pivot);
   const lists = reference.split(map, bytes);
   const ones = lists.right.length;
-  const set = reference.setOf(Array.from({ length: 256 - pivot }, (_, i) => pivot + i));
+  // The same bits, as bytes from pivot to 255 are all but the least signed ones.
+  const ends = pivot === 128 ? Uint8Array.of(255, 127, 127, 127) : Uint8Array.of(pivot - 1, 255, 127, 127);
   const prepare = () => {
     put(plain, bytes);
     put(bits, map);
-    put(at, set);
+    put(at, ends);
   };
   const shared = { data, bytes: N, prepare };
   const find = (name: string, bitsOf: () => number): KernelCase => {
@@ -35,7 +36,7 @@ function casesOf({ run, arena, put, take }: Room, data: string, pivot: number): 
   };
   return [
     find("compareBits", () => run.compareBits(plain, N, pivot, bits)),
-    find("memberBits", () => run.memberBits(plain, N, at, bits)),
+    find("rangeBits", () => run.rangeBits(plain, N, at, 2, pivot === 128 ? 1 : 0, bits)),
     { ...shared, name: "split", run: () => run.split(bits, plain, N, left, right), check: checkLists },
   ];
 }

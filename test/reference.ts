@@ -17,7 +17,7 @@ export {
   writeStreams,
 } from "./reference/huffman.ts";
 export { type Masked, maskCount, maskJoin, maskSplit } from "./reference/mask.ts";
-export { compareBits, memberBits, merge, setOf, split } from "./reference/merge.ts";
+export { compareBits, merge, rangeBits, split } from "./reference/merge.ts";
 export {
   BLOCK,
   type Flat,

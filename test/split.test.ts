@@ -1,19 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { expectSame, out, random, randomBytes, run, SIZES, SLACK, type Tier, tiers } from "./helpers.ts";
-import { compareBits, maskCount, memberBits, setOf, split } from "./reference.ts";
+import { compareBits, maskCount, rangeBits, split } from "./reference.ts";
 
 const BITS = Uint8Array.of(0b01001010, 0b1);
 const BYTES = Uint8Array.of(1, 101, 2, 102, 3, 4, 103, 5, 104);
 
-test("the twin splits, compares and finds members by hand", () => {
+test("the twin splits, compares and finds ranges by hand", () => {
   const [left, right] = [Uint8Array.of(1, 2, 3, 4, 5), Uint8Array.of(101, 102, 103, 104)];
   expect(split(BITS, BYTES)).toEqual({ left, right });
   expectSame(compareBits(BYTES, 101), BITS);
-  expectSame(memberBits(BYTES, [...right]), BITS);
-  const set = new Uint8Array(32);
-  [set[0], set[5], set[31]] = [0b10, 0b1001, 0b10000000];
-  expectSame(setOf([32, 5, 101, 255]), set);
+  expectSame(rangeBits(BYTES, [100], 0), BITS);
+  // 1, 101 and 102 to the left, 2..5 to the right; 103, 104 to the left again.
+  expectSame(rangeBits(Uint8Array.of(1, 101, 2, 5, 102, 255), [-1, 1, 5], 0), Uint8Array.of(0b010011));
 });
 
 function checkSplit(tier: Tier, bits: Uint8Array, bytes: Uint8Array, what: string): void {
@@ -31,11 +30,13 @@ function checkCompare(tier: Tier, bytes: Uint8Array, pivot: number, what: string
   expectSame(compared.out[0], bits, `${what}: compared with ${pivot}`);
 }
 
-function checkMembers(tier: Tier, bytes: Uint8Array, members: number[], what: string): void {
-  const bits = memberBits(bytes, members);
-  const found = run(tier, "memberBits", bytes, bytes.length, setOf(members), out(bits.length, SLACK));
+function checkRanges(tier: Tier, bytes: Uint8Array, ends: number[], side: number, what: string): void {
+  const bits = rangeBits(bytes, ends, side);
+  const filled = new Int8Array(4 * Math.max(1, Math.ceil(ends.length / 4))).fill(127);
+  filled.set(ends);
+  const found = run(tier, "rangeBits", bytes, bytes.length, filled, ends.length, side, out(bits.length, SLACK));
   expect(found.status, what).toBe(maskCount(bits, bytes.length));
-  expectSame(found.out[0], bits, `${what}: members ${members}`);
+  expectSame(found.out[0], bits, `${what}: ends ${ends}, ${side}`);
 }
 
 /** n bits, of which about the part `ones` is set. */
@@ -47,7 +48,16 @@ function bitsOf(n: number, ones: number, seed: number): Uint8Array {
 }
 
 const ALL = Array.from({ length: 256 }, (_, x) => x);
-const SETS = [[], ALL, [0], [255], ALL.filter((x) => x % 3 === 0), ALL.filter((x) => x >= 100 && x < 180)];
+const ENDS = [
+  [],
+  [-128],
+  [126],
+  [-1],
+  [-30, 29],
+  [-90, -30, 29, 80],
+  [-90, -30, 0, 29, 80],
+  [1, 2, 3, 5, 6, 7, 9, 10, 11],
+];
 
 describe.each(tiers())("split on $name", (tier) => {
   test.each([...SIZES, 7, 8, 9, 15, 16, 17, 32, 47, 48, 49, 63, 64, 65, 255, 32767, 32768])(
@@ -56,7 +66,9 @@ describe.each(tiers())("split on $name", (tier) => {
       const bytes = randomBytes(n, n + 2);
       for (const ones of [0, 0.01, 0.3, 0.5, 0.99, 1]) checkSplit(tier, bitsOf(n, ones, n + 1), bytes, `${ones}`);
       for (const pivot of [1, 127, 128, 129, 255]) checkCompare(tier, bytes, pivot, `${n} bytes`);
-      for (const members of SETS) checkMembers(tier, bytes, members, `${n} bytes`);
+      ENDS.forEach((ends, i) => {
+        checkRanges(tier, bytes, ends, i % 2, `${n} bytes`);
+      });
     },
   );
 
@@ -70,21 +82,25 @@ describe.each(tiers())("split on $name", (tier) => {
   test("knows every byte from every other", () => {
     const bytes = Uint8Array.from(ALL);
     for (let x = 0; x < 256; x++) {
-      checkMembers(tier, bytes, [x], `${x}`);
+      checkRanges(
+        tier,
+        bytes,
+        [x - 129, x - 128].filter((end) => end > -129),
+        x % 2,
+        `${x}`,
+      );
       if (x > 0) checkCompare(tier, bytes, x, `${x}`);
     }
   });
 
-  test("splits any list by any set", () => {
-    const any = (bytes: Uint8Array, members: number[], pivot: number) => {
-      checkMembers(tier, bytes, members, `${bytes}`);
+  test("splits any list by any ranges", () => {
+    const any = (bytes: Uint8Array, ends: number[], side: number, pivot: number) => {
+      checkRanges(tier, bytes, ends, side, `${bytes}`);
       checkCompare(tier, bytes, pivot, `${bytes}`);
-      checkSplit(tier, memberBits(bytes, members), bytes, `${bytes}, ${members}`);
+      checkSplit(tier, rangeBits(bytes, ends, side), bytes, `${bytes}`);
     };
-    const byte = fc.nat({ max: 255 });
     const bytes = fc.uint8Array({ maxLength: 700, size: "max" });
-    fc.assert(
-      fc.property(bytes, fc.uniqueArray(byte, { maxLength: 256, size: "max" }), fc.integer({ min: 1, max: 255 }), any),
-    );
+    const ends = fc.uniqueArray(fc.integer({ min: -128, max: 126 }), { maxLength: 13 });
+    fc.assert(fc.property(bytes, ends, fc.nat({ max: 1 }), fc.integer({ min: 1, max: 255 }), any));
   });
 });

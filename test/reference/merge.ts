@@ -25,15 +25,8 @@ export function compareBits(bytes: Uint8Array, pivot: number): Uint8Array {
   return bytesOfBits(Array.from(bytes, (byte) => (byte >= pivot ? 1 : 0)));
 }
 
-/** A bit per byte: whether it is in the set. */
-export function memberBits(bytes: Uint8Array, set: readonly number[]): Uint8Array {
-  const members = new Set(set);
-  return bytesOfBits(Array.from(bytes, (byte) => (members.has(byte) ? 1 : 0)));
-}
-
-/** A set of bytes in 32: x is bit x >> 5 of byte x & 31. */
-export function setOf(members: readonly number[]): Uint8Array {
-  const set = new Uint8Array(32);
-  for (const x of members) set[x & 31] |= 1 << (x >> 5);
-  return set;
+/** A bit per byte: `side`, changed once for each of the ends (signed) that the byte lies above. */
+export function rangeBits(bytes: Uint8Array, ends: readonly number[], side: number): Uint8Array {
+  const sideOf = (value: number) => (side + ends.filter((end) => value > end).length) % 2;
+  return bytesOfBits(Array.from(new Int8Array(bytes), sideOf));
 }
