@@ -60,7 +60,7 @@ function atLeast(src: usize, least: v128): u64 {
 // Seven bits are compared by a sum that has the eighth if the byte is at least the pivot; then the eighth ones.
 // @ts-ignore: decorator
 @inline
-function wordAtLeast(word: u64, pivot: i32): u64 {
+export function wordAtLeast(word: u64, pivot: i32): u64 {
   const sum = (word & 0x7f7f7f7f7f7f7f7f) + ((128 - (pivot & 127)) as u64) * 0x0101010101010101;
   const least = (pivot & 128 ? word & sum : word | sum) & 0x8080808080808080;
   return ((least >> 7) * 0x0102040810204080) >> 56;

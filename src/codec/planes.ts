@@ -19,7 +19,7 @@ import {
   writeCandidate,
   writeHeader,
 } from "./stream.ts";
-import { categoriesOf, measureZrl, readZrl, type ZrlCandidate } from "./tokens.ts";
+import { measureZrl, readZrl, type ZrlCandidate } from "./tokens.ts";
 
 // Streams: bytes, or wider elements split into planes of bytes, under the code that the plan asks for.
 
@@ -118,12 +118,11 @@ function zrlCandidates(
   groupings: readonly Grouping[],
   kernel: number,
 ): Candidate[] {
-  const categories = categoriesOf(counts);
   const sizes = new Set(groupings.map((grouping) => groupSize(grouping, n, kernel)));
   let latest = 0;
   const measure = (group: number): ZrlCandidate => {
     latest = group;
-    return measureZrl(kernels, at, n, group, categories);
+    return measureZrl(kernels, at, n, group, counts);
   };
   return Array.from(sizes, (group) => {
     const candidate = measure(group);
