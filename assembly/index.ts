@@ -4,6 +4,8 @@ export { pack4, unpack4 } from "./bits";
 export { histogram } from "./histogram";
 export { huffmanDecode, huffmanEncode } from "./huffman";
 export { codeLengths, readLengths, writeLengths } from "./lengths";
+export { classCounts, classGather, classScatter } from "./classes";
+export { binCodes, binError, countBins } from "./levels";
 export { maskCount, maskExpand, maskSplit } from "./mask";
 export { expand, merge } from "./merge";
 export { pivotBlock, pivotNodes, pivotTree } from "./pivot";
@@ -11,7 +13,7 @@ export { compareBits, rangeBits, split } from "./split";
 export { packFields, unpack } from "./unpack";
 export { mergePlanes, splitPlanes } from "./planes";
 export { magnitudes, prune } from "./prune";
-export { dequantize, quantize, range } from "./quantize";
+export { dequantize, dequantize16, quantize, range } from "./quantize";
 export { zrlTokens, zrlValues } from "./tokens";
 
 /** First byte that the caller may use. A function, because an exported constant becomes a mutable global. */

@@ -1,7 +1,7 @@
 import { demand } from "../errors.ts";
-import { checked, type Kernels } from "../kernels.ts";
+import { type Arena, checked, type Kernels } from "../kernels.ts";
 import { sumCounts } from "./huffman.ts";
-import { type Candidate, fileOffset, type OnPart, type Place, STEPS } from "./stream.ts";
+import { type Candidate, fileOffset, LAMBDA, type OnPart, type Place, STEPS } from "./stream.ts";
 
 // Bytes to a pivot payload and back (docs/FORMAT.md): blocks under one code, its bits laid out by node of the code's tree.
 
@@ -31,47 +31,72 @@ interface Block {
   readonly n: number;
 }
 
-/** Measures n >= 1 bytes at src. One histogram per block makes the size exact to the byte. */
-export function measurePivot(kernels: Kernels, src: number, n: number): PivotCandidate {
+/**
+ * Measures n >= 1 bytes at src. One histogram per block makes the size exact to the byte.
+ * @param lambda - bytes that a step is worth; 0: lengths by bytes alone, the better of two kinds
+ */
+export function measurePivot(kernels: Kernels, src: number, n: number, lambda = LAMBDA): PivotCandidate {
+  const counted = countBlocks(kernels, src, n);
+  const shaped = measureLengths(kernels, n, counted, shapedLengths);
+  if (lambda > 0 || shaped.only >= 0) return shaped;
+  const plain = measureLengths(kernels, n, counted, plainLengths);
+  return plain.bytes < shaped.bytes ? plain : shaped;
+}
+
+interface Counted {
+  /** Of all blocks together. */
+  readonly counts: Uint32Array;
+  readonly blocks: readonly { readonly at: number; readonly n: number; readonly constant: boolean }[];
+}
+
+// Leaves the counts of each block in arena.counts, those of all in arena.histogram.
+function countBlocks(kernels: Kernels, src: number, n: number): Counted {
+  const { counts: at, histogram } = kernels.arena(0, "encode");
+  const symbols = kernels.bytes();
+  const parts = blocksOf(n).map(({ start, count }, i) => {
+    const part = at + COUNTS_BYTES * i;
+    kernels.run.histogram(src + start, count, part);
+    return { at: src + start, n: count, counts: new Uint32Array(symbols.buffer, part, 256) };
+  });
+  const counts = sumCounts(parts.map((part) => part.counts));
+  new Uint32Array(symbols.buffer, histogram, 256).set(counts);
+  const blocks = parts.map((part) => ({ ...part, constant: part.counts[symbols[part.at] as number] === part.n }));
+  return { counts, blocks };
+}
+
+/** Finds lengths from arena.histogram and returns how many symbols occur. */
+type FindLengths = (kernels: Kernels, arena: Arena, blocks: number) => number;
+
+const shapedLengths: FindLengths = ({ run }, { histogram, lengths, scratch, work }, blocks) =>
+  run.pivotLengths(histogram, blocks, lengths, scratch, work);
+
+const plainLengths: FindLengths = ({ run }, { histogram, lengths, scratch }) =>
+  run.codeLengths(histogram, LIMIT, lengths, scratch);
+
+function measureLengths(kernels: Kernels, n: number, counted: Counted, find: FindLengths): PivotCandidate {
   const { run } = kernels;
+  const { counts } = counted;
   const arena = kernels.arena(0, "encode");
-  const places = blocksOf(n);
-  const { parts, counts } = countBlocks(kernels, src, places);
-  const present = run.pivotLengths(arena.histogram, places.length, arena.lengths, arena.scratch, arena.work);
+  const present = find(kernels, arena, counted.blocks.length);
   const only = present === 1 ? counts.findIndex((c) => c > 0) : -1;
   const lengths = kernels.bytes().slice(arena.lengths, arena.lengths + 256);
   const table = only < 0 ? run.writeLengths(arena.lengths, -1, LIMIT, arena.scratch) : 0;
   if (only < 0) run.pivotTree(arena.lengths, arena.work);
   const steps = only < 0 ? run.pivotSteps(arena.histogram, arena.work) : STEPS.constant * n;
-  const symbols = kernels.bytes();
   let bytes = 0;
   let coded = false;
-  const blocks = places.map(({ start, count }, i): Block => {
+  const blocks = counted.blocks.map(({ at, n: count, constant }, i): Block => {
     const nodes = only < 0 ? run.pivotSize(arena.counts + COUNTS_BYTES * i, arena.work) : 0;
     let kind = coded ? NODES : TABLE;
     let size = nodes + (coded ? 0 : table);
-    if (parts[i]?.[symbols[src + start] as number] === count) [kind, size] = [CONSTANT, 1];
+    if (constant) [kind, size] = [CONSTANT, 1];
     else if (size >= count) [kind, size] = [RAW, count];
     else coded = true;
     bytes += 1 + size;
-    return { kind, at: src + start, n: count };
+    return { kind, at, n: count };
   });
   const write = (dst: number) => writePivot(kernels, blocks, lengths, dst);
   return { code: "pivot", bytes, steps, counts, only, write };
-}
-
-// Counts of each block, which lie in arena.counts, and of all together, which lie in arena.histogram.
-function countBlocks(kernels: Kernels, src: number, places: readonly { start: number; count: number }[]) {
-  const { counts: at, histogram } = kernels.arena(0, "encode");
-  const { buffer } = kernels.bytes();
-  const parts = places.map(({ start, count }, i) => {
-    const part = at + COUNTS_BYTES * i;
-    kernels.run.histogram(src + start, count, part);
-    return new Uint32Array(buffer, part, 256);
-  });
-  const counts = sumCounts(parts);
-  new Uint32Array(buffer, histogram, 256).set(counts);
-  return { parts, counts };
 }
 
 /** Where the blocks of n symbols lie. */
