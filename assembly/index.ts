@@ -12,7 +12,8 @@ export { pivotBlock, pivotNodes, pivotTree } from "./pivot";
 export { compareBits, rangeBits, split } from "./split";
 export { packFields, unpack } from "./unpack";
 export { mergePlanes, splitPlanes } from "./planes";
-export { magnitudes, prune } from "./prune";
+export { magnitudes, prune, prunePattern, squares } from "./prune";
+export { columnMax, smooth, unsmooth } from "./smooth";
 export { dequantize, dequantize16, quantize, range } from "./quantize";
 export { zrlTokens, zrlValues } from "./tokens";
 
