@@ -20,6 +20,7 @@ import { pruneBench } from "./prune.ts";
 import { quantizeBench } from "./quantize.ts";
 import { machine, printReport } from "./report.ts";
 import { shapeBench } from "./shape.ts";
+import { splitBench } from "./split.ts";
 import { tokensBench } from "./tokens.ts";
 import { unpackBench } from "./unpack.ts";
 
@@ -44,6 +45,7 @@ const KERNEL_BENCHES = [
   huffmanBench,
   lengthsBench,
   mergeBench,
+  splitBench,
   unpackBench,
   pivotBench,
   costBench,
