@@ -34,7 +34,7 @@ async function errors(model: Model, bytes: Uint8Array) {
 }
 
 describe("a budget", () => {
-  test.each([9000, 16000, 40000, 55000])("of %d bytes is kept, and nearly used up", async (bytes) => {
+  test.each([9000, 16000, 25000, 40000])("of %d bytes is kept, and nearly used up", async (bytes) => {
     const { bytes: file, report } = await packed(layers(), "int8 > auto", { budget: { bytes } });
     expect(report.fileBytes).toBe(file.length);
     expect(file.length).toBeLessThanOrEqual(bytes);
@@ -83,7 +83,7 @@ describe("a budget", () => {
     expect((await errors(layers(), bytes)).total.maxAbs).toBe(0);
     const plans = (await open(bytes)).index.map(({ plan }) => plan);
     // Zeros cost nothing either way.
-    expect(plans).toEqual([...Array(5).fill("lossless"), "int8 tensor step 1 > auto"]);
+    expect(plans).toEqual([...Array(5).fill("lossless"), expect.stringMatching(/^int8 tensor step \S+ > auto$/)]);
   });
 
   test("reports both phases, each to its end", async () => {
