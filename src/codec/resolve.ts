@@ -2,6 +2,7 @@ import type { Kernels } from "../kernels.ts";
 import type { PruneChannels, PruneMagnitude, Step } from "../plan.ts";
 import { elementCount, type LazyTensor } from "../tensor.ts";
 import { leastChannels } from "./channels.ts";
+import { tensorFactors } from "./factors.ts";
 import { type Asked, type Resolved, valuesToPrune } from "./inputs.ts";
 import { countTies, findThreshold, type Source, type Threshold } from "./prune.ts";
 import { resolveTarget } from "./target.ts";
@@ -33,7 +34,16 @@ export async function resolveOne(kernels: Kernels, tensor: LazyTensor, steps: re
  * that one rule of a plan takes.
  * @throws DataError, with the tensor's name; the signal's reason
  */
-export async function resolveAll(kernels: Kernels, all: readonly Asked[], signal?: AbortSignal): Promise<Resolved[]> {
+export async function resolveAll(kernels: Kernels, given: readonly Asked[], signal?: AbortSignal): Promise<Resolved[]> {
+  const all: Asked[] = [];
+  for (const asked of given) {
+    signal?.throwIfAborted();
+    const [first] = asked.steps;
+    const smooth = first?.op === "smooth" ? first : null;
+    all.push(
+      smooth ? { ...asked, factors: await tensorFactors(kernels, asked.tensor, smooth, asked.smoothing) } : asked,
+    );
+  }
   const thresholds = await globalThresholds(kernels, all, signal);
   const resolved: Resolved[] = [];
   for (const asked of all) {

@@ -30,6 +30,11 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
   /** The indices of the first dimension that `bytes` holds, where channels were removed (those are zero); null: all. */
   readonly channels: Uint32Array | null;
+  /**
+   * Factors of the input channels (indices of dimension 1) that the dequantized elements are still to be divided by; null: none. With these
+   * the smoothed weights can be used as they are, if activations are divided by the same factors.
+   */
+  readonly smooth: Float32Array | null;
   /** null if the bytes are elements of dtype. cols = elements per scale. */
   readonly quantization: null | {
     readonly bits: 4 | 8 | 16;
@@ -169,12 +174,13 @@ function floatAssembly(
 }
 
 function storedAssembly({ layout, tensor, steps }: Entry): Assembly<"parts", StoredTensor> {
-  const { quantize, cols, elements, chunkElements } = layout;
+  const { quantize, cols, elements, chunkElements, smooth } = layout;
   const { name, dtype, shape } = tensor;
   const width = quantize ? quantize.bits / 8 : dtypeWidth(dtype);
   const rows = quantize && elements > 0 ? Math.ceil(elements / cols) : 0;
   const empty = () => ({
     bytes: new Uint8Array(Math.ceil(elements * width)),
+    factors: smooth && new Float32Array(smooth.channels),
     scales: new Float32Array(rows),
     zeroPoints: quantize?.asymmetric ? new Int8Array(rows) : null,
   });
@@ -186,15 +192,20 @@ function storedAssembly({ layout, tensor, steps }: Entry): Assembly<"parts", Sto
       const start = first * chunkElements;
       putCodes(made.bytes, start * width, parts.codes);
       const row = Math.floor(start / cols);
+      if (smooth && made.factors) {
+        const first = Math.floor(start / smooth.inner);
+        const own = new Float32Array(new Uint8Array(parts.factors).buffer);
+        for (const [i, factor] of own.entries()) made.factors[(first + i) % smooth.channels] = factor;
+      }
       if (quantize) made.scales.set(new Float32Array(new Uint8Array(parts.scales).buffer), row);
       made.zeroPoints?.set(new Int8Array(new Uint8Array(parts.zeros).buffer), row);
     },
     finish() {
-      const { bytes, scales, zeroPoints } = made ?? empty();
+      const { bytes, factors, scales, zeroPoints } = made ?? empty();
       const quantization = quantize ? { bits: quantize.bits, cols, scales, zeroPoints } : null;
       const removed = removedChannels(steps);
       const channels = removed.length > 0 ? keptChannels(tensor, removed) : null;
-      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, quantization };
+      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, smooth: factors, quantization };
     },
   };
 }

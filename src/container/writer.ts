@@ -1,4 +1,5 @@
 import { type ByteSink, hex } from "../bytes.ts";
+import type { Smoothing } from "../codec/factors.ts";
 import { chunkInputs, type Resolved } from "../codec/inputs.ts";
 import { type Layout, layoutOf } from "../codec/layout.ts";
 import { resolveAll } from "../codec/resolve.ts";
@@ -26,6 +27,8 @@ export interface PackOptions {
   kernels?: Kernels | undefined;
   /** Encode chunks on other threads, several at once; the file's bytes are the same. */
   workers?: Workers | undefined;
+  /** What `smooth` goes by, by name of tensor; default: the weights alone, all input channels in the first group. */
+  smoothing?: ReadonlyMap<string, Smoothing> | undefined;
 }
 
 /** What pack did to one tensor. */
@@ -73,7 +76,9 @@ export async function pack(
 ): Promise<PackReport> {
   const rules = typeof plan === "string" ? parsePlan(plan) : plan;
   for (const { steps } of rules) parseSteps(printSteps(steps));
-  const asked = model.tensors.map((tensor) => ({ tensor, steps: stepsFor(rules, tensor) }));
+  const asked = model.tensors.map((tensor) => {
+    return { tensor, steps: stepsFor(rules, tensor), smoothing: options.smoothing?.get(tensor.name) };
+  });
   const names = new Set(model.tensors.map((tensor) => tensor.name));
   argument(names.size === asked.length, "model", "tensors with unique names", `${asked.length - names.size} repeated`);
   const kernels = options.kernels ?? (await loadKernels());

@@ -11,7 +11,8 @@ export function unsmooth(
   inner: number,
   factors: number,
 ): number {
-  const x = values % 4 === 0 ? new Float32Array(b.buffer, values, n) : new Float32Array(b.slice(values, values + 4 * n).buffer);
+  const x =
+    values % 4 === 0 ? new Float32Array(b.buffer, values, n) : new Float32Array(b.slice(values, values + 4 * n).buffer);
   const s = new Float32Array(b.slice(factors, factors + 4 * channels).buffer);
   let channel = Math.floor(start / inner);
   let left = inner - (start % inner);
