@@ -5,11 +5,12 @@ import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
 import { printSteps } from "../plan.ts";
-import { type DType, elementCount, type Model } from "../tensor.ts";
+import type { DType, Model } from "../tensor.ts";
 import { checkChunk, type Reader } from "./chunks.ts";
-import { type Entry, PRELUDE_BYTES } from "./description.ts";
 import { type Header, parseHeader, parsePrelude, restLength } from "./format.ts";
+import { PRELUDE_BYTES } from "./json.ts";
 import { lazyModel } from "./lazy.ts";
+import { type Entry, portion } from "./sections.ts";
 import {
   type FloatOptions,
   type FloatTensor,
@@ -38,7 +39,10 @@ export interface IndexEntry {
   readonly plan: string;
   /** With those of removed channels, which no chunk holds. */
   readonly elements: number;
+  /** The chunks of the file that hold it: `chunks` from `firstChunk` on. Small tensors may share one. */
+  readonly firstChunk: number;
   readonly chunks: number;
+  /** Bytes of its chunks; of a chunk that it shares, its share by elements. */
   readonly storedBytes: number;
   readonly decodedBytes: number;
   /** Chunks by the code of their last stream. */
@@ -99,7 +103,8 @@ export async function open(input: OpenInput, options: OpenOptions = {}): Promise
   const prelude = parsePrelude(head, source.byteLength);
   const rest = await readExactly(source, PRELUDE_BYTES, PRELUDE_BYTES + restLength(prelude));
   options.signal?.throwIfAborted();
-  return fileOver({ kernels, source, header: parseHeader(kernels, prelude, head, rest), workers: options.workers });
+  const header = parseHeader(kernels, prelude, head, rest);
+  return fileOver({ kernels, source, header, kept: new Map(), workers: options.workers });
 }
 
 function sourceOf(input: OpenInput): ByteSource {
@@ -157,7 +162,8 @@ function fileOver(reader: Reader): QuernFile {
   };
 }
 
-function indexEntry(header: Header, { tensor, steps, layout, firstChunk }: Entry): IndexEntry {
+function indexEntry(header: Header, { tensor, elements, section, start }: Entry): IndexEntry {
+  const { steps, layout, firstChunk } = section;
   const codes: Partial<Record<CodeName, number>> = {};
   let [storedBytes, decodedBytes] = [0, 0];
   for (let i = 0; i < layout.chunks; i++) {
@@ -168,6 +174,17 @@ function indexEntry(header: Header, { tensor, steps, layout, firstChunk }: Entry
   }
   const { name, dtype, shape } = tensor;
   const { chunks } = layout;
-  const elements = elementCount(shape);
-  return { name, dtype, shape, plan: printSteps(steps), elements, chunks, storedBytes, decodedBytes, codes };
+  const share = (bytes: number) => (section.shared ? portion(bytes, start, start + elements, layout.elements) : bytes);
+  return {
+    name,
+    dtype,
+    shape,
+    plan: printSteps(steps),
+    elements,
+    firstChunk,
+    chunks,
+    storedBytes: share(storedBytes),
+    decodedBytes: share(decodedBytes),
+    codes,
+  };
 }

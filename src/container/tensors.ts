@@ -1,9 +1,10 @@
-import { expand, keptChannels, removedChannels } from "../codec/removed.ts";
+import { expand, keptChannels, keptInfo, removedChannels } from "../codec/removed.ts";
 import { argument } from "../errors.ts";
 import { printSteps } from "../plan.ts";
-import { type DType, dtypeWidth, elementCount } from "../tensor.ts";
+import { type DType, dtypeWidth, elementCount, toFloat32 } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
-import type { Entry } from "./description.ts";
+import type { Entry } from "./sections.ts";
+import { sharedElements } from "./shared.ts";
 import type { DecodeKind, Gives, Parts, Span, Task } from "./tasks.ts";
 import { inOrder, perform, tasksAhead } from "./workers.ts";
 
@@ -58,13 +59,13 @@ export interface StoredOptions {
 
 /** Whole tensors to f32, in the order of the entries. @throws FormatError */
 export function streamFloats(reader: Reader, entries: Iterable<Entry>, options: Signal): AsyncGenerator<FloatTensor> {
-  const whole = ({ layout }: Entry) => (reader.workers && layout.elements <= WHOLE ? layout.chunks : 1);
+  const whole = ({ section: { layout } }: Entry) => (reader.workers && layout.elements <= WHOLE ? layout.chunks : 1);
   return assemble(reader, entries, whole, options.signal, (entry) => floatAssembly(reader, entry, undefined));
 }
 
 /** A whole tensor as f32. @throws FormatError, RangeError if `into` has another size */
 export function loadFloats(reader: Reader, entry: Entry, { into, signal }: FloatOptions): Promise<FloatTensor> {
-  const elements = elementCount(entry.tensor.shape);
+  const { elements } = entry;
   argument(into === undefined || into.length === elements, "into", `${elements} elements`, into?.length);
   return only(
     assemble(
@@ -99,6 +100,8 @@ async function only<T>(tensors: AsyncGenerator<T>): Promise<T> {
 interface Assembly<K extends DecodeKind, T> {
   task(span: Span): Task<K>;
   put(span: Span, result: Gives<K>): void;
+  /** Takes the elements of a tensor that shares its chunk. */
+  fill(elements: Uint8Array): void;
   finish(): T;
 }
 
@@ -113,7 +116,7 @@ async function* assemble<K extends DecodeKind, T>(
   function* pieces() {
     for (const entry of entries) {
       const assembly = begin(entry);
-      const { chunks } = entry.layout;
+      const { chunks } = entry.section.layout;
       const count = Math.max(size(entry), 1);
       // A tensor without elements has one piece without chunks.
       for (let first = 0; first === 0 || first < chunks; first += count) {
@@ -124,7 +127,11 @@ async function* assemble<K extends DecodeKind, T>(
   const decoded = inOrder(pieces(), tasksAhead(reader.workers?.size), signal, async (piece, stop) => {
     const { assembly, entry, first, count } = piece;
     if (count === 0) return { piece, place: null };
-    const span = await readSpan(reader, entry, first, count, stop);
+    if (entry.section.shared) {
+      const elements = await sharedElements(reader, entry, stop);
+      return { piece, place: () => assembly.fill(elements) };
+    }
+    const span = await readSpan(reader, entry.section, first, count, stop);
     const place = await perform(reader, assembly.task(span), stop, (result) => {
       if (reader.workers) return () => assembly.put(span, result);
       // What lies in the arena must be taken out of it in this turn.
@@ -141,12 +148,11 @@ async function* assemble<K extends DecodeKind, T>(
 
 function floatAssembly(
   { workers }: Reader,
-  { layout, tensor, steps }: Entry,
+  { section, tensor, elements: all }: Entry,
   into: Float32Array | undefined,
 ): Assembly<"floats", FloatTensor> {
-  const { elements, chunkElements } = layout;
-  const removed = removedChannels(steps);
-  const all = elementCount(tensor.shape);
+  const { elements, chunkElements } = section.layout;
+  const removed = removedChannels(section.steps);
   let data = into;
   return {
     task(span) {
@@ -166,6 +172,11 @@ function floatAssembly(
       data.set(result, span.first * chunkElements);
       workers?.recycle(result.buffer as ArrayBuffer);
     },
+    fill(bytes) {
+      const values = toFloat32(tensor.dtype, bytes);
+      if (data) data.set(values);
+      else data = values;
+    },
     finish() {
       if (data && removed.length > 0) expand(data, tensor, removed);
       return { name: tensor.name, dtype: "F32", shape: tensor.shape, data: data ?? new Float32Array(0) };
@@ -173,13 +184,15 @@ function floatAssembly(
   };
 }
 
-function storedAssembly({ layout, tensor, steps }: Entry): Assembly<"parts", StoredTensor> {
-  const { quantize, cols, elements, chunkElements, smooth } = layout;
+function storedAssembly({ section, tensor }: Entry): Assembly<"parts", StoredTensor> {
+  const { quantize, cols, chunkElements, smooth } = section.layout;
   const { name, dtype, shape } = tensor;
+  const removed = removedChannels(section.steps);
+  const elements = elementCount(keptInfo(tensor, removed).shape);
   const width = quantize ? quantize.bits / 8 : dtypeWidth(dtype);
   const rows = quantize && elements > 0 ? Math.ceil(elements / cols) : 0;
-  const empty = () => ({
-    bytes: new Uint8Array(Math.ceil(elements * width)),
+  const empty = (bytes: Uint8Array = new Uint8Array(Math.ceil(elements * width))) => ({
+    bytes,
     factors: smooth && new Float32Array(smooth.channels),
     scales: new Float32Array(rows),
     zeroPoints: quantize?.asymmetric ? new Int8Array(rows) : null,
@@ -200,12 +213,14 @@ function storedAssembly({ layout, tensor, steps }: Entry): Assembly<"parts", Sto
       if (quantize) made.scales.set(new Float32Array(new Uint8Array(parts.scales).buffer), row);
       made.zeroPoints?.set(new Int8Array(new Uint8Array(parts.zeros).buffer), row);
     },
+    fill(bytes) {
+      made = empty(bytes);
+    },
     finish() {
       const { bytes, factors, scales, zeroPoints } = made ?? empty();
       const quantization = quantize ? { bits: quantize.bits, cols, scales, zeroPoints } : null;
-      const removed = removedChannels(steps);
       const channels = removed.length > 0 ? keptChannels(tensor, removed) : null;
-      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, smooth: factors, quantization };
+      return { name, dtype, shape, plan: printSteps(section.steps), bytes, channels, smooth: factors, quantization };
     },
   };
 }

@@ -1,20 +1,22 @@
 import { type ByteSink, hex } from "../bytes.ts";
 import type { Smoothing } from "../codec/factors.ts";
-import { chunkInputs, type Resolved } from "../codec/inputs.ts";
-import { type Layout, layoutOf } from "../codec/layout.ts";
+import { chunkInputs } from "../codec/inputs.ts";
 import { resolveAll } from "../codec/resolve.ts";
 import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
 import { type Plan, parsePlan, parseSteps, printPlan, printSteps, stepsFor } from "../plan.ts";
-import { dtypeWidth, elementCount, type Model } from "../tensor.ts";
+import { bytesOf, type LazyTensor, type Model } from "../tensor.ts";
 import { encodeDescription } from "./description.ts";
 import { headerBuilder } from "./format.ts";
+import { type Group, type Grouped, groupTensors, headOf } from "./grouping.ts";
+import { portion } from "./sections.ts";
 import { encodeTask, type Sealed } from "./tasks.ts";
 import { inOrder, type Place, tasksAhead, type Workers } from "./workers.ts";
 
 /** How far a long task is. Bytes are those of the source's elements. */
 export interface Progress {
+  /** The name of the tensor, or of the first of those that share a chunk and how many they are. */
   readonly tensor: string;
   readonly done: number;
   readonly total: number;
@@ -41,7 +43,7 @@ export interface PackedTensor {
   readonly sourceBytes: number;
   readonly decodedBytes: number;
   readonly storedBytes: number;
-  /** Share of the elements that are zero when decoded. */
+  /** Share of the elements that are zero when decoded; of a chunk that it shares, the chunk's. */
   readonly sparsity: number;
   /** Chunks by the code of their last stream. */
   readonly codes: Readonly<Partial<Record<CodeName, number>>>;
@@ -57,8 +59,7 @@ export interface PackReport {
   readonly tensors: readonly PackedTensor[];
 }
 
-interface Job extends Resolved {
-  readonly layout: Layout;
+interface Job extends Group {
   readonly sums: { codes: Partial<Record<CodeName, number>>; zeros: number; storedBytes: number; decodedBytes: number };
 }
 
@@ -84,20 +85,23 @@ export async function pack(
   const kernels = options.kernels ?? (await loadKernels());
   // Kernels that only decode are refused here, before anything is read.
   kernels.arena(0, "encode");
-  const jobs = (await resolveAll(kernels, asked, options.signal)).map(jobOf);
-  const json = encodeDescription(printPlan(rules), model.metadata, jobs);
+  const { groups, placed } = groupTensors(await resolveAll(kernels, asked, options.signal));
+  const jobs = groups.map(
+    (group): Job => ({ ...group, sums: { codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 } }),
+  );
+  const json = encodeDescription(printPlan(rules), model.metadata, groups.map(headOf), placed);
   const chunks = jobs.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerBuilder(json, chunks);
-  const total = jobs.reduce((sum, { layout }) => sum + layout.elements * dtypeWidth(layout.tensor.dtype), 0);
+  const total = jobs.reduce((sum, job) => sum + packedBytes(job), 0);
   let done = 0;
   for await (const { job, chunk } of encodedChunks({ kernels, workers: options.workers }, jobs, options.signal)) {
     options.signal?.throwIfAborted();
     await sink.write(chunk.bytes, header.add(chunk, chunk.sums));
     note(job.sums, chunk);
-    done += chunk.shape.count * dtypeWidth(job.tensor.dtype);
+    done += bytesOf(job.tensor.dtype, chunk.shape.count);
     options.onProgress?.({ tensor: job.tensor.name, done, total });
   }
-  const tensors = jobs.map(packedTensor);
+  const tensors = packedTensors(model, placed, jobs);
   const { bytes, sha256 } = header.finish(kernels);
   options.signal?.throwIfAborted();
   await sink.write(bytes, 0);
@@ -108,23 +112,17 @@ export async function pack(
     sha256: hex(sha256),
     fileBytes,
     headerBytes: bytes.length,
-    sourceBytes: jobs.reduce((sum, job) => sum + sourceBytes(job), 0),
+    sourceBytes: tensors.reduce((sum, tensor) => sum + tensor.sourceBytes, 0),
     tensors,
   };
 }
 
-function jobOf(resolved: Resolved): Job {
-  const { name, dtype, shape } = resolved.tensor;
-  // Layouts go to workers, which a tensor that can read cannot.
-  const layout = layoutOf({ name, dtype, shape }, resolved.steps);
-  return { ...resolved, layout, sums: { codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 } };
+// Without removed channels, which are not packed.
+function packedBytes({ layout }: Job): number {
+  return bytesOf(layout.tensor.dtype, layout.elements);
 }
 
-function sourceBytes({ tensor }: Job): number {
-  return elementCount(tensor.shape) * dtypeWidth(tensor.dtype);
-}
-
-// Chunks of all tensors in order, so that small tensors keep several workers busy too.
+// Chunks of all sections in order, so that small tensors keep several workers busy too.
 function encodedChunks(place: Place, jobs: readonly Job[], signal: AbortSignal | undefined) {
   async function* inputs() {
     for (const job of jobs) {
@@ -146,23 +144,29 @@ function note(sums: Job["sums"], { code, bytes, shape, zeros }: Sealed): void {
   sums.decodedBytes += shape.decodedBytes;
 }
 
-function packedTensor(job: Job): PackedTensor {
-  const { tensor, steps, layout, sums } = job;
-  const { name, dtype, shape } = tensor;
-  const { codes, zeros, storedBytes, decodedBytes } = sums;
-  const elements = elementCount(shape);
-  // Removed channels are zero too.
-  const sparsity = elements > 0 ? (zeros + elements - layout.elements) / elements : 0;
-  return {
-    name,
-    dtype,
-    shape,
-    plan: printSteps(steps),
-    elements,
-    sourceBytes: sourceBytes(job),
-    decodedBytes,
-    storedBytes,
-    sparsity,
-    codes,
-  };
+// In the order of the model. Of a chunk that tensors share each has its share by elements.
+function packedTensors({ tensors }: Model, placed: Grouped["placed"], jobs: readonly Job[]): PackedTensor[] {
+  const filled = jobs.map(() => 0);
+  return placed.map(({ name, shape, elements, section }, i) => {
+    const { steps, layout, sums, shared } = jobs[section] as Job;
+    const { dtype } = tensors[i] as LazyTensor;
+    const start = filled[section] as number;
+    filled[section] = start + elements;
+    const share = (bytes: number) => (shared ? portion(bytes, start, start + elements, layout.elements) : bytes);
+    const all = shared ? layout.elements : elements;
+    // Removed channels are zero too.
+    const sparsity = all > 0 ? (sums.zeros + all - layout.elements) / all : 0;
+    return {
+      name,
+      dtype,
+      shape,
+      plan: printSteps(steps),
+      elements,
+      sourceBytes: bytesOf(dtype, elements),
+      decodedBytes: share(sums.decodedBytes),
+      storedBytes: share(sums.storedBytes),
+      sparsity,
+      codes: sums.codes,
+    };
+  });
 }
