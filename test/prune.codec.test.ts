@@ -294,7 +294,7 @@ describe("removed channels", () => {
       "small 0=raw; prune channels 1,5 > raw",
     );
     const parts = partsOf(bytes);
-    const json = parts.json.trimEnd().replace('"prune channels 1,5 > raw",', `"${plan}",`);
+    const json = parts.json.trimEnd().replace('["F32","prune channels 1,5 > raw"', `["F32","${plan}"`);
     const forged = sealed({ ...parts, json: json.padEnd(Math.ceil(json.length / 8) * 8) });
     await expect(open(forged)).rejects.toThrow(FormatError);
     await expect(open(forged)).rejects.toThrow(why);
@@ -307,7 +307,9 @@ describe("removed channels", () => {
     );
     const parts = partsOf(bytes);
     for (const list of ["1", "1,5-6"]) {
-      const json = parts.json.trimEnd().replace('"prune channels 1,5 > raw",', `"prune channels ${list} > raw",`);
+      const json = parts.json
+        .trimEnd()
+        .replace('["F32","prune channels 1,5 > raw"', `["F32","prune channels ${list} > raw"`);
       expect(json).not.toBe(parts.json.trimEnd());
       await expect(open(sealed({ ...parts, json: json.padEnd(Math.ceil(json.length / 8) * 8) }))).rejects.toThrow(
         FormatError,

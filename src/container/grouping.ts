@@ -7,11 +7,10 @@ import { type Head, MAX_SHARED, type Placed, standIn } from "./sections.ts";
 // Which tensors the writer puts into one section.
 
 /** A section to be written. */
-export interface Group extends Resolved {
-  /** What is encoded: a tensor, or several read as one. */
-  readonly tensor: LazyTensor;
+export interface Group {
   readonly layout: Layout;
-  readonly shared: boolean;
+  /** What is encoded: a tensor, or several read as one. */
+  readonly source: Resolved;
 }
 
 /** Groups in the order of their first tensors, and where each tensor lies. */
@@ -27,10 +26,10 @@ interface Open {
 }
 
 /** Small tensors that are stored alike share a section until it is full, the others have one each. */
-export function groupTensors(tensors: readonly Resolved[]): Grouped {
+export function groupTensors(resolved: readonly Resolved[]): Grouped {
   const all: Open[] = [];
   const open = new Map<string, number>();
-  const placed = tensors.map((first): Placed => {
+  const placed = resolved.map((first): Placed => {
     const { tensor, steps } = first;
     const { name, dtype, shape } = tensor;
     const elements = elementCount(shape);
@@ -57,13 +56,12 @@ function joins({ dtype }: LazyTensor, steps: readonly Step[], elements: number):
 }
 
 function groupOf({ first, members, elements }: Open): Group {
-  const { steps } = first;
-  const { name, dtype, shape } = first.tensor;
+  const { steps, tensor } = first;
+  const { name, dtype, shape } = tensor;
   // Layouts go to workers, which a tensor that can read cannot.
-  if (members.length === 1) return { ...first, layout: layoutOf({ name, dtype, shape }, steps), shared: false };
+  if (members.length === 1) return { layout: layoutOf({ name, dtype, shape }, steps), source: first };
   const info = standIn(name, members.length, dtype, elements);
-  const tensor = { ...info, read: readAll(members) };
-  return { tensor, steps, levels: null, layout: layoutOf(info, steps, elements), shared: true };
+  return { layout: layoutOf(info, steps, elements), source: { ...first, tensor: { ...info, read: readAll(members) } } };
 }
 
 function readAll(members: readonly LazyTensor[]): LazyTensor["read"] {
@@ -82,6 +80,6 @@ function readAll(members: readonly LazyTensor[]): LazyTensor["read"] {
 }
 
 /** The section as the header says it. */
-export function headOf({ steps, layout }: Group): Head {
-  return { dtype: layout.tensor.dtype, steps, chunk: layout.chunkElements };
+export function headOf({ source, layout }: Group): Head {
+  return { dtype: source.tensor.dtype, steps: source.steps, chunk: layout.chunkElements };
 }

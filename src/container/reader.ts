@@ -163,7 +163,7 @@ function fileOver(reader: Reader): QuernFile {
 }
 
 function indexEntry(header: Header, { tensor, elements, section, start }: Entry): IndexEntry {
-  const { steps, layout, firstChunk } = section;
+  const { steps, layout, firstChunk, shared } = section;
   const codes: Partial<Record<CodeName, number>> = {};
   let [storedBytes, decodedBytes] = [0, 0];
   for (let i = 0; i < layout.chunks; i++) {
@@ -174,7 +174,7 @@ function indexEntry(header: Header, { tensor, elements, section, start }: Entry)
   }
   const { name, dtype, shape } = tensor;
   const { chunks } = layout;
-  const share = (bytes: number) => (section.shared ? portion(bytes, start, start + elements, layout.elements) : bytes);
+  const share = (bytes: number) => (shared ? portion(bytes, start, start + elements, layout.elements) : bytes);
   return {
     name,
     dtype,

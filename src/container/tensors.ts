@@ -1,7 +1,7 @@
-import { expand, keptChannels, keptInfo, removedChannels } from "../codec/removed.ts";
+import { expand, keptChannels, removedChannels } from "../codec/removed.ts";
 import { argument } from "../errors.ts";
 import { printSteps } from "../plan.ts";
-import { type DType, dtypeWidth, elementCount, toFloat32 } from "../tensor.ts";
+import { type DType, dtypeWidth, toFloat32 } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
 import type { Entry } from "./sections.ts";
 import { sharedElements } from "./shared.ts";
@@ -148,11 +148,11 @@ async function* assemble<K extends DecodeKind, T>(
 
 function floatAssembly(
   { workers }: Reader,
-  { section, tensor, elements: all }: Entry,
+  { section: { layout, steps }, tensor, elements: all }: Entry,
   into: Float32Array | undefined,
 ): Assembly<"floats", FloatTensor> {
-  const { elements, chunkElements } = section.layout;
-  const removed = removedChannels(section.steps);
+  const { elements, chunkElements } = layout;
+  const removed = removedChannels(steps);
   let data = into;
   return {
     task(span) {
@@ -184,11 +184,10 @@ function floatAssembly(
   };
 }
 
-function storedAssembly({ section, tensor }: Entry): Assembly<"parts", StoredTensor> {
+function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"parts", StoredTensor> {
   const { quantize, cols, chunkElements, smooth } = section.layout;
+  const elements = section.shared ? all : section.layout.elements;
   const { name, dtype, shape } = tensor;
-  const removed = removedChannels(section.steps);
-  const elements = elementCount(keptInfo(tensor, removed).shape);
   const width = quantize ? quantize.bits / 8 : dtypeWidth(dtype);
   const rows = quantize && elements > 0 ? Math.ceil(elements / cols) : 0;
   const empty = (bytes: Uint8Array = new Uint8Array(Math.ceil(elements * width))) => ({
@@ -205,11 +204,7 @@ function storedAssembly({ section, tensor }: Entry): Assembly<"parts", StoredTen
       const start = first * chunkElements;
       putCodes(made.bytes, start * width, parts.codes);
       const row = Math.floor(start / cols);
-      if (smooth && made.factors) {
-        const first = Math.floor(start / smooth.inner);
-        const own = new Float32Array(new Uint8Array(parts.factors).buffer);
-        for (const [i, factor] of own.entries()) made.factors[(first + i) % smooth.channels] = factor;
-      }
+      if (smooth && made.factors) putFactors(made.factors, Math.floor(start / smooth.inner), parts.factors);
       if (quantize) made.scales.set(new Float32Array(new Uint8Array(parts.scales).buffer), row);
       made.zeroPoints?.set(new Int8Array(new Uint8Array(parts.zeros).buffer), row);
     },
@@ -219,10 +214,18 @@ function storedAssembly({ section, tensor }: Entry): Assembly<"parts", StoredTen
     finish() {
       const { bytes, factors, scales, zeroPoints } = made ?? empty();
       const quantization = quantize ? { bits: quantize.bits, cols, scales, zeroPoints } : null;
+      const { steps } = section;
+      const removed = removedChannels(steps);
       const channels = removed.length > 0 ? keptChannels(tensor, removed) : null;
-      return { name, dtype, shape, plan: printSteps(section.steps), bytes, channels, smooth: factors, quantization };
+      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, smooth: factors, quantization };
     },
   };
+}
+
+// The factors of a chunk that begins in this row of the input axis.
+function putFactors(factors: Float32Array, row: number, part: Uint8Array): void {
+  const own = new Float32Array(new Uint8Array(part).buffer);
+  for (const [i, factor] of own.entries()) factors[(row + i) % factors.length] = factor;
 }
 
 // Codes of a chunk to their place; a chunk that starts at an odd int4 code starts within a byte.

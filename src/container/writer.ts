@@ -43,7 +43,7 @@ export interface PackedTensor {
   readonly sourceBytes: number;
   readonly decodedBytes: number;
   readonly storedBytes: number;
-  /** Share of the elements that are zero when decoded; of a chunk that it shares, the chunk's. */
+  /** Share of the elements that are zero when decoded; of a chunk that tensors share, the chunk's. */
   readonly sparsity: number;
   /** Chunks by the code of their last stream. */
   readonly codes: Readonly<Partial<Record<CodeName, number>>>;
@@ -86,20 +86,19 @@ export async function pack(
   // Kernels that only decode are refused here, before anything is read.
   kernels.arena(0, "encode");
   const { groups, placed } = groupTensors(await resolveAll(kernels, asked, options.signal));
-  const jobs = groups.map(
-    (group): Job => ({ ...group, sums: { codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 } }),
-  );
+  const sums = () => ({ codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 });
+  const jobs = groups.map((group): Job => ({ ...group, sums: sums() }));
   const json = encodeDescription(printPlan(rules), model.metadata, groups.map(headOf), placed);
   const chunks = jobs.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerBuilder(json, chunks);
-  const total = jobs.reduce((sum, job) => sum + packedBytes(job), 0);
+  const total = jobs.reduce((sum, { layout }) => sum + bytesOf(layout.tensor.dtype, layout.elements), 0);
   let done = 0;
   for await (const { job, chunk } of encodedChunks({ kernels, workers: options.workers }, jobs, options.signal)) {
     options.signal?.throwIfAborted();
     await sink.write(chunk.bytes, header.add(chunk, chunk.sums));
     note(job.sums, chunk);
-    done += bytesOf(job.tensor.dtype, chunk.shape.count);
-    options.onProgress?.({ tensor: job.tensor.name, done, total });
+    done += bytesOf(job.layout.tensor.dtype, chunk.shape.count);
+    options.onProgress?.({ tensor: job.source.tensor.name, done, total });
   }
   const tensors = packedTensors(model, placed, jobs);
   const { bytes, sha256 } = header.finish(kernels);
@@ -117,17 +116,12 @@ export async function pack(
   };
 }
 
-// Without removed channels, which are not packed.
-function packedBytes({ layout }: Job): number {
-  return bytesOf(layout.tensor.dtype, layout.elements);
-}
-
 // Chunks of all sections in order, so that small tensors keep several workers busy too.
 function encodedChunks(place: Place, jobs: readonly Job[], signal: AbortSignal | undefined) {
   async function* inputs() {
     for (const job of jobs) {
       signal?.throwIfAborted();
-      for await (const input of chunkInputs(place.kernels, job, job.layout)) yield { job, input };
+      for await (const input of chunkInputs(place.kernels, job.source, job.layout)) yield { job, input };
     }
   }
   return inOrder(inputs(), tasksAhead(place.workers?.size), signal, async ({ job, input }, stop) => {
@@ -148,24 +142,24 @@ function note(sums: Job["sums"], { code, bytes, shape, zeros }: Sealed): void {
 function packedTensors({ tensors }: Model, placed: Grouped["placed"], jobs: readonly Job[]): PackedTensor[] {
   const filled = jobs.map(() => 0);
   return placed.map(({ name, shape, elements, section }, i) => {
-    const { steps, layout, sums, shared } = jobs[section] as Job;
+    const { source, layout, sums } = jobs[section] as Job;
     const { dtype } = tensors[i] as LazyTensor;
     const start = filled[section] as number;
     filled[section] = start + elements;
-    const share = (bytes: number) => (shared ? portion(bytes, start, start + elements, layout.elements) : bytes);
-    const all = shared ? layout.elements : elements;
-    // Removed channels are zero too.
-    const sparsity = all > 0 ? (sums.zeros + all - layout.elements) / all : 0;
+    // A tensor that has its section alone may be without the channels that were removed, which are zero too.
+    const alone = elements >= layout.elements;
+    const share = (count: number) => (alone ? count : portion(count, start, start + elements, layout.elements));
+    const zeros = share(sums.zeros) + (alone ? elements - layout.elements : 0);
     return {
       name,
       dtype,
       shape,
-      plan: printSteps(steps),
+      plan: printSteps(source.steps),
       elements,
       sourceBytes: bytesOf(dtype, elements),
       decodedBytes: share(sums.decodedBytes),
       storedBytes: share(sums.storedBytes),
-      sparsity,
+      sparsity: elements > 0 ? zeros / elements : 0,
       codes: sums.codes,
     };
   });
