@@ -21,6 +21,7 @@ import { quantizeBench } from "./quantize.ts";
 import { machine, printReport } from "./report.ts";
 import { shapeBench } from "./shape.ts";
 import { smoothBench } from "./smooth.ts";
+import { splitBench } from "./split.ts";
 import { tokensBench } from "./tokens.ts";
 import { unpackBench } from "./unpack.ts";
 
@@ -46,6 +47,7 @@ const KERNEL_BENCHES = [
   huffmanBench,
   lengthsBench,
   mergeBench,
+  splitBench,
   unpackBench,
   pivotBench,
   costBench,

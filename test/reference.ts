@@ -19,7 +19,7 @@ export {
 } from "./reference/huffman.ts";
 export { binError, binLevels, binOf, countBins, dequantize16, fromWide, toWide } from "./reference/levels.ts";
 export { type Masked, maskCount, maskJoin, maskSplit } from "./reference/mask.ts";
-export { compareBits, merge, split } from "./reference/merge.ts";
+export { compareBits, merge, rangeBits, split } from "./reference/merge.ts";
 export {
   BLOCK,
   type Flat,

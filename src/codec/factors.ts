@@ -68,22 +68,13 @@ export async function tensorFactors(
 
 /** Largest magnitude per input channel. @throws DataError on NaN or infinity */
 export async function inputMaxima(kernels: Kernels, values: Values, shape: readonly number[]): Promise<Float32Array> {
-  const { channels, inner } = inputAxis(shape);
-  const maxima = new Float32Array(channels);
-  const cycle = channels * inner;
+  const axis = inputAxis(shape);
+  const maxima = new Float32Array(axis.channels);
   const elements = elementCount(shape);
-  // Whole cycles at a time where they fit, or runs of whole channels, or parts of one channel.
   for (let at = 0; at < elements; ) {
-    const into = at % cycle;
-    const channel = Math.floor(into / inner);
-    const size =
-      cycle <= BLOCK
-        ? Math.min(Math.floor(BLOCK / cycle) * cycle, elements - at)
-        : inner <= BLOCK
-          ? Math.min(Math.floor(BLOCK / inner), channels - channel) * inner
-          : Math.min(inner - (into % inner), BLOCK);
-    const [outer, count, width] =
-      cycle <= BLOCK ? [size / cycle, channels, inner] : inner <= BLOCK ? [1, size / inner, inner] : [1, 1, size];
+    const [outer, count, width] = partAt(axis, at, elements);
+    const size = outer * count * width;
+    const channel = Math.floor(at / axis.inner) % axis.channels;
     const { floats, planes } = toFloats(kernels, await values(at, at + size));
     const part = maxima.subarray(channel, channel + count);
     kernels.bytes().set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), planes);
@@ -92,6 +83,18 @@ export async function inputMaxima(kernels: Kernels, values: Values, shape: reado
     at += size;
   }
   return maxima;
+}
+
+// What is read from element `at` on: as many whole turns through the channels as fit a block, else whole channels, else a part of one.
+function partAt(
+  { channels, inner }: InputAxis,
+  at: number,
+  elements: number,
+): [outer: number, count: number, width: number] {
+  const turn = channels * inner;
+  if (turn <= BLOCK) return [Math.floor(Math.min(BLOCK, elements - at) / turn), channels, inner];
+  if (inner <= BLOCK) return [1, Math.min(Math.floor(BLOCK / inner), channels - (at % turn) / inner), inner];
+  return [1, 1, Math.min(inner - (at % inner), BLOCK)];
 }
 
 /** The factors of the channels that elements [start, start + count) need, in the order of a chunk. */

@@ -35,23 +35,35 @@ export async function resolveOne(kernels: Kernels, tensor: LazyTensor, steps: re
  * @throws DataError, with the tensor's name; the signal's reason
  */
 export async function resolveAll(kernels: Kernels, given: readonly Asked[], signal?: AbortSignal): Promise<Resolved[]> {
+  const resolved: Resolved[] = [];
+  for (const asked of await prepareAll(kernels, given, signal)) {
+    signal?.throwIfAborted();
+    resolved.push(await resolveTarget(kernels, asked));
+  }
+  return resolved;
+}
+
+/** All of that but what targets choose. */
+export async function prepareAll(kernels: Kernels, given: readonly Asked[], signal?: AbortSignal): Promise<Asked[]> {
   const all: Asked[] = [];
   for (const asked of given) {
     signal?.throwIfAborted();
-    const [first] = asked.steps;
-    const smooth = first?.op === "smooth" ? first : null;
-    all.push(
-      smooth ? { ...asked, factors: await tensorFactors(kernels, asked.tensor, smooth, asked.smoothing) } : asked,
-    );
+    all.push(await withFactors(kernels, asked));
   }
   const thresholds = await globalThresholds(kernels, all, signal);
-  const resolved: Resolved[] = [];
+  const prepared: Asked[] = [];
   for (const asked of all) {
     signal?.throwIfAborted();
     const steps = await chooseChannels(kernels, asked);
-    resolved.push(await resolveTarget(kernels, { ...asked, steps, threshold: thresholds.get(asked) }));
+    prepared.push({ ...asked, steps, threshold: thresholds.get(asked) });
   }
-  return resolved;
+  return prepared;
+}
+
+async function withFactors(kernels: Kernels, asked: Asked): Promise<Asked> {
+  const [step] = asked.steps;
+  if (step?.op !== "smooth") return asked;
+  return { ...asked, factors: await tensorFactors(kernels, asked.tensor, step, asked.smoothing) };
 }
 
 // A share so small that it takes no channel leaves nothing to prune.
