@@ -20,6 +20,7 @@ import { pruneBench } from "./prune.ts";
 import { quantizeBench } from "./quantize.ts";
 import { machine, printReport } from "./report.ts";
 import { shapeBench } from "./shape.ts";
+import { smoothBench } from "./smooth.ts";
 import { splitBench } from "./split.ts";
 import { tokensBench } from "./tokens.ts";
 import { unpackBench } from "./unpack.ts";
@@ -41,6 +42,7 @@ const KERNEL_BENCHES = [
   quantizeBench,
   levelsBench,
   pruneBench,
+  smoothBench,
   tokensBench,
   huffmanBench,
   lengthsBench,

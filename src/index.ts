@@ -2,6 +2,7 @@
 export { type ByteSink, memorySink } from "./bytes.ts";
 export { decodeTensor } from "./codec/decode.ts";
 export { encodeTensor } from "./codec/encode.ts";
+export { type Smoothing, smoothFactors } from "./codec/factors.ts";
 export { dequantize, type Quantized, type QuantizeOptions, quantize } from "./codec/quantize.ts";
 export { resolveSteps } from "./codec/resolve.ts";
 export type { EncodedChunk } from "./codec/tensor.ts";
@@ -27,6 +28,7 @@ export {
   type QuantizeStep,
   type Ranges,
   type Rule,
+  type SmoothStep,
   type Step,
   stepsFor,
 } from "./plan.ts";

@@ -43,6 +43,7 @@ export {
   type Scales,
   scales,
 } from "./reference/quantize.ts";
+export { columnMax, smooth, smoothFactor, unsmooth } from "./reference/smooth.ts";
 export { CODE, cutStream, innerPayload, innerStream, streamOf } from "./reference/stream.ts";
 export {
   categoryOf,

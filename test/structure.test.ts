@@ -190,6 +190,7 @@ const INDEX = [
   "quantize",
   "readSafetensors",
   "resolveSteps",
+  "smoothFactors",
   "stepsFor",
   "verify",
   "writeSafetensors",

@@ -1,4 +1,5 @@
 import { type ByteSink, hex } from "../bytes.ts";
+import type { Smoothing } from "../codec/factors.ts";
 import { resolveAll } from "../codec/resolve.ts";
 import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
@@ -33,6 +34,8 @@ export interface PackOptions {
   budget?: Budget | undefined;
   /** Encode chunks on other threads, several at once; the file's bytes are the same. */
   workers?: Workers | undefined;
+  /** What `smooth` goes by, by name of tensor; default: the weights alone, all input channels in the first group. */
+  smoothing?: ReadonlyMap<string, Smoothing> | undefined;
 }
 
 /** What pack did to one tensor. */
@@ -45,7 +48,7 @@ export interface PackedTensor {
   readonly sourceBytes: number;
   readonly decodedBytes: number;
   readonly storedBytes: number;
-  /** Share of the elements that are zero when decoded. */
+  /** Share of the elements that are zero when decoded; of a chunk that tensors share, the chunk's. */
   readonly sparsity: number;
   /** Chunks by the code of their last stream. */
   readonly codes: Readonly<Partial<Record<CodeName, number>>>;
@@ -121,7 +124,9 @@ async function decide(
   rules: Plan,
   options: PackOptions,
 ): Promise<{ grouped: Grouped; json: Uint8Array }> {
-  const asked = model.tensors.map((tensor) => ({ tensor, steps: stepsFor(rules, tensor) }));
+  const asked = model.tensors.map((tensor) => {
+    return { tensor, steps: stepsFor(rules, tensor), smoothing: options.smoothing?.get(tensor.name) };
+  });
   const names = new Set(model.tensors.map((tensor) => tensor.name));
   argument(names.size === asked.length, "model", "tensors with unique names", `${asked.length - names.size} repeated`);
   const describe = ({ groups, placed }: Grouped) =>
