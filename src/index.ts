@@ -6,6 +6,9 @@ export { type VerifyOptions, type VerifyReport, verify } from "./container/verif
 export { type PackedTensor, type PackOptions, type PackReport, type Progress, pack } from "./container/writer.ts";
 export { DataError, PlanError } from "./errors.ts";
 export { diffModels, type ModelDiff, type TensorDiff } from "./model/diff.ts";
+export { readGguf } from "./model/gguf/read.ts";
+export { writeGguf } from "./model/gguf/write.ts";
+export type { WriteOptions } from "./model/pieces.ts";
 export { readSafetensors, writeSafetensors } from "./model/safetensors.ts";
 export {
   type Code,

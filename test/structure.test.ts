@@ -188,9 +188,11 @@ const INDEX = [
   "printPlan",
   "printSteps",
   "quantize",
+  "readGguf",
   "readSafetensors",
   "stepsFor",
   "verify",
+  "writeGguf",
   "writeSafetensors",
 ];
 
