@@ -7,12 +7,18 @@ import { LEAST_BYTES, VALUE_TYPES, type ValueType } from "./types.ts";
 
 /** Arrays in arrays: the specification allows any depth, ggml itself takes none. */
 const MAX_NESTING = 4;
-/** Values in all arrays of a file together. The largest known vocabularies have a million tokens, scores, types and merges. */
-export const MAX_VALUES = 2 ** 24;
+/** Values in all arrays of a file together. The largest known vocabularies have 1.3 million tokens, scores, types and merges. */
+export const MAX_VALUES = 2 ** 22;
 const SMALL_INTEGERS = { u8: "Uint8", i8: "Int8", u16: "Uint16", i16: "Int16", u32: "Uint32", i32: "Int32" } as const;
 
 /** A value as JSON has it. What a JSON number cannot hold exactly stands as text. */
 type Json = number | string | boolean | { [type: string]: Json[] };
+
+type Scalar = number | string | boolean;
+type FixedType = Exclude<ValueType, "array" | "string">;
+type IntegerType = Exclude<FixedType, "bool" | "f32" | "f64">;
+/** The NaN that needs no bits to tell it. */
+const PLAIN_NAN = { f32: "7fc00000", f64: "7ff8000000000000" };
 
 /** How many values arrays may still have. */
 export interface Budget {
@@ -44,38 +50,77 @@ function readArray(cursor: Cursor, budget: Budget, field: string, depth: number)
   const length = cursor.count(`length of ${field}`, budget.values);
   budget.values -= length;
   cursor.need(length * LEAST_BYTES[type], field);
-  const values: Json[] = [];
-  for (let i = 0; i < length; i++) {
-    if (type !== "array") values.push(readScalar(cursor, type, field));
-    else {
-      const [inner, innerValues] = readArray(cursor, budget, field, depth + 1);
-      values.push({ [inner]: innerValues });
-    }
-  }
-  return [type, values];
+  return [type, Array.from({ length }, valuesOf(cursor, budget, type, length, field, depth))];
 }
 
-function readScalar(cursor: Cursor, type: Exclude<ValueType, "array">, field: string): number | string | boolean {
+// What gives the values one after the other. Those of fixed width are read from one view.
+function valuesOf(
+  cursor: Cursor,
+  budget: Budget,
+  type: ValueType,
+  length: number,
+  field: string,
+  depth: number,
+): (_: unknown, i: number) => Json {
+  if (type === "string") return () => cursor.string(field);
+  if (type === "array") {
+    return () => {
+      const [inner, values] = readArray(cursor, budget, field, depth + 1);
+      return { [inner]: values };
+    };
+  }
+  const [start, width] = [cursor.at(), LEAST_BYTES[type]];
+  const view = cursor.take(length * width, field);
+  return (_, i) => scalarAt(view, i * width, type, field, start);
+}
+
+function readScalar(cursor: Cursor, type: Exclude<ValueType, "array">, field: string): Scalar {
   if (type === "string") return cursor.string(field);
   const at = cursor.at();
-  const view = cursor.take(LEAST_BYTES[type], field);
-  if (type === "bool") {
-    const byte = view.getUint8(0);
-    demand(byte <= 1, "gguf-bool", at, field, "0 or 1", byte);
-    return byte === 1;
+  return scalarAt(cursor.take(LEAST_BYTES[type], field), 0, type, field, at);
+}
+
+/** @param start - of the view, in the file */
+function scalarAt(view: DataView, at: number, type: FixedType, field: string, start: number): Scalar {
+  switch (type) {
+    case "u8":
+      return view.getUint8(at);
+    case "i8":
+      return view.getInt8(at);
+    case "u16":
+      return view.getUint16(at, true);
+    case "i16":
+      return view.getInt16(at, true);
+    case "u32":
+      return view.getUint32(at, true);
+    case "i32":
+      return view.getInt32(at, true);
+    case "u64":
+      return wideToJson(view.getBigUint64(at, true));
+    case "i64":
+      return wideToJson(view.getBigInt64(at, true));
+    case "f32":
+      return floatToJson(view.getFloat32(at, true), () => view.getUint32(at, true), PLAIN_NAN.f32, 6);
+    case "f64":
+      return floatToJson(view.getFloat64(at, true), () => view.getBigUint64(at, true), PLAIN_NAN.f64, 17);
+    case "bool": {
+      const byte = view.getUint8(at);
+      demand(byte <= 1, "gguf-bool", start + at, field, "0 or 1", byte);
+      return byte === 1;
+    }
   }
-  if (type === "f32") return floatToJson(view.getFloat32(0, true), view.getUint32(0, true).toString(16), "7fc00000", 6);
-  if (type === "f64") {
-    return floatToJson(view.getFloat64(0, true), view.getBigUint64(0, true).toString(16), "7ff8000000000000", 17);
-  }
-  if (type !== "u64" && type !== "i64") return view[`get${SMALL_INTEGERS[type]}`](0, true);
-  const wide = type === "u64" ? view.getBigUint64(0, true) : view.getBigInt64(0, true);
-  return Number.isSafeInteger(Number(wide)) ? Number(wide) : String(wide);
+}
+
+function wideToJson(value: bigint): number | string {
+  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
 }
 
 // An f32 takes the fewest digits that come back to it; JSON.stringify sees to f64.
-function floatToJson(value: number, bits: string, plainNaN: string, digits: number): Json & (number | string) {
-  if (Number.isNaN(value)) return bits === plainNaN ? "NaN" : `NaN:${bits}`;
+function floatToJson(value: number, bits: () => number | bigint, plainNaN: string, digits: number): number | string {
+  if (Number.isNaN(value)) {
+    const word = bits().toString(16);
+    return word === plainNaN ? "NaN" : `NaN:${word}`;
+  }
   if (!Number.isFinite(value) || Object.is(value, -0)) return Object.is(value, -0) ? "-0" : String(value);
   for (let n = digits; n < 10; n++) {
     const short = Number(value.toPrecision(n));
@@ -139,15 +184,10 @@ function writeScalar(writer: Writer, key: string, type: ValueType, value: unknow
   else if (type === "bool")
     writer.view(1).setUint8(0, /^(true|false)$/.test(String(value)) ? Number(String(value) === "true") : bad());
   else if (type === "f32" || type === "f64") writeFloat(writer, type, value, bad);
-  else writeInteger(writer, type as "u64" | "i64" | keyof typeof SMALL_INTEGERS, String(value), bad);
+  else writeInteger(writer, type as IntegerType, String(value), bad);
 }
 
-function writeInteger(
-  writer: Writer,
-  type: "u64" | "i64" | keyof typeof SMALL_INTEGERS,
-  text: string,
-  bad: () => never,
-): void {
+function writeInteger(writer: Writer, type: IntegerType, text: string, bad: () => never): void {
   if (!/^-?\d+$/.test(text)) bad();
   const value = BigInt(text);
   const bits = 8 * LEAST_BYTES[type];
@@ -163,9 +203,8 @@ function writeFloat(writer: Writer, type: "f32" | "f64", value: unknown, bad: ()
   const view = writer.view(LEAST_BYTES[type]);
   if (Number.isNaN(number)) {
     // As bits: which NaN setFloat32 stores is left to the engine.
-    const plain = type === "f32" ? "7fc00000" : "7ff8000000000000";
-    const bits = text === "NaN" ? plain : (/^NaN:([0-9a-f]+)$/.exec(text)?.[1] ?? bad());
-    if (bits.length > plain.length) bad();
+    const bits = text === "NaN" ? PLAIN_NAN[type] : (/^NaN:([0-9a-f]+)$/.exec(text)?.[1] ?? bad());
+    if (bits.length > PLAIN_NAN[type].length) bad();
     if (type === "f32") view.setUint32(0, Number(`0x${bits}`), true);
     else view.setBigUint64(0, BigInt(`0x${bits}`), true);
   } else if (type === "f32") view.setFloat32(0, number, true);
