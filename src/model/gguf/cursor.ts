@@ -2,7 +2,7 @@ import { demand } from "../../errors.ts";
 import { decodeText } from "./text.ts";
 
 /** A header is parsed whole, so one that is longer is refused. The largest known (a vocabulary of 262144 tokens) take 16 MB. */
-const MAX_HEADER = 100_000_000;
+export const MAX_HEADER = 100_000_000;
 /** Bytes of one string: chat templates, the longest known, have some ten thousand. */
 const MAX_STRING = 16 * 1024 * 1024;
 

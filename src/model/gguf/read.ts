@@ -9,7 +9,7 @@ import {
   type Model,
   type TensorInfo,
 } from "../../tensor.ts";
-import { type Cursor, cursorOver, WindowTooSmall } from "./cursor.ts";
+import { type Cursor, cursorOver, MAX_HEADER, WindowTooSmall } from "./cursor.ts";
 import { GGUF_KEY, printRecord } from "./record.ts";
 import { ALIGNMENT, ALIGNMENT_KEY, aligned, isAlignment, MAX_ALIGNMENT, otherType, TENSOR_TYPES } from "./types.ts";
 import { MAX_VALUES, readValue } from "./values.ts";
@@ -59,7 +59,7 @@ async function growing<T>(source: ByteSource, parse: (cursor: Cursor) => T): Pro
       return parse(cursorOver(window, source.byteLength));
     } catch (error) {
       if (!(error instanceof WindowTooSmall)) throw error;
-      size = Math.max(2 * size, error.bytes);
+      size = Math.min(Math.max(2 * size, error.bytes), MAX_HEADER);
     }
   }
 }
