@@ -1,0 +1,137 @@
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { DataError } from "../../errors.ts";
+import { elementCount } from "../../tensor.ts";
+import { field, type Segment } from "./segments.ts";
+import { ATTRIBUTE, NODE, TENSOR } from "./types.ts";
+
+// Quantized weights in a graph: codes, scales and zero points as initializers, and a DequantizeLinear that makes floats of them under the
+// name that the graph knows (onnx/onnx, docs/Operators.md, "DequantizeLinear").
+
+const [FLOAT, INT8, INT4] = [1, 3, 22];
+const INT_ATTRIBUTE = 2n;
+
+/** A quantized tensor of a .quern file, with `cols` elements in row-major order to each scale. */
+export interface QuantizedTensor {
+  readonly bits: 4 | 8;
+  readonly cols: number;
+  readonly asymmetric: boolean;
+  load(): Promise<QuantizedParts>;
+}
+
+export interface QuantizedParts {
+  /** int8 one to a byte, int4 two to a byte, the earlier one in the low nibble; as ONNX packs them. */
+  readonly codes: Uint8Array;
+  readonly scales: Float32Array;
+  readonly zeroPoints: Int8Array | null;
+}
+
+/** How DequantizeLinear finds the scale of an element. */
+export interface Granularity {
+  readonly scaleShape: readonly number[];
+  readonly axis?: number;
+  readonly blockSize?: number;
+  /** Version of the operator set that has it. */
+  readonly opset: number;
+}
+
+/** The granularity that gives every `cols` elements one scale; null if ONNX has none, as for groups that cross rows. */
+export function granularityOf(shape: readonly number[], cols: number, bits: 4 | 8): Granularity | null {
+  const count = elementCount(shape);
+  const least = bits === 4 ? 21 : 0;
+  const last = shape.at(-1) ?? 1;
+  if (cols >= count) return { scaleShape: [], opset: Math.max(least, 10) };
+  if (cols * (shape[0] as number) === count) {
+    return { scaleShape: [shape[0] as number], axis: 0, opset: Math.max(least, 13) };
+  }
+  if (last % cols !== 0 && last !== count) return null;
+  const scaleShape = [...shape.slice(0, -1), Math.ceil(last / cols)];
+  return { scaleShape, axis: shape.length - 1, blockSize: cols, opset: 21 };
+}
+
+/** @throws DataError if the model's operator set lacks it */
+export function demandOpset(name: string, { opset }: Granularity, bits: 4 | 8, has: number): void {
+  if (has >= opset) return;
+  const wish = `tensor ${JSON.stringify(name)} as int${bits} needs ONNX opset ${opset}, and this model has ${has}`;
+  const ways = has >= 13 ? 'pack it with "int8 channel"' : "convert the model to a newer opset";
+  throw new DataError(`${wish}: ${ways}, or write its tensors as f32`);
+}
+
+/** Names of the new initializers. */
+export interface Names {
+  readonly codes: string;
+  readonly scale: string;
+  readonly zeroPoint: string;
+}
+
+/** The NodeProto that makes `output` of the initializers. */
+export function dequantizeNode(output: string, names: Names, asymmetric: boolean, granularity: Granularity): Segment[] {
+  const writer = new BinaryWriter();
+  const text = (number: number, value: string): BinaryWriter => writer.tag(number, WireType.LengthDelimited).string(value);
+  text(NODE.input, names.codes);
+  text(NODE.input, names.scale);
+  if (asymmetric) text(NODE.input, names.zeroPoint);
+  text(NODE.output, output);
+  text(NODE.name, `${names.codes}/DequantizeLinear`);
+  text(NODE.operator, "DequantizeLinear");
+  const attributes = { axis: granularity.axis, block_size: granularity.blockSize };
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined) continue;
+    writer.tag(NODE.attribute, WireType.LengthDelimited).fork();
+    writer.tag(ATTRIBUTE.name, WireType.LengthDelimited).string(name);
+    writer.tag(ATTRIBUTE.integer, WireType.Varint).int64(BigInt(value));
+    writer.tag(ATTRIBUTE.type, WireType.Varint).int64(INT_ATTRIBUTE).join();
+  }
+  return [{ bytes: writer.finish() }];
+}
+
+/** The initializers' TensorProtos. The quantized tensor is loaded once, and let go when its last part is written. */
+export function quantizedTensors(
+  tensor: QuantizedTensor,
+  shape: readonly number[],
+  names: Names,
+  { scaleShape }: Granularity,
+): Segment[][] {
+  let loaded: Promise<QuantizedParts> | undefined;
+  const part = (size: number, of: (parts: QuantizedParts) => Uint8Array, last: boolean): Segment => ({
+    size,
+    load: async () => {
+      loaded ??= tensor.load();
+      const bytes = of(await loaded);
+      if (last) loaded = undefined;
+      if (bytes.length === size) return bytes;
+      throw new DataError(`tensor "${names.codes}" has ${bytes.length} bytes of codes, scales or zero points, expected ${size}`);
+    },
+  });
+  const type = tensor.bits === 4 ? INT4 : INT8;
+  const bytes = (count: number): number => Math.ceil((count * tensor.bits) / 8);
+  const [count, scales] = [elementCount(shape), elementCount(scaleShape)];
+  const floats = ({ scales }: QuantizedParts): Uint8Array =>
+    new Uint8Array(scales.buffer, scales.byteOffset, scales.byteLength);
+  const zeros = ({ zeroPoints }: QuantizedParts): Uint8Array => packed(zeroPoints ?? new Int8Array(scales), tensor.bits);
+  const codes = part(bytes(count), (parts) => parts.codes, false);
+  const messages = [
+    tensorProto(names.codes, type, shape, codes),
+    tensorProto(names.scale, FLOAT, scaleShape, part(4 * scales, floats, !tensor.asymmetric)),
+  ];
+  if (tensor.asymmetric) {
+    messages.push(tensorProto(names.zeroPoint, type, scaleShape, part(bytes(scales), zeros, true)));
+  }
+  return messages;
+}
+
+function packed(values: Int8Array, bits: 4 | 8): Uint8Array {
+  if (bits === 8) return new Uint8Array(values.buffer, values.byteOffset, values.length);
+  const out = new Uint8Array(Math.ceil(values.length / 2));
+  values.forEach((value, i) => {
+    out[i >> 1] = (out[i >> 1] as number) | ((value & 15) << (4 * (i & 1)));
+  });
+  return out;
+}
+
+function tensorProto(name: string, type: number, shape: readonly number[], data: Segment): Segment[] {
+  const writer = new BinaryWriter();
+  for (const extent of shape) writer.tag(TENSOR.dims, WireType.Varint).int64(BigInt(extent));
+  writer.tag(TENSOR.dataType, WireType.Varint).int32(type);
+  writer.tag(TENSOR.name, WireType.LengthDelimited).string(name);
+  return [{ bytes: writer.finish() }, ...field(TENSOR.raw, [data])];
+}
