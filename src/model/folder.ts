@@ -1,11 +1,4 @@
-import type { ByteSource } from "../bytes.ts";
 import { demand, printed } from "../errors.ts";
-
-/** The folder of a model that lies in several files. Names are checked before they get here, but links are its own affair. */
-export interface Folder {
-  /** @param name - relative, with "/" between its parts, none of them ".." */
-  open(name: string): Promise<ByteSource>;
-}
 
 /** Longer than any file system takes. */
 const MAX_NAME = 4096;

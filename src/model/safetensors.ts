@@ -9,6 +9,7 @@ import {
   type Model,
   type TensorInfo,
 } from "../tensor.ts";
+import { parseObject } from "./json.ts";
 import { appenderTo, tensorBytes, type WriteOptions } from "./pieces.ts";
 
 // The safetensors format as published by Hugging Face (huggingface/safetensors, README "Format"): u64 header length,
@@ -54,38 +55,7 @@ function bad(field: string, expected: string, actual: string): FormatError {
 }
 
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw bad("header", "UTF-8 text", "other bytes");
-  }
-  if (!text.startsWith("{")) throw bad("header", 'JSON that starts with "{"', JSON.stringify(text.slice(0, 8)));
-  let value: Record<string, unknown>;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw bad("header", "JSON", (error as Error).message);
-  }
-  checkDuplicates(text);
-  return value;
-}
-
-// JSON.parse keeps the last of two equal keys silently, so the keys of every object are walked in the text.
-function checkDuplicates(text: string): void {
-  const open: (Set<string> | null)[] = [];
-  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(?:\s*:)?|[{}[\]]/g)) {
-    if (token === "{") open.push(new Set());
-    else if (token === "[") open.push(null);
-    else if (token === "}" || token === "]") open.pop();
-    else if (token.endsWith(":")) {
-      const key = JSON.parse(token.slice(0, -1)) as string;
-      const seen = open.at(-1);
-      const field = open.length === 1 ? "tensor names" : "keys of a tensor";
-      if (seen?.has(key)) throw bad(field, "each only once", JSON.stringify(key));
-      seen?.add(key);
-    }
-  }
+  return parseObject(bytes, bad, (depth) => (depth === 1 ? "tensor names" : "keys of a tensor")).value;
 }
 
 function metadataOf(value: unknown): Record<string, string> | null {

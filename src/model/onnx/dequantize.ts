@@ -66,7 +66,8 @@ export interface Names {
 /** The NodeProto that makes `output` of the initializers. */
 export function dequantizeNode(output: string, names: Names, asymmetric: boolean, granularity: Granularity): Segment[] {
   const writer = new BinaryWriter();
-  const text = (number: number, value: string): BinaryWriter => writer.tag(number, WireType.LengthDelimited).string(value);
+  const text = (number: number, value: string): BinaryWriter =>
+    writer.tag(number, WireType.LengthDelimited).string(value);
   text(NODE.input, names.codes);
   text(NODE.input, names.scale);
   if (asymmetric) text(NODE.input, names.zeroPoint);
@@ -99,7 +100,9 @@ export function quantizedTensors(
       const bytes = of(await loaded);
       if (last) loaded = undefined;
       if (bytes.length === size) return bytes;
-      throw new DataError(`tensor "${names.codes}" has ${bytes.length} bytes of codes, scales or zero points, expected ${size}`);
+      throw new DataError(
+        `tensor "${names.codes}" has ${bytes.length} bytes of codes, scales or zero points, expected ${size}`,
+      );
     },
   });
   const type = tensor.bits === 4 ? INT4 : INT8;
@@ -107,7 +110,8 @@ export function quantizedTensors(
   const [count, scales] = [elementCount(shape), elementCount(scaleShape)];
   const floats = ({ scales }: QuantizedParts): Uint8Array =>
     new Uint8Array(scales.buffer, scales.byteOffset, scales.byteLength);
-  const zeros = ({ zeroPoints }: QuantizedParts): Uint8Array => packed(zeroPoints ?? new Int8Array(scales), tensor.bits);
+  const zeros = ({ zeroPoints }: QuantizedParts): Uint8Array =>
+    packed(zeroPoints ?? new Int8Array(scales), tensor.bits);
   const codes = part(bytes(count), (parts) => parts.codes, false);
   const messages = [
     tensorProto(names.codes, type, shape, codes),

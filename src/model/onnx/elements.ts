@@ -1,8 +1,8 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { type ByteSource, readExactly } from "../../bytes.ts";
+import { type ByteSource, type Folder, readExactly } from "../../bytes.ts";
 import { DataError, demand } from "../../errors.ts";
 import { bytesOf, dtypeWidth, elementCount, type LazyTensor } from "../../tensor.ts";
-import { type Folder, siblingName } from "../folder.ts";
+import { siblingName } from "../folder.ts";
 import type { Initializer, Range } from "./tensor.ts";
 import { TENSOR } from "./types.ts";
 
@@ -55,7 +55,8 @@ export async function tensorOf(origin: Origin, initializer: Initializer): Promis
     demand(stored >= count && stored <= 10 * count, "onnx-tensor", start, field, `${count} varints`, `${stored} bytes`);
   }
   const [first] = raw ? [raw] : typed;
-  if (!varints && sizes.length <= 1) return { name, dtype, shape, read: readerOf(origin.source, first?.[0] ?? 0, dtype) };
+  if (!varints && sizes.length <= 1)
+    return { name, dtype, shape, read: readerOf(origin.source, first?.[0] ?? 0, dtype) };
   const read = async (from: number, to: number): Promise<Uint8Array> =>
     (await whole(origin, initializer, varints)).slice(bytesOf(dtype, from), bytesOf(dtype, to));
   return { name, dtype, shape, read };
@@ -74,7 +75,14 @@ async function externalRange(
 ): Promise<[source: ByteSource, offset: number]> {
   const number = (key: string, otherwise: number): number => {
     const text = external.get(key);
-    demand(text === undefined || /^\d{1,16}$/.test(text), "onnx-external", at, `${key} of ${field}`, "a number", text ?? "");
+    demand(
+      text === undefined || /^\d{1,16}$/.test(text),
+      "onnx-external",
+      at,
+      `${key} of ${field}`,
+      "a number",
+      text ?? "",
+    );
     return text === undefined ? otherwise : Number(text);
   };
   const name = siblingName(external.get("location"), at, `location of ${field}`);

@@ -1,6 +1,5 @@
-import type { ByteSource } from "../../bytes.ts";
+import type { ByteSource, Folder } from "../../bytes.ts";
 import type { LazyTensor, Model } from "../../tensor.ts";
-import type { Folder } from "../folder.ts";
 import { originOf, tensorOf } from "./elements.ts";
 import { readInitializers, readModelFields } from "./graph.ts";
 import { walkOver } from "./wire.ts";

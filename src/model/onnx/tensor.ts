@@ -64,7 +64,14 @@ export async function parseInitializer(walk: Walk, { at: place, start, end }: Fi
   const location = single.get(TENSOR.location);
   const outside = location !== undefined && numberOf(location, field("data_location")) !== 0n;
   const others = [...typed.keys()].filter((number) => number !== type.field);
-  demand(others.length === 0, "onnx-tensor", start, field("data"), `field ${type.field} or raw_data`, `field ${others}`);
+  demand(
+    others.length === 0,
+    "onnx-tensor",
+    start,
+    field("data"),
+    `field ${type.field} or raw_data`,
+    `field ${others}`,
+  );
   return {
     name,
     at: place,
@@ -102,7 +109,14 @@ async function addDims(walk: Walk, field: Field, dims: bigint[]): Promise<void> 
     demandLength(field, name);
     // Ten bytes is the longest varint: what has more cannot be few extents.
     const bytes = field.end - field.start;
-    demand(bytes <= 10 * MAX_DIMENSIONS, "limit", field.at, name, `at most ${MAX_DIMENSIONS} extents`, `${bytes} bytes`);
+    demand(
+      bytes <= 10 * MAX_DIMENSIONS,
+      "limit",
+      field.at,
+      name,
+      `at most ${MAX_DIMENSIONS} extents`,
+      `${bytes} bytes`,
+    );
     const reader = new BinaryReader(await walk.bytes(field.start, field.end));
     try {
       while (reader.pos < reader.len) dims.push(BigInt(reader.int64()));
@@ -122,7 +136,14 @@ async function addDims(walk: Walk, field: Field, dims: bigint[]): Promise<void> 
 function addTyped(field: Field, typed: Map<number, Range[]>): void {
   const { number, wire, start, end } = field;
   const valid = wire === WireType.LengthDelimited || wire === SINGLE.get(number);
-  demand(valid, "protobuf", field.at, `field ${number} of an initializer`, "a packed list or a value", `wire type ${wire}`);
+  demand(
+    valid,
+    "protobuf",
+    field.at,
+    `field ${number} of an initializer`,
+    "a packed list or a value",
+    `wire type ${wire}`,
+  );
   if (start === end) return;
   const ranges = typed.get(number) ?? [];
   ranges.push([start, end]);

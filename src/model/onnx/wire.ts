@@ -114,6 +114,12 @@ export async function textOf(walk: Walk, field: Field, name: string): Promise<st
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new FormatError({ code: "protobuf", offset: field.at, field: name, expected: "UTF-8 text", actual: "other bytes" });
+    throw new FormatError({
+      code: "protobuf",
+      offset: field.at,
+      field: name,
+      expected: "UTF-8 text",
+      actual: "other bytes",
+    });
   }
 }

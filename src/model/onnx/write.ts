@@ -1,6 +1,7 @@
 import type { ByteSink, ByteSource } from "../../bytes.ts";
 import { DataError } from "../../errors.ts";
-import { type DType, elementCount, isFloat, type LazyTensor, type Model, narrow, widen } from "../../tensor.ts";
+import { elementCount, type LazyTensor, type Model } from "../../tensor.ts";
+import { as } from "../convert.ts";
 import { appenderTo, type WriteOptions } from "../pieces.ts";
 import {
   demandOpset,
@@ -49,7 +50,8 @@ export async function writeOnnx(
   const graph = await readGraph(walk);
   const known = new Set(graph.initializers.map(({ name }) => name));
   const stranger = model.tensors.find(({ name }) => !known.has(name));
-  if (stranger) throw new DataError(`the ONNX graph has no initializer "${stranger.name}": is it another model's graph?`);
+  if (stranger)
+    throw new DataError(`the ONNX graph has no initializer "${stranger.name}": is it another model's graph?`);
   const plan = planOf(graph, model, options);
   const contents = await graphSegments(walk, graph, plan);
   const segments: Segment[] = [
@@ -87,7 +89,8 @@ function planOf(graph: Graph, model: Model, { quantized: wanted }: OnnxOptions):
     if (tensor.shape.join(" x ") !== stored) {
       throw new DataError(`tensor "${name}" is ${tensor.shape.join(" x ")}, and ${stored} in the ONNX graph`);
     }
-    replaced.set(name, converted(tensor, type.dtype));
+    // The initializer keeps its type, because the types of a graph have to fit together.
+    replaced.set(name, as(type.dtype, tensor, "the ONNX graph"));
     const codes = elementCount(shape) > 0 ? wanted?.(name) : null;
     if (!codes) continue;
     const granularity = granularityOf(shape, codes.cols, codes.bits);
@@ -99,17 +102,6 @@ function planOf(graph: Graph, model: Model, { quantized: wanted }: OnnxOptions):
     }
   }
   return { replaced, quantized, floats };
-}
-
-// The initializer keeps its type, because the types of a graph have to fit together.
-function converted(tensor: LazyTensor, dtype: DType): LazyTensor {
-  if (tensor.dtype === dtype) return tensor;
-  if (!isFloat(tensor.dtype) || !isFloat(dtype)) {
-    throw new DataError(`tensor "${tensor.name}" is ${tensor.dtype}, and ${dtype} in the ONNX graph`);
-  }
-  const read = async (start: number, end: number): Promise<Uint8Array> =>
-    narrow(dtype, widen(tensor.dtype, await tensor.read(start, end)));
-  return { ...tensor, dtype, read };
 }
 
 async function graphSegments(walk: Walk, graph: Graph, { replaced, quantized }: Plan): Promise<Segment[]> {
