@@ -15,7 +15,7 @@ export function siblingName(name: unknown, offset: number, field: string): strin
     // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL ends a path early in C, line breaks forge messages
     !/[\\:\x00-\x1f]/.test(name) &&
     name.split("/").every((part) => part !== "" && part !== "..") &&
-    !name.endsWith("/.");
+    !/(?:^|\/)\.$/.test(name);
   demand(valid, "path", offset, field, "a relative path below the model's folder", printed(name));
   return name as string;
 }

@@ -1,6 +1,6 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { type ByteSource, type Folder, readExactly } from "../../bytes.ts";
-import { DataError, demand } from "../../errors.ts";
+import { DataError, demand, printed } from "../../errors.ts";
 import { bytesOf, dtypeWidth, elementCount, type LazyTensor } from "../../tensor.ts";
 import { siblingName } from "../folder.ts";
 import type { Initializer, Range } from "./tensor.ts";
@@ -81,7 +81,7 @@ async function externalRange(
       at,
       `${key} of ${field}`,
       "a number",
-      text ?? "",
+      printed(text),
     );
     return text === undefined ? otherwise : Number(text);
   };
