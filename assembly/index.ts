@@ -4,13 +4,15 @@ export { pack4, unpack4 } from "./bits";
 export { histogram } from "./histogram";
 export { huffmanDecode, huffmanEncode } from "./huffman";
 export { codeLengths, readLengths, writeLengths } from "./lengths";
+export { classCounts, classGather, classScatter } from "./classes";
+export { binCodes, binError, countBins } from "./levels";
 export { maskCount, maskExpand, maskSplit } from "./mask";
 export { compareBits, expand, merge, split } from "./merge";
 export { pivotBlock, pivotNodes } from "./pivot";
 export { packFields, unpack } from "./unpack";
 export { mergePlanes, splitPlanes } from "./planes";
 export { magnitudes, prune } from "./prune";
-export { dequantize, quantize, range } from "./quantize";
+export { dequantize, dequantize16, quantize, range } from "./quantize";
 export { zrlTokens, zrlValues } from "./tokens";
 
 /** First byte that the caller may use. A function, because an exported constant becomes a mutable global. */

@@ -128,3 +128,27 @@ function dequantizeRow(src: usize, cols: i32, scale: f32, zero: i32, dst: usize)
     store<f32>(dst + (i << 2), (((load<i8>(src + i) as i32) - zero) as f32) * scale, 0, 1);
   }
 }
+
+/**
+ * x = f32(level) * scale, one f32 scale at `scales`, of n u16 at src that are (level + 128) ^ 128. Writes exactly n f32 at dst and returns
+ * their count.
+ */
+export function dequantize16(src: usize, n: i32, scales: usize, dst: usize): i32 {
+  const scale = load<f32>(scales, 0, 1);
+  let i = 0;
+  if (ASC_FEATURE_SIMD) {
+    const s = f32x4.splat(scale);
+    const bias = i16x8.splat(128);
+    for (; i + 8 <= n; i += 8) {
+      const levels = i16x8.sub(v128.xor(v128.load(src + (i << 1)), bias), bias);
+      const at = dst + (i << 2);
+      v128.store(at, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(levels)), s));
+      v128.store(at, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(levels)), s), 16);
+    }
+  }
+  for (; i < n; i++) {
+    const level = ((load<u16>(src + (i << 1), 0, 1) ^ 128) - 128) as i16;
+    store<f32>(dst + (i << 2), (level as f32) * scale, 0, 1);
+  }
+  return n;
+}

@@ -1,11 +1,12 @@
 // The ABI of a page that only reads: what decoding calls, nothing else. The kernels are those of index.ts.
 export { xxh64, sha256 } from "./checksum";
 export { pack4, unpack4 } from "./bits";
+export { classCounts, classScatter } from "./classes";
 export { huffmanDecode } from "./huffman";
 export { heapBase } from "./index";
 export { readLengths } from "./lengths";
 export { maskCount, maskExpand } from "./mask";
 export { pivotBlock } from "./pivot";
 export { mergePlanes } from "./planes";
-export { dequantize, range } from "./quantize";
+export { dequantize, dequantize16, range } from "./quantize";
 export { zrlValues } from "./tokens";

@@ -1,5 +1,5 @@
 import { chunkShape, type Layout, layoutOf } from "../src/codec/layout.ts";
-import { type Content, readStream, writeStream } from "../src/codec/planes.ts";
+import { type Content, NO_GEOMETRY, readStream, writeStream } from "../src/codec/planes.ts";
 import { decodeChunkFloats } from "../src/codec/tensor.ts";
 import { demandHash, xxh64 } from "../src/container/checksum.ts";
 import { loadKernels, parseSteps } from "../src/index.ts";
@@ -122,7 +122,7 @@ function encodeChunk(kernels: Kernels, chunk: Chunk, code: Code): Stored & { cod
   const { plain, stored: at, values } = kernels.arena(CHUNK_BYTES, "encode");
   kernels.bytes().set(bytes, plain);
   if (content.nibbles > 0) kernels.bytes().set(new Uint8Array(codes.buffer, codes.byteOffset, codes.length), values);
-  const written = writeStream(kernels, { at: plain, n: bytes.length, content }, stepOf(code), 1, at);
+  const written = writeStream(kernels, { at: plain, n: bytes.length, content }, stepOf(code), NO_GEOMETRY, at);
   const stored = kernels.bytes().slice(at, at + written.bytes);
   return { stored, code: written.code, xxh64: xxh64(kernels, at, stored.length) };
 }

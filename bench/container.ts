@@ -96,7 +96,7 @@ async function expectedFloats(tensor: LazyTensor, plan: string): Promise<Float32
   const values = prune ? reference.prune(source, prune.sparsity) : source;
   if (!quantize) return values;
   const rows = Math.ceil(elements / cols);
-  const { scales } = reference.scales(reference.range(values, rows, cols), quantize);
+  const { scales } = reference.scales(reference.range(values, rows, cols), { bits: 8, asymmetric: false });
   const codes = reference.quantize(values, rows, cols, scales, undefined, ...codeRange(quantize));
   return reference.dequantize(codes, rows, cols, scales, undefined);
 }

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { loadKernels, type Tier } from "../src/index.ts";
 import { bitsBench } from "./bits.ts";
 import { checksumBench } from "./checksum.ts";
+import { classesBench } from "./classes.ts";
 import { codecBench } from "./codec.ts";
 import { containerBench } from "./container.ts";
 import { costBench } from "./cost.ts";
@@ -10,6 +11,7 @@ import { checkSink, copySpeed, kernelRows, newBench } from "./harness.ts";
 import { histogramBench } from "./histogram.ts";
 import { huffmanBench } from "./huffman.ts";
 import { lengthsBench } from "./lengths.ts";
+import { levelsBench } from "./levels.ts";
 import { maskBench } from "./mask.ts";
 import { mergeBench } from "./merge.ts";
 import { pivotBench } from "./pivot.ts";
@@ -36,6 +38,7 @@ Groups: kernel, decode, encode, size, container. Real models are read from ../sh
 const KERNEL_BENCHES = [
   histogramBench,
   quantizeBench,
+  levelsBench,
   pruneBench,
   tokensBench,
   huffmanBench,
@@ -46,6 +49,7 @@ const KERNEL_BENCHES = [
   costBench,
   shapeBench,
   maskBench,
+  classesBench,
   bitsBench,
   planesBench,
   checksumBench,

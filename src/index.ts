@@ -1,7 +1,9 @@
 // Entry `quern`: the public exports, enumerated.
 export { type ByteSink, type Folder, memorySink } from "./bytes.ts";
+export { encodeTensor } from "./codec/encode.ts";
 export { dequantize, type Quantized, type QuantizeOptions, quantize } from "./codec/quantize.ts";
-export { decodeTensor, type EncodedChunk, encodeTensor } from "./codec/tensor.ts";
+export { resolveSteps } from "./codec/target.ts";
+export { decodeTensor, type EncodedChunk } from "./codec/tensor.ts";
 export { type VerifyOptions, type VerifyReport, verify } from "./container/verify.ts";
 export { type PackedTensor, type PackOptions, type PackReport, type Progress, pack } from "./container/writer.ts";
 export { DataError, PlanError } from "./errors.ts";

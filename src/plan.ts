@@ -8,6 +8,7 @@ import { elementCount, isFloat, type TensorInfo } from "./tensor.ts";
 export type { Code, CodeStep, Grouping } from "./plan/code.ts";
 export type { PruneStep } from "./plan/prune.ts";
 export type { QuantizeStep } from "./plan/quantize.ts";
+export type { LikeFormat, Target } from "./plan/target.ts";
 export { AUTO };
 
 export type Step = PruneStep | QuantizeStep | CodeStep;
@@ -78,7 +79,8 @@ function parseStep(words: readonly string[], text: string): Step {
   const step = parsers[verb]?.(rest, verb);
   if (step) return step;
   const known =
-    "prune S, int8 or int4 [tensor|channel|group N] [asymmetric], raw, lossless, constant, huffman, pivot, mask, zrl, auto";
+    "prune S, int8 or int4 [tensor|channel|group N] [asymmetric], " +
+    "int8 or int16 snr X|rmse X|bits X|like FORMAT|step X [dead X], raw, lossless, constant, huffman, pivot, mask, zrl, auto, smallest";
   throw new PlanError(`steps "${text}": "${words.join(" ")}" is not a step; known: ${known}`);
 }
 
@@ -87,6 +89,7 @@ const parsers: Record<string, StepParser<Step> | undefined> = {
   prune: parsePrune,
   int8: parseQuantize,
   int4: parseQuantize,
+  int16: parseQuantize,
   raw: parseCode,
   lossless: (rest) => parseCode(rest, "auto"),
   constant: parseCode,
@@ -95,6 +98,7 @@ const parsers: Record<string, StepParser<Step> | undefined> = {
   mask: parseCode,
   zrl: parseCode,
   auto: parseCode,
+  smallest: parseCode,
 };
 
 /** The plan on one line; parsePlan reads it back to the same plan. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PlanError } from "../src/errors.ts";
+import { LIKE_FORMATS } from "../src/plan/target.ts";
 import {
   type CodeStep,
   type Grouping,
@@ -17,6 +18,7 @@ import {
   SMALL,
   type Step,
   stepsFor,
+  type Target,
 } from "../src/plan.ts";
 import type { DType, TensorInfo } from "../src/tensor.ts";
 import { DTYPES, FLOATS } from "./files.ts";
@@ -39,6 +41,21 @@ const quantize: fc.Arbitrary<QuantizeStep> = fc
   })
   .map((step) => (step.per === "group" ? step : { ...step, group: 0 }));
 
+const target: fc.Arbitrary<Target> = fc.oneof(
+  fc.record({
+    by: fc.constantFrom("step", "snr", "rmse", "bits"),
+    value: fc.double({ min: 0, max: 1e300, minExcluded: true, noNaN: true }),
+  }),
+  fc.record({ by: fc.constant("like"), format: fc.constantFrom(...LIKE_FORMATS) }),
+);
+
+const targeted: fc.Arbitrary<QuantizeStep> = fc
+  .tuple(fc.constantFrom(8 as const, 16 as const), target, fc.option(fc.double({ min: 0, max: 0.49, noNaN: true })))
+  .map(([bits, aim, dead]) => {
+    const step = { op: "quantize", bits, per: "tensor", group: 0, asymmetric: false, target: aim } as const;
+    return dead === null ? step : { ...step, dead: Math.abs(dead) };
+  });
+
 const grouping: fc.Arbitrary<Grouping> = fc.oneof(
   fc.constant(CHUNK),
   fc.record({ by: fc.constantFrom("kernel", "count"), size: fc.integer({ min: 1, max: 65536 }) }),
@@ -53,7 +70,7 @@ const code: fc.Arbitrary<CodeStep> = fc
   .map((step) => (step.code === "zrl" || step.code === "auto" ? step : { ...step, grouping: CHUNK }));
 
 const steps: fc.Arbitrary<Step[]> = fc
-  .tuple(fc.option(prune), fc.option(quantize), code)
+  .tuple(fc.option(prune), fc.option(fc.oneof(quantize, targeted)), code)
   .map((all) => all.filter((step) => step !== null));
 
 const glob = fc
@@ -151,6 +168,19 @@ const BAD_STEPS: [text: string, word: string][] = [
   ["int8 tensor 8", '"int8 tensor 8"'],
   ["int8 asymmetric tensor", '"int8 asymmetric tensor"'],
   ["int8 asymetric", '"int8 asymetric"'],
+  ["int16", '"int16"'],
+  ["int16 channel", '"int16 channel"'],
+  ["int4 snr 20dB", '"int4 snr 20dB"'],
+  ["int8 channel snr 20", '"int8 channel snr 20"'],
+  ["int8 asymmetric snr 20", '"int8 asymmetric snr 20"'],
+  ["int8 snr", '"int8 snr"'],
+  ["int8 snr -3", '"int8 snr -3"'],
+  ["int8 bits 0", '"int8 bits 0"'],
+  ["int8 step 1e999", '"int8 step 1e999"'],
+  ["int8 rmse 1e-3dB", '"int8 rmse 1e-3dB"'],
+  ["int8 like mp3", '"int8 like mp3"'],
+  ["int8 snr 20 dead 0.5", '"int8 snr 20 dead 0.5"'],
+  ["int8 dead 0.1", '"int8 dead 0.1"'],
   ["prune", '"prune"'],
   ["prune half > int8", '"prune half"'],
   ["prune 1.01", '"prune 1.01"'],
@@ -238,6 +268,14 @@ function info(dtype: DType, shape: number[], name = "w"): TensorInfo {
 function stepsText(plan: string, tensor: TensorInfo, overrides: string[] = []): string {
   return printSteps(stepsFor(parsePlan(plan, overrides), tensor));
 }
+
+test("targets are printed in one way", () => {
+  const printed = (text: string) => printSteps(parseSteps(text));
+  expect(printed("int8 snr 20")).toBe("int8 tensor snr 20dB > auto");
+  expect(printed("int8 tensor snr 20 dB dead .05 > pivot")).toBe("int8 tensor snr 20dB dead 0.05 > pivot");
+  expect(printed("int16 rmse 1E-3".toLowerCase())).toBe("int16 tensor rmse 0.001 > auto");
+  expect(printed("prune 0.5 > int8 like q4_0")).toBe("prune 0.5 > int8 tensor like q4_0 > auto");
+});
 
 describe("stepsFor", () => {
   test("takes small, 1-D, scalar and integer tensors by the small rule", () => {

@@ -2,6 +2,7 @@
 // Decoders refuse by throwing an Error whose message names the status.
 export { pack4, unpack4 } from "./reference/bits.ts";
 export { xxh64 } from "./reference/checksum.ts";
+export { classCounts, classGather, classScatter, entriesOf, type Parted } from "./reference/classes.ts";
 export { type Cost, pivotCost } from "./reference/cost.ts";
 export { fieldAt, packFields, unpack } from "./reference/fields.ts";
 export { histogram } from "./reference/histogram.ts";
@@ -16,6 +17,7 @@ export {
   writeLengths,
   writeStreams,
 } from "./reference/huffman.ts";
+export { binError, binLevels, binOf, countBins, dequantize16, fromWide, toWide } from "./reference/levels.ts";
 export { type Masked, maskCount, maskJoin, maskSplit } from "./reference/mask.ts";
 export { compareBits, merge, split } from "./reference/merge.ts";
 export {

@@ -1,4 +1,5 @@
 import type { Kernels } from "../kernels.ts";
+import { readMap } from "./classes.ts";
 import { readSimple } from "./entropy.ts";
 import { chunkShape, type Layout } from "./layout.ts";
 import { blocksOf, TABLE } from "./pivot.ts";
@@ -79,11 +80,28 @@ function insideOf(where: Where, code: CodeName, at: number, n: number, content: 
     });
   }
   if (code === "zrl") return [explain(where, at + HEAD_BYTES, view.getUint32(at + 3, true) >>> 8, BYTES, "symbols")];
+  if (code === "classes") return classesInside(where, at, n);
   if (code !== "mask") return [];
   const { mask } = kernels.arena(0, "decode");
   const first = explain(where, at, Math.ceil(n / 8), BYTES, "mask");
   readSimple(kernels, at, end, Math.ceil(n / 8), mask, within(place, "mask"));
   return [first, explain(where, at + first.stored, kernels.run.maskCount(mask, n), BYTES, "kept bytes")];
+}
+
+function classesInside(where: Where, at: number, n: number): StreamReport[] {
+  const { kernels } = where;
+  const { symbols } = kernels.arena(0, "decode");
+  const { width, columns, entries, counts } = readMap(kernels, at, where.end, n, symbols, where.place);
+  let next = at + 4;
+  const report = (count: number, name: string): StreamReport => {
+    const found = explain(where, next, count, BYTES, name);
+    next += found.stored;
+    return found;
+  };
+  return [
+    report(entries, `classes of ${columns ? "columns" : "rows"} of ${width}`),
+    ...counts.map(({ count }, k) => report(count, `class ${k}`)),
+  ];
 }
 
 function ownSteps(
@@ -96,6 +114,7 @@ function ownSteps(
   if (code === "pivot") return pivotSteps(kernels, at, end, n);
   if (code === "zrl") return STEPS.zrlSymbol * (inside[0]?.decoded ?? 0) + STEPS.zrlByte * n;
   if (code === "mask") return STEPS.maskByte * n;
+  if (code === "classes") return (kernels.bytes()[at + 3] as number) & 128 ? STEPS.classColumn * n : STEPS.classRow * n;
   return STEPS[code === "planes" ? "plane" : code] * n;
 }
 

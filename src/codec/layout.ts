@@ -20,6 +20,8 @@ export interface Layout {
   readonly cols: number;
   /** Values of one convolution kernel. */
   readonly kernel: number;
+  /** Lengths of rows whose tables of codes may differ: of the first dimension's entries, of the last, of convolution kernels. */
+  readonly widths: readonly number[];
 }
 
 /** What a chunk holds once decoded. */
@@ -59,7 +61,14 @@ export function layoutOf(tensor: TensorInfo, steps: readonly Step[], chunkElemen
     code,
     cols,
     kernel,
+    widths: widthsOf(tensor.shape, elements),
   };
+}
+
+function widthsOf(shape: readonly number[], elements: number): number[] {
+  const first = elements / (shape[0] ?? 1);
+  const widths = [first, shape.at(-1) ?? 1, kernelSize(shape)];
+  return [...new Set(widths)].filter((width) => width > 1 && width < 2 ** 24);
 }
 
 function columnsOf({ shape }: TensorInfo, { per, group }: QuantizeStep, elements: number): number {
@@ -81,12 +90,16 @@ function cutChunks(
   cols: number,
   kernel: number,
 ): number {
-  const width = quantize ? 1 + (quantize.asymmetric ? 5 : 4) / cols : dtypeWidth(tensor.dtype);
+  const width = quantize
+    ? (quantize.bits === 16 ? 2 : 1) + (quantize.asymmetric ? 5 : 4) / cols
+    : dtypeWidth(tensor.dtype);
   // A row that is cut adds one more scale than its share.
   const most = Math.floor((CHUNK_BYTES - (quantize ? 16 : 0)) / width);
   const { by, size } = code.grouping;
   const group = by === "kernel" ? size * kernel : by === "count" ? size : 1;
-  const units = [lcm(cols, group), cols, group, 1];
+  // Rows that begin with a chunk can have tables of their own.
+  const row = elementCount(tensor.shape.slice(1));
+  const units = [lcm(cols, group), cols, group, row, 1].filter((candidate) => candidate > 0);
   const unit = units.find((candidate) => candidate <= most) as number;
   return Math.max(Math.floor(most / unit) * unit, 1);
 }

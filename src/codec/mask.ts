@@ -7,6 +7,7 @@ import {
   cheapest,
   fileOffset,
   HEADER_BYTES,
+  LAMBDA,
   type OnPart,
   type Place,
   STEPS,
@@ -17,10 +18,10 @@ import {
 // Sparse bytes to a mask payload and back (docs/FORMAT.md): which bytes are not zero as a bitmap, and these bytes, each a stream.
 
 /** Measures n >= 1 bytes at src. What it needs to write lies in arena.mask and arena.kept. */
-export function measureMask(kernels: Kernels, src: number, n: number): Candidate {
+export function measureMask(kernels: Kernels, src: number, n: number, lambda = LAMBDA): Candidate {
   const { mask, kept } = kernels.arena(0, "encode");
   const count = kernels.run.maskSplit(src, n, mask, kept);
-  const parts = [bestSimple(kernels, mask, Math.ceil(n / 8)), bestSimple(kernels, kept, count)];
+  const parts = [bestSimple(kernels, mask, Math.ceil(n / 8), lambda), bestSimple(kernels, kept, count, lambda)];
   const bytes = parts.reduce((sum, part) => sum + HEADER_BYTES + part.bytes, 0);
   const steps = parts.reduce((sum, part) => sum + part.steps, STEPS.maskByte * n);
   const write = (dst: number): number =>
@@ -29,11 +30,11 @@ export function measureMask(kernels: Kernels, src: number, n: number): Candidate
 }
 
 /** The cheapest of the codes that hold no other streams, huffman aside, for n bytes at src. */
-export function bestSimple(kernels: Kernels, src: number, n: number): Candidate {
+export function bestSimple(kernels: Kernels, src: number, n: number, lambda = LAMBDA): Candidate {
   const raw = rawCandidate(kernels, src, n);
   if (n === 0) return raw;
-  const pivot = measurePivot(kernels, src, n);
-  return pivot.only >= 0 ? constantCandidate(kernels, pivot.only, n) : cheapest([raw, pivot]);
+  const pivot = measurePivot(kernels, src, n, lambda);
+  return pivot.only >= 0 ? constantCandidate(kernels, pivot.only, n) : cheapest([raw, pivot], lambda);
 }
 
 /** Reads the payload of `size` bytes at `at` into n >= 1 bytes at dst. @throws FormatError */

@@ -1,7 +1,7 @@
 import { demand } from "../errors.ts";
-import { checked, type Kernels } from "../kernels.ts";
+import { type Arena, checked, type Kernels } from "../kernels.ts";
 import { countsOf, sumCounts } from "./huffman.ts";
-import { type Candidate, fileOffset, type OnPart, type Place, STEPS } from "./stream.ts";
+import { type Candidate, fileOffset, LAMBDA, type OnPart, type Place, STEPS } from "./stream.ts";
 
 // Bytes to a pivot payload and back (docs/FORMAT.md): blocks under one code, its bits laid out by node of the code's tree.
 
@@ -29,22 +29,47 @@ interface Block {
   readonly n: number;
 }
 
-/** Measures n >= 1 bytes at src. One histogram per block makes the size exact to the byte. */
-export function measurePivot(kernels: Kernels, src: number, n: number): PivotCandidate {
-  const { run } = kernels;
-  const arena = kernels.arena(0, "encode");
+/**
+ * Measures n >= 1 bytes at src. One histogram per block makes the size exact to the byte.
+ * @param lambda - bytes that a step is worth; 0: lengths by bytes alone, the better of two kinds
+ */
+export function measurePivot(kernels: Kernels, src: number, n: number, lambda = LAMBDA): PivotCandidate {
   const places = blocksOf(n);
   const parts = places.map(({ start, count }) => countsOf(kernels, src + start, count));
+  const shaped = measureLengths(kernels, src, n, parts, shapedLengths);
+  if (lambda > 0 || shaped.only >= 0) return shaped;
+  const plain = measureLengths(kernels, src, n, parts, plainLengths);
+  return plain.bytes < shaped.bytes ? plain : shaped;
+}
+
+/** Finds lengths from arena.histogram and returns how many symbols occur. */
+type FindLengths = (kernels: Kernels, arena: Arena, blocks: number) => number;
+
+const shapedLengths: FindLengths = ({ run }, { histogram, lengths, scratch, work }, blocks) =>
+  run.pivotLengths(histogram, blocks, lengths, scratch, work);
+
+const plainLengths: FindLengths = ({ run }, { histogram, lengths, scratch }) =>
+  run.codeLengths(histogram, LIMIT, lengths, scratch);
+
+function measureLengths(
+  kernels: Kernels,
+  src: number,
+  n: number,
+  parts: readonly Uint32Array[],
+  find: FindLengths,
+): PivotCandidate {
+  const { run } = kernels;
+  const arena = kernels.arena(0, "encode");
   const counts = sumCounts(parts);
   kernels.bytes().set(new Uint8Array(counts.buffer), arena.histogram);
-  const present = run.pivotLengths(arena.histogram, parts.length, arena.lengths, arena.scratch, arena.work);
+  const present = find(kernels, arena, parts.length);
   const only = present === 1 ? counts.findIndex((c) => c > 0) : -1;
   const lengths = kernels.bytes().slice(arena.lengths, arena.lengths + 256);
   const table = only < 0 ? run.writeLengths(arena.lengths, -1, LIMIT, arena.scratch) : 0;
   const steps = only < 0 ? run.pivotSteps(arena.histogram, arena.lengths, arena.work) : STEPS.constant * n;
   let bytes = 0;
   let coded = false;
-  const blocks = places.map(({ start, count }, i): Block => {
+  const blocks = blocksOf(n).map(({ start, count }, i): Block => {
     const part = parts[i] as Uint32Array;
     const nodes = only < 0 ? blockSize(kernels, part) : 0;
     let kind = coded ? NODES : TABLE;

@@ -1,6 +1,7 @@
 import { DataError, demand } from "../errors.ts";
 import { checked, type Kernels } from "../kernels.ts";
 import type { CodeStep, Grouping } from "../plan.ts";
+import { measureClasses, readClasses } from "./classes.ts";
 import { constantCandidate, EMPTY, rawCandidate, readSimplePayload, SIMPLE } from "./entropy.ts";
 import { measureHuffman } from "./huffman.ts";
 import { measureMask, readMask } from "./mask.ts";
@@ -11,6 +12,7 @@ import {
   cheapest,
   fileOffset,
   HEADER_BYTES,
+  LAMBDA,
   type OnPart,
   type Place,
   readHeader,
@@ -33,6 +35,16 @@ export interface Content {
   readonly nibbles: number;
 }
 
+/** The shape of the tensor that bytes come from, as far as codes look at it: one byte per element. */
+export interface Geometry {
+  /** Values of one convolution kernel. */
+  readonly kernel: number;
+  /** Lengths of rows that may differ from each other. */
+  readonly widths: readonly number[];
+}
+
+export const NO_GEOMETRY: Geometry = { kernel: 1, widths: [] };
+
 /** Bytes in the arena that a stream is made of, or is read into. */
 export interface Part {
   readonly at: number;
@@ -50,30 +62,40 @@ const VERY_SPARSE = 0.75;
 /**
  * Writes the stream of a part to dst, which has room for n + 64. int4 content also lies at arena.values, one code to a byte.
  * A code that does not pay is replaced by raw.
- * @param kernel - values of one convolution kernel, for zrl by kernel
  */
-export function writeStream(kernels: Kernels, part: Part, step: CodeStep, kernel: number, dst: number): Written {
+export function writeStream(kernels: Kernels, part: Part, step: CodeStep, geometry: Geometry, dst: number): Written {
   const raw = rawCandidate(kernels, part.at, part.n);
   if (part.n === 0 || step.code === "raw") return writeCandidate(kernels, raw, dst);
-  if (part.content.width > 1) return writePlanes(kernels, part, step, kernel, dst);
-  const fits = measured(kernels, part, step, kernel).filter(({ bytes }) => bytes < part.n);
-  return writeCandidate(kernels, cheapest(step.code === "auto" ? [raw, ...fits] : [...fits, raw].slice(0, 1)), dst);
+  if (part.content.width > 1) return writePlanes(kernels, part, step, geometry, dst);
+  const fits = measured(kernels, part, step, geometry).filter(({ bytes }) => bytes < part.n);
+  const free = step.code === "auto" || step.code === "smallest";
+  return writeCandidate(kernels, cheapest(free ? [raw, ...fits] : [...fits, raw].slice(0, 1), lambdaOf(step)), dst);
+}
+
+function lambdaOf({ code }: CodeStep): number {
+  return code === "smallest" ? 0 : LAMBDA;
 }
 
 // The codes that the step allows for a part of n >= 1 bytes, measured.
-function measured(kernels: Kernels, part: Part, { code, grouping }: CodeStep, kernel: number): Candidate[] {
+function measured(kernels: Kernels, part: Part, step: CodeStep, { kernel, widths }: Geometry): Candidate[] {
   const { at, n } = part;
+  const { code, grouping } = step;
+  const lambda = lambdaOf(step);
   if (code === "huffman") return [measureHuffman(kernels, at, n)];
-  const pivot = measurePivot(kernels, at, n);
-  if (pivot.only >= 0 && (code === "constant" || code === "auto")) return [constantCandidate(kernels, pivot.only, n)];
+  const pivot = measurePivot(kernels, at, n, lambda);
+  if (pivot.only >= 0 && (code === "constant" || code === "auto" || code === "smallest"))
+    return [constantCandidate(kernels, pivot.only, n)];
   if (code === "constant") throw new DataError("code constant: the bytes of a chunk are not all equal");
   if (code === "pivot") return [pivot];
   if (code === "mask") return [measureMask(kernels, at, n)];
   const values = valuesOf(kernels, part, pivot.counts);
-  if (code === "zrl") return zrlCandidates(kernels, values, [grouping], kernel);
+  if (code === "zrl") return zrlCandidates(kernels, values, [grouping], kernel, lambda);
   const groupings = autoGroupings(values, grouping, kernel);
-  const sparse = (pivot.counts[0] as number) >= SPARSE * n ? [measureMask(kernels, at, n)] : [];
-  return [pivot, ...sparse, ...zrlCandidates(kernels, values, groupings, kernel)];
+  const sparse = (pivot.counts[0] as number) >= SPARSE * n ? [measureMask(kernels, at, n, lambda)] : [];
+  // int4 codes lie two to a byte, and their arena.values is taken.
+  const parted = code === "smallest" && part.content.nibbles === 0 ? measureClasses(kernels, at, n, widths) : undefined;
+  const zrl = zrlCandidates(kernels, values, groupings, kernel, lambda);
+  return [pivot, ...sparse, ...(parted ? [parted] : []), ...zrl];
 }
 
 // auto tries zrl where most values are zero, in one group and by kernel, and always by what the plan names.
@@ -117,13 +139,14 @@ function zrlCandidates(
   { at, n, counts }: Values,
   groupings: readonly Grouping[],
   kernel: number,
+  lambda: number,
 ): Candidate[] {
   const categories = categoriesOf(counts);
   const sizes = new Set(groupings.map((grouping) => groupSize(grouping, n, kernel)));
   let latest = 0;
   const measure = (group: number): ZrlCandidate => {
     latest = group;
-    return measureZrl(kernels, at, n, group, categories);
+    return measureZrl(kernels, at, n, group, categories, lambda);
   };
   return Array.from(sizes, (group) => {
     const candidate = measure(group);
@@ -138,7 +161,7 @@ function groupSize({ by, size }: Grouping, count: number, kernel: number): numbe
   return Math.min(Math.max(group, 1), count);
 }
 
-function writePlanes(kernels: Kernels, part: Part, step: CodeStep, kernel: number, dst: number): Written {
+function writePlanes(kernels: Kernels, part: Part, step: CodeStep, geometry: Geometry, dst: number): Written {
   const { width, float } = part.content;
   const { planes } = kernels.arena(0, "encode");
   const count = part.n / width;
@@ -146,7 +169,7 @@ function writePlanes(kernels: Kernels, part: Part, step: CodeStep, kernel: numbe
   let end = dst + HEADER_BYTES;
   for (let k = 0; k < width; k++) {
     const plane = { at: planes + k * count, n: count, content: BYTES };
-    end += writeStream(kernels, plane, step, kernel, end).bytes;
+    end += writeStream(kernels, plane, step, geometry, end).bytes;
   }
   const bytes = end - dst - HEADER_BYTES;
   if (bytes >= part.n) return writeCandidate(kernels, rawCandidate(kernels, part.at, part.n), dst);
@@ -154,7 +177,7 @@ function writePlanes(kernels: Kernels, part: Part, step: CodeStep, kernel: numbe
   return { code: "planes", bytes: HEADER_BYTES + bytes };
 }
 
-const NARROW: readonly CodeName[] = [...SIMPLE, "zrl", "mask"];
+const NARROW: readonly CodeName[] = [...SIMPLE, "zrl", "mask", "classes"];
 const WIDE: readonly CodeName[] = [...NARROW, "planes"];
 
 /**
@@ -191,9 +214,10 @@ function readPayload(
   const { n, at: dst } = into;
   if (code === "mask") {
     readMask(kernels, at, size, n, dst, place, onPart);
-  } else if (code === "planes" || code === "zrl") {
-    const read = code === "zrl" ? readValues : readPlanes;
-    read(kernels, at, size, into, place);
+  } else if (code === "planes" || code === "zrl" || code === "classes") {
+    if (code === "zrl") readValues(kernels, at, size, into, place);
+    else if (code === "planes") readPlanes(kernels, at, size, into, place);
+    else readClasses(kernels, at, size, n, dst, place);
     onPart(0, n);
   } else readSimplePayload(kernels, code, at, size, n, dst, place, onPart);
 }

@@ -4,7 +4,7 @@ import type { Arena, Kernels } from "../kernels.ts";
 // What all codes of streams share: names, headers, candidates and what they cost.
 
 /** Names of the codes of a stream, by their number in the file. */
-export const CODE_NAMES = ["raw", "constant", "huffman", "zrl", "planes", "pivot", "mask"] as const;
+export const CODE_NAMES = ["raw", "constant", "huffman", "zrl", "planes", "pivot", "mask", "classes"] as const;
 export type CodeName = (typeof CODE_NAMES)[number];
 
 export const HEADER_BYTES = 4;
@@ -54,16 +54,18 @@ export const STEPS = {
   zrlByte: 1,
   maskByte: 1,
   plane: 0.5,
+  classRow: 1,
+  classColumn: 12,
 } as const;
 
-/** Bytes and steps in one figure, in bytes. */
-export function costOf({ bytes, steps }: Pick<Candidate, "bytes" | "steps">): number {
-  return bytes + LAMBDA * steps;
+/** Bytes and steps in one figure, in bytes. @param lambda - bytes that a step is worth; 0: only size counts */
+export function costOf({ bytes, steps }: Pick<Candidate, "bytes" | "steps">, lambda = LAMBDA): number {
+  return bytes + lambda * steps;
 }
 
 /** The candidate of least cost, the first of equals. */
-export function cheapest(candidates: readonly Candidate[]): Candidate {
-  return candidates.reduce((a, b) => (costOf(b) < costOf(a) ? b : a));
+export function cheapest(candidates: readonly Candidate[], lambda = LAMBDA): Candidate {
+  return candidates.reduce((a, b) => (costOf(b, lambda) < costOf(a, lambda) ? b : a));
 }
 
 /** A stream's code and whole size. */

@@ -1,10 +1,11 @@
 import { demand } from "../errors.ts";
-import { CHUNK_BYTES, checked, type Kernels } from "../kernels.ts";
+import { CHUNK_BYTES, checked, type Kernels, PIECE } from "../kernels.ts";
 import { AUTO, type QuantizeStep, type Step } from "../plan.ts";
-import { dtypeWidth, isFloat, type LazyTensor, narrow, type TensorInfo, toFloat32, widen } from "../tensor.ts";
-import { type ChunkInput, chunkInputs, named } from "./inputs.ts";
+import { dtypeWidth, isFloat, narrow, type TensorInfo, toFloat32, widen } from "../tensor.ts";
+import { type ChunkInput, named } from "./inputs.ts";
 import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
-import { BYTES, type Content, readStream, SCALES, writeStream } from "./planes.ts";
+import { type Levels, writeTable } from "./levels.ts";
+import { BYTES, type Content, NO_GEOMETRY, readStream, SCALES, writeStream } from "./planes.ts";
 import {
   codeRange,
   dequantizeSegments,
@@ -30,28 +31,14 @@ export interface EncodedChunk {
 /** What a stored chunk may have over its decoded bytes: headers of streams. */
 export const STORED_EXTRA = 128;
 
-/**
- * Runs the steps on a tensor, chunk by chunk. Reads it once, once more if a row is longer than a chunk, and twice more to
- * prune.
- * @throws DataError, with the tensor's name, on NaN or infinity in what is to be pruned or quantized
- */
-export async function* encodeTensor(
-  kernels: Kernels,
-  tensor: LazyTensor,
-  steps: readonly Step[],
-): AsyncGenerator<EncodedChunk> {
-  kernels.arena(0, "encode");
-  const layout = layoutOf(tensor, steps);
-  for await (const input of chunkInputs(kernels, tensor, layout)) yield encodeChunk(kernels, layout, input);
-}
-
 /** Encodes one chunk. @throws DataError, with the tensor's name, for what a step or code cannot take */
 export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput): EncodedChunk {
   const { tensor, quantize, prune } = layout;
-  const { index, elements, ranges } = input;
+  const { index, elements, ranges, levels } = input;
   try {
     if (!quantize && !prune) return encodeBytes(kernels, layout, index, elements as Uint8Array);
     const values = elements instanceof Float32Array ? elements : widen(tensor.dtype, elements);
+    if (quantize && levels) return encodeLevels(kernels, layout, index, values, levels);
     if (quantize) return encodeValues(kernels, layout, quantize, index, values, ranges);
     return encodeBytes(kernels, layout, index, narrow(tensor.dtype, values));
   } catch (error) {
@@ -86,9 +73,33 @@ function encodeValues(
   const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
   const zeroPart = { at: arena.plain + shape.scaleBytes, n: shape.zeroBytes, content: BYTES };
   let end = arena.stored;
-  end += writeStream(kernels, scalePart, AUTO, 1, end).bytes;
-  if (step.asymmetric) end += writeStream(kernels, zeroPart, AUTO, 1, end).bytes;
+  end += writeStream(kernels, scalePart, AUTO, NO_GEOMETRY, end).bytes;
+  if (step.asymmetric) end += writeStream(kernels, zeroPart, AUTO, NO_GEOMETRY, end).bytes;
   return finishChunk(kernels, layout, shape, end);
+}
+
+// Codes by a table of bins, under one scale.
+function encodeLevels(
+  kernels: Kernels,
+  layout: Layout,
+  index: number,
+  values: Float32Array,
+  levels: Levels,
+): EncodedChunk {
+  const shape = chunkShape(layout, index);
+  const arena = toFloats(kernels, values);
+  writeTable(kernels, levels, arena.values);
+  kernels.view().setFloat32(arena.plain, levels.scale, true);
+  const codes = arena.plain + shape.scaleBytes;
+  const width = layout.quantize?.bits === 16 ? 2 : 1;
+  kernels.run.binCodes(arena.floats, shape.count, levels.inverse, arena.values, width, codes);
+  const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
+  return finishChunk(
+    kernels,
+    layout,
+    shape,
+    arena.stored + writeStream(kernels, scalePart, AUTO, NO_GEOMETRY, arena.stored).bytes,
+  );
 }
 
 // Ranges of the rows that end in this chunk are found here; longer rows need the pass before.
@@ -110,12 +121,13 @@ function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: nu
   const { stored, plain } = kernels.arena(CHUNK_BYTES, "encode");
   const codes = plain + shape.scaleBytes + shape.zeroBytes;
   const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
-  const { code, bytes } = writeStream(kernels, part, layout.code, layout.kernel, at);
+  const { code, bytes } = writeStream(kernels, part, layout.code, layout, at);
   return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape };
 }
 
 export function contentOf({ tensor, quantize }: Layout, { count }: ChunkShape): Content {
   if (!quantize) return { width: dtypeWidth(tensor.dtype), float: isFloat(tensor.dtype), nibbles: 0 };
+  if (quantize.bits === 16) return { width: 2, float: false, nibbles: 0 };
   return quantize.bits === 4 ? { width: 1, float: false, nibbles: count } : BYTES;
 }
 
@@ -219,6 +231,10 @@ function codesToFloats(
   count: number,
   into: Float32Array,
 ): void {
+  if (quantize?.bits === 16) {
+    widesToFloats(kernels, codes, scales, from, count, into);
+    return;
+  }
   const perByte = quantize?.bits === 4 ? 2 : 1;
   const first = from * perByte;
   const elements = Math.min(count * perByte, shape.count - first);
@@ -231,6 +247,24 @@ function codesToFloats(
   const segments = segmentsOf(shape.start + first, elements, cols);
   const part = into.subarray(first, first + elements);
   dequantizeSegments(kernels, segments, source, scales + 4 * row, zeros ? zeros + row : 0, part);
+}
+
+// Dequantizes int16 codes, a piece at a time, so that its f32 stay in cache.
+function widesToFloats(
+  kernels: Kernels,
+  codes: number,
+  scales: number,
+  from: number,
+  count: number,
+  into: Float32Array,
+): void {
+  const { floats } = kernels.arena(0, "decode");
+  const piece = new Float32Array(kernels.bytes().buffer, floats, PIECE);
+  const end = (from + count) / 2;
+  for (let at = from / 2; at < end; at += PIECE) {
+    const n = kernels.run.dequantize16(codes + 2 * at, Math.min(PIECE, end - at), scales, floats);
+    into.set(piece.subarray(0, n), at);
+  }
 }
 
 /**

@@ -3,7 +3,16 @@ import { checked, type Kernels } from "../kernels.ts";
 import { readSimple } from "./entropy.ts";
 import { countsOf } from "./huffman.ts";
 import { bestSimple } from "./mask.ts";
-import { type Candidate, fileOffset, HEADER_BYTES, type Place, STEPS, within, writeCandidate } from "./stream.ts";
+import {
+  type Candidate,
+  fileOffset,
+  HEADER_BYTES,
+  LAMBDA,
+  type Place,
+  STEPS,
+  within,
+  writeCandidate,
+} from "./stream.ts";
 
 // Values to a zrl payload and back: zero runs and level categories as symbols, magnitudes and signs as raw bits.
 
@@ -37,11 +46,18 @@ function categoryOf(byte: number): number {
  * Measures n >= 1 signed bytes at src in groups of `group`. Leaves the symbols in arena.symbols and the raw bits in arena.floats, where
  * writing takes them from.
  */
-export function measureZrl(kernels: Kernels, src: number, n: number, group: number, categories: number): ZrlCandidate {
+export function measureZrl(
+  kernels: Kernels,
+  src: number,
+  n: number,
+  group: number,
+  categories: number,
+  lambda = LAMBDA,
+): ZrlCandidate {
   const arena = kernels.arena(0, "encode");
   const count = kernels.run.zrlTokens(src, n, group, categories, arena.symbols, arena.floats);
   const raw = Math.ceil(rawBits(countsOf(kernels, arena.symbols, count), categories) / 8);
-  const symbols = bestSimple(kernels, arena.symbols, count);
+  const symbols = bestSimple(kernels, arena.symbols, count, lambda);
   const bytes = HEAD_BYTES + HEADER_BYTES + symbols.bytes + raw;
   const steps = symbols.steps + STEPS.zrlSymbol * count + STEPS.zrlByte * n;
   const write = (dst: number): number => {

@@ -25,11 +25,11 @@ export interface StoredTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly plan: string;
-  /** Elements (little endian), or codes: int8 one to a byte, int4 two to a byte (low nibble first). */
+  /** Elements (little endian), or codes: int8 one to a byte, int4 two to a byte (low nibble first), int16 in two. */
   readonly bytes: Uint8Array;
   /** null if the bytes are elements of dtype. cols = elements per scale. */
   readonly quantization: null | {
-    readonly bits: 4 | 8;
+    readonly bits: 4 | 8 | 16;
     readonly cols: number;
     readonly scales: Float32Array;
     readonly zeroPoints: Int8Array | null;

@@ -1,12 +1,13 @@
 import { pack4, unpack4 } from "./bits.ts";
 import { sha256, xxh64 } from "./checksum.ts";
+import { classCounts, classScatter } from "./classes.ts";
 import { huffmanDecode } from "./huffman.ts";
 import { readLengths } from "./lengths.ts";
 import { maskCount, maskExpand } from "./mask.ts";
 import { COMPILED, INTERPRETED } from "./merge.ts";
 import { pivotBlock } from "./pivot.ts";
 import { mergePlanes } from "./planes.ts";
-import { dequantize, range } from "./quantize.ts";
+import { dequantize, dequantize16, range } from "./quantize.ts";
 import { zrlValues } from "./tokens.ts";
 import { unpack } from "./unpack.ts";
 
@@ -58,10 +59,13 @@ export function plainExports(memory: { readonly buffer: ArrayBuffer }, compiled 
     heapBase: () => HEAP_BASE,
     range: over(range),
     dequantize: over(dequantize),
+    dequantize16: over(dequantize16),
     pack4: over(pack4),
     unpack4: over(unpack4),
     mergePlanes: over(mergePlanes),
     readLengths: over(readLengths),
+    classCounts: over(classCounts),
+    classScatter: over(classScatter),
     huffmanDecode: over(huffmanDecode),
     merge: over(loops.merge),
     expand: over(loops.expand),

@@ -68,3 +68,15 @@ function dequantizeRow(
   if (zero === 0) for (; i < end; ++i) x[i] = (q[i] as number) * s;
   else for (; i < end; ++i) x[i] = ((q[i] as number) - zero) * s;
 }
+
+/** The same of n u16 that are (level + 128) ^ 128, with one scale. Returns n. */
+export function dequantize16(b: Uint8Array, src: number, n: number, scales: number, dst: number): number {
+  const scale = floatsAt(b, scales, 1)[0] as number;
+  const out = new Float32Array(n);
+  for (let i = 0, at = src; i < n; i++, at += 2) {
+    const level = (((b[at] as number) ^ 128) | ((b[at + 1] as number) << 8)) - 128;
+    out[i] = ((level << 16) >> 16) * scale;
+  }
+  b.set(new Uint8Array(out.buffer), dst);
+  return n;
+}

@@ -6,9 +6,12 @@ export interface Grouping {
   readonly size: number;
 }
 
-export type Code = "raw" | "constant" | "huffman" | "pivot" | "mask" | "zrl" | "auto";
+export type Code = "raw" | "constant" | "huffman" | "pivot" | "mask" | "zrl" | "auto" | "smallest";
 
-/** The entropy code of the bytes that the steps before left. */
+/**
+ * The entropy code of the bytes that the steps before left. auto: the best by size and speed of decoding; smallest: by size alone, trying
+ * more.
+ */
 export interface CodeStep {
   readonly op: "code";
   readonly code: Code;

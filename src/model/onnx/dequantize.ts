@@ -7,19 +7,22 @@ import { ATTRIBUTE, NODE, TENSOR } from "./types.ts";
 // Quantized weights in a graph: codes, scales and zero points as initializers, and a DequantizeLinear that makes floats of them under the
 // name that the graph knows (onnx/onnx, docs/Operators.md, "DequantizeLinear").
 
-const [FLOAT, INT8, INT4] = [1, 3, 22];
+const FLOAT = 1;
+const CODE_TYPES = { 4: 22, 8: 3, 16: 5 } as const;
 const INT_ATTRIBUTE = 2n;
+
+export type CodeBits = keyof typeof CODE_TYPES;
 
 /** A quantized tensor of a .quern file, with `cols` elements in row-major order to each scale. */
 export interface QuantizedTensor {
-  readonly bits: 4 | 8;
+  readonly bits: CodeBits;
   readonly cols: number;
   readonly asymmetric: boolean;
   load(): Promise<QuantizedParts>;
 }
 
 export interface QuantizedParts {
-  /** int8 one to a byte, int4 two to a byte, the earlier one in the low nibble; as ONNX packs them. */
+  /** Little endian; int4 two to a byte, the earlier one in the low nibble: as ONNX has them. */
   readonly codes: Uint8Array;
   readonly scales: Float32Array;
   readonly zeroPoints: Int8Array | null;
@@ -35,9 +38,9 @@ export interface Granularity {
 }
 
 /** The granularity that gives every `cols` elements one scale; null if ONNX has none, as for groups that cross rows. */
-export function granularityOf(shape: readonly number[], cols: number, bits: 4 | 8): Granularity | null {
+export function granularityOf(shape: readonly number[], cols: number, bits: CodeBits): Granularity | null {
   const count = elementCount(shape);
-  const least = bits === 4 ? 21 : 0;
+  const least = bits === 8 ? 0 : 21;
   const last = shape.at(-1) ?? 1;
   if (cols >= count) return { scaleShape: [], opset: Math.max(least, 10) };
   if (cols * (shape[0] as number) === count) {
@@ -49,7 +52,7 @@ export function granularityOf(shape: readonly number[], cols: number, bits: 4 | 
 }
 
 /** @throws DataError if the model's operator set lacks it */
-export function demandOpset(name: string, { opset }: Granularity, bits: 4 | 8, has: number): void {
+export function demandOpset(name: string, { opset }: Granularity, bits: CodeBits, has: number): void {
   if (has >= opset) return;
   const wish = `tensor ${JSON.stringify(name)} as int${bits} needs ONNX opset ${opset}, and this model has ${has}`;
   const ways = has >= 13 ? 'pack it with "int8 channel"' : "convert the model to a newer opset";
@@ -105,7 +108,7 @@ export function quantizedTensors(
       );
     },
   });
-  const type = tensor.bits === 4 ? INT4 : INT8;
+  const type = CODE_TYPES[tensor.bits];
   const bytes = (count: number): number => Math.ceil((count * tensor.bits) / 8);
   const [count, scales] = [elementCount(shape), elementCount(scaleShape)];
   const floats = ({ scales }: QuantizedParts): Uint8Array =>
@@ -123,7 +126,8 @@ export function quantizedTensors(
   return messages;
 }
 
-function packed(values: Int8Array, bits: 4 | 8): Uint8Array {
+function packed(values: Int8Array, bits: CodeBits): Uint8Array {
+  if (bits === 16) return new Uint8Array(Int16Array.from(values).buffer);
   if (bits === 8) return new Uint8Array(values.buffer, values.byteOffset, values.length);
   const out = new Uint8Array(Math.ceil(values.length / 2));
   values.forEach((value, i) => {

@@ -1,0 +1,89 @@
+// The kernels as TypeScript sees them.
+
+/** Exports of assembly/index.ts. Byte offsets and counts in, a count or a negative status out. */
+export interface KernelExports {
+  heapBase(): number;
+  histogram(src: number, n: number, dst: number): number;
+  magnitudes(src: number, n: number, prefix: number, dst: number): number;
+  prune(src: number, n: number, threshold: number, ties: number, dst: number): number;
+  range(src: number, rows: number, cols: number, dst: number): number;
+  quantize(
+    src: number,
+    rows: number,
+    cols: number,
+    scales: number,
+    zeros: number,
+    qmin: number,
+    qmax: number,
+    dst: number,
+  ): number;
+  dequantize(src: number, rows: number, cols: number, scales: number, zeros: number, dst: number): number;
+  dequantize16(src: number, n: number, scales: number, dst: number): number;
+  countBins(src: number, n: number, inverse: number, dst: number): number;
+  binCodes(src: number, n: number, inverse: number, table: number, width: number, dst: number): number;
+  binError(src: number, n: number, inverse: number, table: number, scale: number, dst: number): number;
+  pack4(src: number, n: number, dst: number): number;
+  unpack4(src: number, n: number, dst: number): number;
+  splitPlanes(src: number, n: number, width: number, rotate: number, dst: number): number;
+  mergePlanes(src: number, n: number, width: number, rotate: number, dst: number): number;
+  codeLengths(hist: number, limit: number, dst: number, scratch: number): number;
+  writeLengths(lengths: number, only: number, limit: number, dst: number): number;
+  readLengths(src: number, size: number, limit: number, dst: number): number;
+  huffmanEncode(src: number, n: number, lengths: number, dst: number, scratch: number): number;
+  huffmanDecode(src: number, size: number, n: number, lengths: number, dst: number): number;
+  pivotBlock(src: number, size: number, n: number, first: number, dst: number, work: number): number;
+  pivotLengths(hist: number, blocks: number, dst: number, scratch: number, work: number): number;
+  pivotSize(hist: number, lengths: number, work: number): number;
+  pivotSteps(hist: number, lengths: number, work: number): number;
+  blockSteps(work: number): number;
+  pivotNodes(src: number, n: number, lengths: number, dst: number, work: number): number;
+  maskCount(mask: number, n: number): number;
+  maskExpand(mask: number, n: number, values: number, dst: number): number;
+  maskSplit(src: number, n: number, mask: number, values: number): number;
+  classCounts(map: number, n: number, width: number, columns: number, classes: number, dst: number): number;
+  classGather(src: number, n: number, width: number, columns: number, map: number, starts: number, dst: number): number;
+  classScatter(
+    src: number,
+    n: number,
+    width: number,
+    columns: number,
+    map: number,
+    starts: number,
+    dst: number,
+  ): number;
+  zrlTokens(src: number, n: number, group: number, categories: number, symbols: number, raw: number): number;
+  zrlValues(
+    symbols: number,
+    m: number,
+    raw: number,
+    rawSize: number,
+    group: number,
+    categories: number,
+    n: number,
+    dst: number,
+  ): number;
+  xxh64(src: number, n: number, dst: number): number;
+  sha256(state: number, src: number, blocks: number): number;
+}
+
+/** What every tier has; the js tier has nothing else. */
+export type DecodeExports = Pick<
+  KernelExports,
+  | "heapBase"
+  | "range"
+  | "dequantize"
+  | "dequantize16"
+  | "pack4"
+  | "unpack4"
+  | "mergePlanes"
+  | "readLengths"
+  | "huffmanDecode"
+  | "pivotBlock"
+  | "maskCount"
+  | "maskExpand"
+  | "zrlValues"
+  | "classCounts"
+  | "classScatter"
+  | "xxh64"
+  | "sha256"
+>;
