@@ -4,6 +4,7 @@ import {
   type DType,
   lazyTensor,
   memorySink,
+  open,
   readGguf,
   readSafetensors,
   writeGguf,
@@ -11,7 +12,7 @@ import {
 } from "../src/index.ts";
 import { decodeText, encodeText } from "../src/model/gguf/text.ts";
 import { bytesOf as sizeOf } from "../src/tensor.ts";
-import { contentOf, counting, elementBytes, modelOf, noise, tensorOf } from "./files.ts";
+import { contentOf, counting, elementBytes, modelOf, noise, packed, SIMD, tensorOf } from "./files.ts";
 import { cannotWrite, fileOf, info, key, read, TYPES, text, u32, u64, VECTOR, written } from "./gguf.files.ts";
 import { expectSame, randomBytes } from "./helpers.ts";
 import { concat } from "./reference/huffman.ts";
@@ -105,6 +106,17 @@ describe("a file that a C program made from the specification", () => {
     });
     expectSame(await written(again), await written(plain));
   });
+});
+
+test("metadata and tensors survive a .quern file", async () => {
+  const model = await read(VECTOR);
+  const plain = { ...model, tensors: model.tensors.filter(({ dtype }) => !dtype.startsWith("Q")) };
+  for (const plan of ["raw", "lossless"]) {
+    const { bytes } = await packed(plain, plan);
+    const file = await open(bytes, { kernels: SIMD });
+    expect(file.metadata).toEqual(model.metadata);
+    expectSame(await written(file.model()), await written(plain));
+  }
 });
 
 describe("reading", () => {

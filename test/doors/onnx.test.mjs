@@ -68,6 +68,8 @@ describe("DequantizeLinear makes the floats that quern makes", () => {
     ["int4 group 32", 21, [16, 64], 0],
     ["int4 group 32 asymmetric", 21, [8, 2, 96], 0],
     ["int4 group 64", 21, [1, 1000], 0],
+    ["int8 snr 30dB", 13, [16, 64], 0],
+    ["int8 rmse 1e-4", 21, [16, 64], 0],
     ["int8 group 24", 21, [10, 100], 1],
   ];
   for (const [plan, opset, shape, floats] of plans) {
