@@ -257,7 +257,12 @@ describe("quantized", () => {
       inputs: ["x", ...inputs],
     });
   const w = modelOf([tensorOf("w", "F32", [2, 4], new Float32Array(8))]);
-  const channel = { bits: 8, cols: 4, asymmetric: false, load: parts([1, 2, 3, 4, 5, 6, 7, 255], [0.5, 2]) } as const;
+  const channel = {
+    bits: 8,
+    sharing: { axis: 0 },
+    asymmetric: false,
+    load: parts([1, 2, 3, 4, 5, 6, 7, 255], [0.5, 2]),
+  } as const;
   const only = (name: string, what: typeof channel | object) => (asked: string) =>
     asked === name ? (what as typeof channel) : null;
 
@@ -282,7 +287,12 @@ describe("quantized", () => {
   });
 
   test("int4 with zero points, two to a byte, in groups", async () => {
-    const int4 = { bits: 4, cols: 2, asymmetric: true, load: parts([1, 2, 3, 4], [1, 2, 3, 4], [1, -1, 7, -8]) };
+    const int4 = {
+      bits: 4,
+      sharing: { axis: 1, block: 2 },
+      asymmetric: true,
+      load: parts([1, 2, 3, 4], [1, 2, 3, 4], [1, -1, 7, -8]),
+    };
     const { bytes } = await rewritten(file(21), w, { quantized: only("w", int4) });
     for (const name of ["w_quantized", "w_scale", "w_zero_point", "block_size"])
       expect(Buffer.from(bytes).includes(name)).toBe(true);
@@ -299,9 +309,13 @@ describe("quantized", () => {
 
   test.each([
     [12, channel, /int8 needs ONNX opset 13, and this model has 12: convert the model/],
-    [13, { ...channel, cols: 2 }, /int8 needs ONNX opset 21, and this model has 13: pack it with "int8 channel"/],
+    [
+      13,
+      { ...channel, sharing: { axis: 1, block: 2 } },
+      /int8 needs ONNX opset 21, and this model has 13: pack it with "int8 channel"/,
+    ],
     [20, { ...channel, bits: 4 }, /int4 needs ONNX opset 21, and this model has 20/],
-    [9, { ...channel, cols: 8 }, /int8 needs ONNX opset 10, and this model has 9/],
+    [9, { ...channel, sharing: {} }, /int8 needs ONNX opset 10, and this model has 9/],
   ])("opset %d is refused where it lacks the operator, and says what to do", async (opset, what, message) => {
     const error = await rewritten(file(opset), w, { quantized: only("w", what) }).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(DataError);
@@ -309,7 +323,7 @@ describe("quantized", () => {
   });
 
   test("groups that cross rows, other floats and inputs stay floats, and are named", async () => {
-    const crossing = await rewritten(file(21), w, { quantized: only("w", { ...channel, cols: 3 }) });
+    const crossing = await rewritten(file(21), w, { quantized: only("w", { ...channel, sharing: null }) });
     expect(crossing.report).toMatchObject({ quantized: [], floats: ["w"] });
     const input = await rewritten(file(21, [], ["w"]), w, { quantized: only("w", channel) });
     expect(input.report.floats).toEqual(["w"]);

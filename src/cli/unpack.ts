@@ -1,13 +1,13 @@
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { layoutOf } from "../codec/layout.ts";
 import type { QuernFile } from "../container/reader.ts";
 import { writeGguf } from "../model/gguf/write.ts";
-import type { QuantizedTensor } from "../model/onnx/dequantize.ts";
+import type { QuantizedTensor, Sharing } from "../model/onnx/dequantize.ts";
 import { writeOnnx } from "../model/onnx/write.ts";
 import type { WriteOptions } from "../model/pieces.ts";
 import { writeSafetensors } from "../model/safetensors.ts";
 import { writeTfjs } from "../model/tfjs/write.ts";
-import { parseSteps } from "../plan.ts";
+import { parseSteps, type QuantizeStep } from "../plan.ts";
+import { elementCount } from "../tensor.ts";
 import { withSinks, withSource } from "./files.ts";
 import { UsageError } from "./terminal.ts";
 
@@ -84,13 +84,23 @@ export async function writeUnpacked(file: QuernFile, unpacking: Unpacking, optio
 /** A tensor as it is stored, for the writer of ONNX; null if it is not quantized. */
 function quantizedTensor(file: QuernFile, name: string): QuantizedTensor | null {
   const entry = file.index.find((tensor) => tensor.name === name);
-  if (!entry) return null;
-  const { quantize, cols } = layoutOf(entry, parseSteps(entry.plan));
-  if (!quantize) return null;
+  const step = entry && parseSteps(entry.plan).find(({ op }) => op === "quantize");
+  if (step?.op !== "quantize") return null;
   const load = async () => {
     const { bytes, quantization } = await file.tensor(name, { as: "stored" });
     if (!quantization) throw new Error(`tensor "${name}" has a quantize step and no scales`);
     return { codes: bytes, scales: quantization.scales, zeroPoints: quantization.zeroPoints };
   };
-  return { bits: quantize.bits, cols, asymmetric: quantize.asymmetric, load };
+  const { bits, asymmetric } = step;
+  return { bits, asymmetric, sharing: sharingOf(entry?.shape ?? [], step), load };
+}
+
+// Groups run over the flat tensor. Where they do not divide its rows they cross them, unless there is but one.
+function sharingOf(shape: readonly number[], { per, group }: QuantizeStep): Sharing | null {
+  if (per === "tensor" || shape.length === 0) return {};
+  if (per === "channel") return { axis: 0 };
+  const last = shape.at(-1) as number;
+  if (group >= elementCount(shape)) return {};
+  const fits = last % group === 0 || last === elementCount(shape);
+  return fits ? { axis: shape.length - 1, block: group } : null;
 }

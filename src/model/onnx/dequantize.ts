@@ -13,10 +13,17 @@ const INT_ATTRIBUTE = 2n;
 
 export type CodeBits = keyof typeof CODE_TYPES;
 
-/** A quantized tensor of a .quern file, with `cols` elements in row-major order to each scale. */
+/** Which elements share a scale: all; those of one index of `axis`; or of it, `block` neighbours in its direction. */
+export interface Sharing {
+  readonly axis?: number;
+  readonly block?: number;
+}
+
+/** A quantized tensor: x = (code - zero point) * scale. */
 export interface QuantizedTensor {
   readonly bits: CodeBits;
-  readonly cols: number;
+  /** null: in a way that ONNX does not have; it is written as floats. */
+  readonly sharing: Sharing | null;
   readonly asymmetric: boolean;
   load(): Promise<QuantizedParts>;
 }
@@ -24,31 +31,25 @@ export interface QuantizedTensor {
 export interface QuantizedParts {
   /** Little endian; int4 two to a byte, the earlier one in the low nibble: as ONNX has them. */
   readonly codes: Uint8Array;
+  /** In row-major order of the shape with the axis cut into blocks. */
   readonly scales: Float32Array;
   readonly zeroPoints: Int8Array | null;
 }
 
-/** How DequantizeLinear finds the scale of an element. */
-export interface Granularity {
+/** Sharing as DequantizeLinear has it. */
+export interface Granularity extends Sharing {
   readonly scaleShape: readonly number[];
-  readonly axis?: number;
-  readonly blockSize?: number;
   /** Version of the operator set that has it. */
   readonly opset: number;
 }
 
-/** The granularity that gives every `cols` elements one scale; null if ONNX has none, as for groups that cross rows. */
-export function granularityOf(shape: readonly number[], cols: number, bits: CodeBits): Granularity | null {
-  const count = elementCount(shape);
+/** The shape of the scales, and what the operator needs. */
+export function granularityOf(shape: readonly number[], { axis, block }: Sharing, bits: CodeBits): Granularity {
   const least = bits === 8 ? 0 : 21;
-  const last = shape.at(-1) ?? 1;
-  if (cols >= count) return { scaleShape: [], opset: Math.max(least, 10) };
-  if (cols * (shape[0] as number) === count) {
-    return { scaleShape: [shape[0] as number], axis: 0, opset: Math.max(least, 13) };
-  }
-  if (last % cols !== 0 && last !== count) return null;
-  const scaleShape = [...shape.slice(0, -1), Math.ceil(last / cols)];
-  return { scaleShape, axis: shape.length - 1, blockSize: cols, opset: 21 };
+  if (axis === undefined) return { scaleShape: [], opset: Math.max(least, 10) };
+  if (block === undefined) return { axis, scaleShape: [shape[axis] as number], opset: Math.max(least, 13) };
+  const scaleShape = shape.map((extent, i) => (i === axis ? Math.ceil(extent / block) : extent));
+  return { axis, block, scaleShape, opset: 21 };
 }
 
 /** @throws DataError if the model's operator set lacks it */
@@ -77,7 +78,7 @@ export function dequantizeNode(output: string, names: Names, asymmetric: boolean
   text(NODE.output, output);
   text(NODE.name, `${names.codes}/DequantizeLinear`);
   text(NODE.operator, "DequantizeLinear");
-  const attributes = { axis: granularity.axis, block_size: granularity.blockSize };
+  const attributes = { axis: granularity.axis, block_size: granularity.block };
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined) continue;
     writer.tag(NODE.attribute, WireType.LengthDelimited).fork();

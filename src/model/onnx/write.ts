@@ -93,10 +93,10 @@ function planOf(graph: Graph, model: Model, { quantized: wanted }: OnnxOptions):
     replaced.set(name, as(type.dtype, tensor, "the ONNX graph"));
     const codes = elementCount(shape) > 0 ? wanted?.(name) : null;
     if (!codes) continue;
-    const granularity = granularityOf(shape, codes.cols, codes.bits);
     // An input can be given other values than its initializer's, and a node's output cannot.
-    if (!granularity || type.dtype !== "F32" || graph.inputs.has(name)) floats.push(name);
+    if (!codes.sharing || type.dtype !== "F32" || graph.inputs.has(name)) floats.push(name);
     else {
+      const granularity = granularityOf(shape, codes.sharing, codes.bits);
       demandOpset(name, granularity, codes.bits, graph.opset);
       quantized.set(name, { tensor: codes, granularity });
     }
