@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   type DType,
+  diffModels,
   lazyTensor,
   memorySink,
   open,
@@ -10,11 +11,12 @@ import {
   writeGguf,
   writeSafetensors,
 } from "../src/index.ts";
+import { as } from "../src/model/convert.ts";
 import { decodeText, encodeText } from "../src/model/gguf/text.ts";
 import { bytesOf as sizeOf } from "../src/tensor.ts";
 import { contentOf, counting, elementBytes, modelOf, noise, packed, SIMD, tensorOf } from "./files.ts";
 import { cannotWrite, fileOf, info, key, read, TYPES, text, u32, u64, VECTOR, written } from "./gguf.files.ts";
-import { expectSame, randomBytes } from "./helpers.ts";
+import { bytesOf, expectSame, randomBytes } from "./helpers.ts";
 import { concat } from "./reference/huffman.ts";
 
 const GGUF_DTYPES: DType[] = ["F32", "F16", "BF16", "F64", "I8", "I16", "I32", "I64", "Q8_0", "Q4_0", "Q4_1"];
@@ -311,4 +313,27 @@ test("tensors of all dtypes beside each other keep their places", async () => {
   const model = modelOf(GGUF_DTYPES.map((dtype, i) => anyTensor(dtype, dtype, [i + 1, 32], i)));
   expect((await contentOf(await read(await written(model)))).tensors).toEqual((await contentOf(model)).tensors);
   expect(tensorOf("x", "I8", [1], Int8Array.of(1)).dtype).toBe("I8");
+});
+
+test("tensors of blocks are compared by their values, and become floats where floats are asked for", async () => {
+  // Two rows: d = 0.5 and codes -16..15, d = -2 and codes all 3.
+  const rows = [
+    [0x00, 0x38, ...Array.from({ length: 32 }, (_, i) => (i - 16) & 255)],
+    [0x00, 0xc0, ...new Array(32).fill(3)],
+  ];
+  const blocks = lazyTensor({ name: "w", dtype: "Q8_0", shape: [2, 32], bytes: Uint8Array.from(rows.flat()) });
+  const values = Float32Array.from({ length: 64 }, (_, i) => (i < 32 ? (i - 16) / 2 : -6));
+  const floats = modelOf([tensorOf("w", "F32", [2, 32], values)]);
+  const again = await read(await written(modelOf([blocks])));
+  expect((await diffModels(floats, again)).total).toMatchObject({ elements: 64, maxAbs: 0, identical: false });
+  const other = modelOf([
+    tensorOf(
+      "w",
+      "F32",
+      [2, 32],
+      values.map((x, i) => (i === 40 ? x + 1 : x)),
+    ),
+  ]);
+  expect((await diffModels(other, again)).total.maxAbs).toBe(1);
+  expectSame(await elementBytes(as("F32", again.tensors[0], "a test")), bytesOf(values));
 });

@@ -174,6 +174,7 @@ describe("writing", () => {
       tensor("n", 7, [2], varints(INT64S, [4, -4])),
       tensor("h", 10, [2], raw(0, 0x3c, 0, 0x40)),
       tensor("none", 1, [0]),
+      tensor("k", 3, [32], lengthField(RAW, new Uint8Array(32))),
     ],
     inputs: ["x"],
     metadata: { k: "v" },
@@ -219,9 +220,9 @@ describe("writing", () => {
     ["integers for floats", modelOf([noise("a", "I32", [2])]), /"a" is I32, and F32/],
     ["floats for integers", modelOf([noise("n", "F32", [2])]), /"n" is F32, and I64/],
     [
-      "blocks",
-      modelOf([lazyTensor({ name: "a", dtype: "Q8_0", shape: [32], bytes: new Uint8Array(34) })]),
-      /"a" is 32, and 2|"a" is Q8_0/,
+      "blocks for integers",
+      modelOf([lazyTensor({ name: "k", dtype: "Q8_0", shape: [32], bytes: new Uint8Array(34) })]),
+      /"k" is Q8_0, and I8/,
     ],
   ])("refuses %s", async (_, model, message) => {
     const sink = memorySink();
