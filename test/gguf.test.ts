@@ -144,6 +144,25 @@ describe("reading", () => {
     expect(JSON.parse(model.metadata?.["tokenizer.ggml.tokens"] ?? "")).toHaveLength(40_000);
   });
 
+  test("a file of terabytes is listed from one window", async () => {
+    const [a, b] = [2 ** 41, 2 ** 40];
+    const head = fileOf({ tensors: [info("a", 24, [2 ** 20, 2 ** 21]), info("b", 27, [b], a)] });
+    const ranges: [number, number][] = [];
+    const slice = async (start: number, end: number) => {
+      ranges.push([start, end]);
+      const out = new Uint8Array(end - start);
+      if (start < head.length) out.set(head.subarray(start, end));
+      return out;
+    };
+    const { tensors } = await readGguf({ byteLength: head.length + a + 8 * b, slice });
+    expect(tensors.map(({ shape }) => shape)).toEqual([[2 ** 21, 2 ** 20], [b]]);
+    await tensors[1].read(b - 1, b);
+    expect(ranges).toEqual([
+      [0, 65536],
+      [head.length + a + 8 * b - 8, head.length + a + 8 * b],
+    ]);
+  });
+
   test("takes version 2, no tensors, no keys, and a file that ends with its last tensor", async () => {
     for (const version of [2, 3]) {
       const bytes = fileOf({ version, tensors: [info("a", 24, [3])], data: 32 });

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { describe, expect, test } from "vitest";
 import {
   bytesSource,
@@ -138,6 +138,37 @@ describe("reading", () => {
     source.ranges.length = 0;
     await model.tensors[1].read(5, 9);
     expect(source.ranges.map(([start, end]) => end - start)).toEqual([4]);
+  });
+
+  test("a tensor of 6 GB is listed from a few windows, and read where it is asked for", async () => {
+    const size = 6 * 2 ** 30;
+    const promise = (number: number, length: number) =>
+      new BinaryWriter().tag(number, 2).uint64(BigInt(length)).finish();
+    const inner = Buffer.concat([varint(1, size), varint(2, 3), text(8, "huge"), promise(9, size)]);
+    const small = lengthField(5, tensor("small", 3, [2], raw(7, 8)));
+    const message = Buffer.concat([promise(5, inner.length + size), inner]);
+    const head = Buffer.concat([varint(1, 10), promise(7, message.length + size + small.length), message]);
+    const byteLength = head.length + size + small.length;
+    let asked = 0;
+    const slice = async (start: number, end: number) => {
+      asked += end - start;
+      const out = new Uint8Array(end - start);
+      const put = (bytes: Uint8Array, at: number) =>
+        bytes.forEach((byte, i) => {
+          if (at + i >= start && at + i < end) out[at + i - start] = byte;
+        });
+      put(head, 0);
+      put(small, head.length + size);
+      return out;
+    };
+    const { tensors } = await readOnnx({ byteLength, slice });
+    expect(tensors.map(({ name, shape }) => [name, shape])).toEqual([
+      ["huge", [size]],
+      ["small", [2]],
+    ]);
+    expect(asked).toBeLessThan(200_000);
+    expectSame(await tensors[0].read(size - 3, size), new Uint8Array(3));
+    expectSame(await tensors[1].read(0, 2), Uint8Array.of(7, 8));
   });
 
   test("reads external data by range, each file opened once", async () => {
