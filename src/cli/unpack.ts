@@ -6,7 +6,7 @@ import { writeOnnx } from "../model/onnx/write.ts";
 import type { WriteOptions } from "../model/pieces.ts";
 import { writeSafetensors } from "../model/safetensors.ts";
 import { writeTfjs } from "../model/tfjs/write.ts";
-import { parseSteps, type QuantizeStep } from "../plan.ts";
+import { parseSteps, type QuantizeStep, type Step } from "../plan.ts";
 import { elementCount } from "../tensor.ts";
 import { withSinks, withSource } from "./files.ts";
 import { UsageError } from "./terminal.ts";
@@ -84,15 +84,21 @@ export async function writeUnpacked(file: QuernFile, unpacking: Unpacking, optio
 /** A tensor as it is stored, for the writer of ONNX; null if it is not quantized. */
 function quantizedTensor(file: QuernFile, name: string): QuantizedTensor | null {
   const entry = file.index.find((tensor) => tensor.name === name);
-  const step = entry && parseSteps(entry.plan).find(({ op }) => op === "quantize");
-  if (step?.op !== "quantize") return null;
+  const steps = entry ? parseSteps(entry.plan) : [];
+  const step = steps.find((one) => one.op === "quantize");
+  if (!entry || !step) return null;
   const load = async () => {
     const { bytes, quantization } = await file.tensor(name, { as: "stored" });
     if (!quantization) throw new Error(`tensor "${name}" has a quantize step and no scales`);
     return { codes: bytes, scales: quantization.scales, zeroPoints: quantization.zeroPoints };
   };
   const { bits, asymmetric } = step;
-  return { bits, asymmetric, sharing: sharingOf(entry?.shape ?? [], step), load };
+  return { bits, asymmetric, sharing: steps.every(isPlain) ? sharingOf(entry.shape, step) : null, load };
+}
+
+// Whether the codes are all of the tensor, and times their scales its values. Where channels were removed they are not.
+function isPlain(step: Step): boolean {
+  return step.op === "quantize" || step.op === "code" || (step.op === "prune" && step.by !== "removed");
 }
 
 // Groups run over the flat tensor. Where they do not divide its rows they cross them, unless there is but one.

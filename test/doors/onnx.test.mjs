@@ -69,7 +69,9 @@ describe("DequantizeLinear makes the floats that quern makes", () => {
     ["int4 group 32 asymmetric", 21, [8, 2, 96], 0],
     ["int4 group 64", 21, [1, 1000], 0],
     ["int8 snr 30dB", 13, [16, 64], 0],
-    ["int8 rmse 1e-4", 21, [16, 64], 0],
+    ["int8 rmse 1e-3", 21, [16, 64], 0],
+    ["prune 0.5 > int4 group 32", 21, [16, 64], 0],
+    ["prune channels 0.25 > int8 channel", 13, [16, 64], 1],
     ["int8 group 24", 21, [10, 100], 1],
   ];
   for (const [plan, opset, shape, floats] of plans) {
@@ -79,6 +81,7 @@ describe("DequantizeLinear makes the floats that quern makes", () => {
       const told = JSON.parse(
         quern("unpack", "m.quern", "-o", "q.onnx", "--as", "quantized", "--graph", "m.onnx", "--json"),
       );
+      if (plan.includes("rmse")) assert.ok(readFileSync(at("q.onnx")).length > 2048, "codes of int16");
       assert.deepEqual([told.quantized.length, told.floats.length], [1 - floats, floats]);
       const file = await open(bytesSource(readFileSync(at("m.quern"))));
       const { data: expected } = await file.tensor("w");
