@@ -90,10 +90,21 @@ function quantizedTensor(file: QuernFile, name: string): QuantizedTensor | null 
   const load = async () => {
     const { bytes, quantization } = await file.tensor(name, { as: "stored" });
     if (!quantization) throw new Error(`tensor "${name}" has a quantize step and no scales`);
-    return { codes: bytes, scales: quantization.scales, zeroPoints: quantization.zeroPoints };
+    const codes = quantization.bits === 16 ? plainIntegers(bytes) : bytes;
+    return { codes, scales: quantization.scales, zeroPoints: quantization.zeroPoints };
   };
   const { bits, asymmetric } = step;
   return { bits, asymmetric, sharing: steps.every(isPlain) ? sharingOf(entry.shape, step) : null, load };
+}
+
+// In a .quern file an int16 code is 256 times its high byte plus its low byte, both signed.
+function plainIntegers(bytes: Uint8Array): Uint8Array {
+  const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  const codes = Int16Array.from(
+    { length: bytes.length / 2 },
+    (_, i) => 256 * (signed[2 * i + 1] ?? 0) + (signed[2 * i] ?? 0),
+  );
+  return new Uint8Array(codes.buffer);
 }
 
 // Whether the codes are all of the tensor, and times their scales its values. Where channels were removed they are not.
