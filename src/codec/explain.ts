@@ -3,7 +3,7 @@ import { readMap } from "./classes.ts";
 import { readSimple } from "./entropy.ts";
 import { chunkShape, type Layout } from "./layout.ts";
 import { blocksOf, TABLE } from "./pivot.ts";
-import { BYTES, type Content } from "./planes.ts";
+import { BYTES, type Content, SCALES } from "./planes.ts";
 import { CODE_NAMES, type CodeName, HEADER_BYTES, LAMBDA, type Place, readHeader, STEPS, within } from "./stream.ts";
 import { contentOf, decodeChunk } from "./tensor.ts";
 import { HEAD_BYTES } from "./tokens.ts";
@@ -46,6 +46,7 @@ export function explainChunk(
   const where = { kernels, place, end: arena.stored + size };
   const parts: [name: string, n: number, content: Content][] = [];
   const { coding } = layout;
+  if (layout.smooth) parts.push(["factors", shape.factorBytes, SCALES]);
   if (coding) parts.push(["scales", shape.scaleBytes, coding.scales]);
   if (coding?.offsets) parts.push([coding.offsetName, shape.zeroBytes, coding.offsets]);
   parts.push([coding ? "codes" : "elements", shape.codeBytes, contentOf(layout, shape)]);

@@ -1,5 +1,4 @@
 import { PlanError } from "../errors.ts";
-import { CHUNK_BYTES } from "../kernels.ts";
 import type { FormatStep, QuantizeStep } from "../plan.ts";
 import { elementCount, type TensorInfo } from "../tensor.ts";
 import { type Segment, segmentsOf } from "./quantize.ts";
@@ -109,19 +108,17 @@ export function gridUnit({ line, cols, cycle, share }: Grid, elements: number): 
   return line * (cycle % share === 0 ? share : cycle);
 }
 
-/** How many elements fit a chunk, at `width` bytes each and `bytes` for each scale that they need; 0 if none do. */
-export function fittingElements(grid: Grid, elements: number, width: number, bytes: number): number {
+/** How many elements fit `room` bytes, at `width` bytes each and `bytes` for each scale that they need; 0 if none do. */
+export function fittingElements(grid: Grid, elements: number, width: number, bytes: number, room: number): number {
   const { line, cols, cycle, share } = grid;
   const rows = rowsPerLine(grid);
   // A row that is cut adds one more scale than its share.
-  const apart = Math.floor(
-    (CHUNK_BYTES - 16) / (width + bytes * (line === elements || share > 1 ? 1 / cols : rows / line)),
-  );
+  const apart = Math.floor((room - 16) / (width + bytes * (line === elements || share > 1 ? 1 / cols : rows / line)));
   if (share === 1) return apart;
   // Chunks that reach over the end of a line hold all scales of its block, and of the next.
   const blocks = share < cycle ? 2 : 1;
   const perElement = share < cycle ? (bytes * rows) / (line * share) : 0;
-  const shared = Math.floor((CHUNK_BYTES - 16 - blocks * bytes * rows) / (width + perElement));
+  const shared = Math.floor((room - 16 - blocks * bytes * rows) / (width + perElement));
   return shared >= apart ? shared : Math.max(shared, largestDivisor(line, apart));
 }
 

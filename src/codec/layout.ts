@@ -5,6 +5,7 @@ import { BLOCK_ELEMENTS, dtypeWidth, elementCount, isBlocks, type TensorInfo } f
 import { type Coding, codingOf, formatOf } from "./coding.ts";
 import { fittingElements, type Grid, gridOf, gridUnit, scaleSpan } from "./grid.ts";
 import { keptInfo, removedChannels } from "./removed.ts";
+import { factorCount, type InputAxis, inputAxis } from "./smooth.ts";
 
 // How a tensor is cut into chunks, and what lies in each.
 
@@ -16,6 +17,8 @@ export interface Layout {
   /** Elements in every chunk but the last. */
   readonly chunkElements: number;
   readonly chunks: number;
+  /** The axis of the factors that the elements are divided by, or null. */
+  readonly smooth: InputAxis | null;
   /** The step that makes codes of numbers, if there is one. */
   readonly quantize: QuantizeStep | FormatStep | null;
   readonly code: CodeStep;
@@ -39,7 +42,8 @@ export interface ChunkShape {
   /** Scales in the chunk, and the first of them in the tensor. */
   readonly rows: number;
   readonly firstRow: number;
-  /** Bytes of scales, zero points or minima, and codes (or elements). */
+  /** Bytes of factors, scales, zero points or minima, and codes (or elements). */
+  readonly factorBytes: number;
   readonly scaleBytes: number;
   readonly zeroBytes: number;
   readonly codeBytes: number;
@@ -68,7 +72,8 @@ export function layoutOf(whole: TensorInfo, steps: readonly Step[], chunkElement
   const coding = blocks ? codingOf(own, true) : made ? codingOf(made) : null;
   const grid = gridOf(tensor, blocks ? own : made);
   const kernel = kernelSize(tensor.shape);
-  const chunk = chunkElements ?? cutChunks(tensor, coding, code, grid, kernel);
+  const smooth = steps[0]?.op === "smooth" ? inputAxis(tensor.shape) : null;
+  const chunk = chunkElements ?? cutChunks(tensor, smooth, coding, code, grid, kernel);
   if (blocks && chunk % BLOCK_ELEMENTS > 0) {
     throw new PlanError(`tensor "${tensor.name}": chunks of ${chunk} elements cut blocks of ${BLOCK_ELEMENTS}`);
   }
@@ -79,6 +84,7 @@ export function layoutOf(whole: TensorInfo, steps: readonly Step[], chunkElement
     elements,
     chunkElements: chunk,
     chunks,
+    smooth,
     quantize,
     code,
     coding,
@@ -110,10 +116,27 @@ function kernelSize(shape: readonly number[]): number {
 }
 
 // As many elements as fit the chunk size, cut at the boundaries of rows and of zrl groups where these fit.
-function cutChunks(tensor: TensorInfo, coding: Coding | null, code: CodeStep, grid: Grid, kernel: number): number {
+function cutChunks(
+  tensor: TensorInfo,
+  smooth: InputAxis | null,
+  coding: Coding | null,
+  code: CodeStep,
+  grid: Grid,
+  kernel: number,
+): number {
+  // The factors of all channels, or of as many as there are elements.
+  const all = smooth ? 4 * smooth.channels : 0;
+  const room = CHUNK_BYTES - (all <= CHUNK_BYTES / 2 ? all : 8);
+  const each = all > CHUNK_BYTES / 2 && smooth ? 4 / smooth.inner : 0;
   const elements = Math.max(elementCount(tensor.shape), 1);
   const most = coding
-    ? fittingElements(grid, elements, Math.ceil(coding.bits / 8), coding.scales.width + (coding.offsets?.width ?? 0))
+    ? fittingElements(
+        grid,
+        elements,
+        Math.ceil(coding.bits / 8) + each,
+        coding.scales.width + (coding.offsets?.width ?? 0),
+        room,
+      )
     : Math.floor(CHUNK_BYTES / dtypeWidth(tensor.dtype));
   if (most < 1) {
     const why = "the scales along this axis do not fit a chunk: choose another axis, or groups along the last";
@@ -138,14 +161,15 @@ function lcm(a: number, b: number): number {
 
 /** The shape of the index-th chunk. */
 export function chunkShape(layout: Layout, index: number): ChunkShape {
-  const { tensor, elements, chunkElements, coding, grid } = layout;
+  const { tensor, elements, chunkElements, smooth, coding, grid } = layout;
   const start = index * chunkElements;
   const count = Math.min(chunkElements, elements - start);
   const { first, rows } = coding ? scaleSpan(grid, start, count) : { first: 0, rows: 0 };
+  const factorBytes = smooth ? 4 * factorCount(smooth, start, count) : 0;
   const scaleBytes = coding ? coding.scales.width * rows : 0;
   const zeroBytes = coding?.offsets ? coding.offsets.width * rows : 0;
   const codeBytes = coding ? Math.ceil((count * coding.bits) / 8) : count * dtypeWidth(tensor.dtype);
-  const decodedBytes = scaleBytes + zeroBytes + codeBytes;
+  const decodedBytes = factorBytes + scaleBytes + zeroBytes + codeBytes;
   const room = Math.max(decodedBytes, count);
-  return { start, count, rows, firstRow: first, scaleBytes, zeroBytes, codeBytes, decodedBytes, room };
+  return { start, count, rows, firstRow: first, factorBytes, scaleBytes, zeroBytes, codeBytes, decodedBytes, room };
 }

@@ -5,7 +5,8 @@ import { type BlockDType, dtypeWidth, isFloat, narrow, toFloat32, widen } from "
 import { codesToFloats, levelCodes, makeCodes, type Steps, splitChunk, stepsOf } from "./codes.ts";
 import type { ChunkInput } from "./inputs.ts";
 import { type ChunkShape, chunkShape, type Layout } from "./layout.ts";
-import { BYTES, type Content, NO_GEOMETRY, readStream, writeStream } from "./planes.ts";
+import { BYTES, type Content, NO_GEOMETRY, readStream, SCALES, writeStream } from "./planes.ts";
+import { checkFactors, unsmooth } from "./smooth.ts";
 import { type CodeName, type Place, within } from "./stream.ts";
 import { named } from "./values.ts";
 import { zeroElements } from "./zeros.ts";
@@ -28,21 +29,22 @@ export const STORED_EXTRA = 128;
 /** Encodes one chunk. @throws DataError, with the tensor's name, for what a step or code cannot take */
 export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput): EncodedChunk {
   const { tensor, quantize, blocks } = layout;
-  const { index, elements, ranges, levels } = input;
+  const { index, elements, ranges, levels, factors } = input;
   const shape = chunkShape(layout, index);
   try {
     if (blocks) {
       kernels.arena(CHUNK_BYTES, "encode");
       const zeros = splitChunk(kernels, tensor.dtype as BlockDType, shape, elements as Uint8Array);
-      return encodeCodes(kernels, layout, shape, zeros);
+      return encodeCodes(kernels, layout, shape, zeros, 0);
     }
     const pruned = elements instanceof Float32Array;
     if (!quantize) return encodeBytes(kernels, layout, index, pruned ? narrow(tensor.dtype, elements) : elements);
     const values = pruned ? elements : widen(tensor.dtype, elements);
+    const before = factors ? writeFactors(kernels, factors) : 0;
     const zeros = levels
       ? levelCodes(kernels, layout, shape, values, levels)
       : makeCodes(kernels, layout, quantize, shape, values, ranges);
-    return encodeCodes(kernels, layout, shape, zeros);
+    return encodeCodes(kernels, layout, shape, zeros, before);
   } catch (error) {
     throw named(tensor, error);
   }
@@ -55,12 +57,20 @@ function encodeBytes(kernels: Kernels, layout: Layout, index: number, bytes: Uin
   return finishChunk(kernels, layout, chunkShape(layout, index), arena.stored, zeros);
 }
 
-// Streams of scales, offsets and codes, which lie at arena.plain.
-function encodeCodes(kernels: Kernels, layout: Layout, shape: ChunkShape, zeros: number): EncodedChunk {
+// Goes first, because writing a stream takes most regions.
+function writeFactors(kernels: Kernels, factors: Float32Array): number {
+  const { plain, stored } = kernels.arena(CHUNK_BYTES, "encode");
+  kernels.bytes().set(new Uint8Array(factors.buffer, factors.byteOffset, factors.byteLength), plain);
+  const part = { at: plain, n: factors.byteLength, content: SCALES };
+  return writeStream(kernels, part, AUTO, NO_GEOMETRY, stored).bytes;
+}
+
+// Streams of scales, offsets and codes, which lie at arena.plain, behind `before` bytes.
+function encodeCodes(kernels: Kernels, layout: Layout, shape: ChunkShape, zeros: number, before: number): EncodedChunk {
   const { plain, stored } = kernels.arena(CHUNK_BYTES, "encode");
   const { scales = BYTES, offsets } = layout.coding ?? {};
-  let end =
-    stored + writeStream(kernels, { at: plain, n: shape.scaleBytes, content: scales }, AUTO, NO_GEOMETRY, stored).bytes;
+  let end = stored + before;
+  end += writeStream(kernels, { at: plain, n: shape.scaleBytes, content: scales }, AUTO, NO_GEOMETRY, end).bytes;
   const part = { at: plain + shape.scaleBytes, n: shape.zeroBytes, content: offsets ?? BYTES };
   if (offsets) end += writeStream(kernels, part, AUTO, NO_GEOMETRY, end).bytes;
   return finishChunk(kernels, layout, shape, end, zeros);
@@ -84,6 +94,8 @@ export function contentOf({ tensor, coding }: Layout, { count }: ChunkShape): Co
 /** A decoded chunk, still in the arena: addresses of its parts, valid until the next kernel call. */
 export interface DecodedChunk {
   readonly shape: ChunkShape;
+  /** 0 if there are none. */
+  readonly factors: number;
   readonly scales: number;
   /** Zero points or minima; 0 if there are none. */
   readonly zeros: number;
@@ -117,17 +129,22 @@ export function decodeChunk(
   const codes = arena.plain;
   const behind = codes + Math.ceil(shape.codeBytes / 64) * 64 + 64;
   const { coding } = layout;
-  const scales = coding ? behind : 0;
-  const zeros = coding?.offsets ? behind + shape.scaleBytes : 0;
+  const factors = layout.smooth ? behind : 0;
+  const scales = coding ? behind + shape.factorBytes : 0;
+  const zeros = coding?.offsets ? scales + shape.scaleBytes : 0;
   let at = arena.stored;
   const read = (address: number, n: number, content: Content, name: string): void => {
     at = readStream(kernels, at, end, { at: address, n, content }, within(place, name)).next;
   };
+  if (factors) {
+    read(factors, shape.factorBytes, SCALES, "factors");
+    checkFactors(kernels, factors, shape.factorBytes / 4, place);
+  }
   if (coding) read(scales, shape.scaleBytes, coding.scales, "scales");
   if (coding?.offsets) read(zeros, shape.zeroBytes, coding.offsets, coding.offsetName);
   const steps = coding && stepsOf(kernels, coding, shape, scales, zeros, place);
   const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
-  const head = { shape, scales, zeros, codes, steps };
+  const head = { shape, factors, scales, zeros, codes, steps };
   const where = within(place, coding ? "codes" : "elements");
   const { next, code } = readStream(kernels, at, end, part, where, (start, count) => onPart(head, start, count));
   const rest = end - next;
@@ -149,9 +166,11 @@ export function decodeChunkFloats(
   into: Float32Array,
 ): CodeName {
   if (layout.coding) {
-    return decodeChunk(kernels, layout, index, size, place, ({ shape, steps, codes }, start, count) => {
+    const chunk = decodeChunk(kernels, layout, index, size, place, ({ shape, steps, codes }, start, count) => {
       codesToFloats(kernels, layout, shape, steps as Steps, codes, start, count, into);
-    }).code;
+    });
+    divideFactors(kernels, layout, chunk, into);
+    return chunk.code;
   }
   const chunk = decodeChunk(kernels, layout, index, size, place);
   chunkFloats(kernels, layout, chunk, into);
@@ -162,6 +181,12 @@ export function decodeChunkFloats(
 export function chunkFloats(kernels: Kernels, layout: Layout, chunk: DecodedChunk, into: Float32Array): void {
   const { shape, codes, steps } = chunk;
   const bytes = shape.codeBytes;
-  if (steps) codesToFloats(kernels, layout, shape, steps, codes, 0, bytes, into);
-  else into.set(toFloat32(layout.tensor.dtype, kernels.bytes().slice(codes, codes + bytes)));
+  if (steps) {
+    codesToFloats(kernels, layout, shape, steps, codes, 0, bytes, into);
+    divideFactors(kernels, layout, chunk, into);
+  } else into.set(toFloat32(layout.tensor.dtype, kernels.bytes().slice(codes, codes + bytes)));
+}
+
+function divideFactors(kernels: Kernels, { smooth }: Layout, { shape, factors }: ChunkHead, into: Float32Array): void {
+  if (smooth) unsmooth(kernels, smooth, shape.start, factors, shape.factorBytes / 4, into);
 }

@@ -33,6 +33,11 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
   /** The indices of the first dimension that `bytes` holds, where channels were removed (those are zero); null: all. */
   readonly channels: Uint32Array | null;
+  /**
+   * Factors of the input channels (indices of dimension 1) that the dequantized elements are still to be divided by; null: none. With these
+   * the smoothed weights can be used as they are, if activations are divided by the same factors.
+   */
+  readonly smooth: Float32Array | null;
   /** null if the bytes are elements of dtype. */
   readonly quantization: null | {
     readonly bits: 4 | 8 | 16;
@@ -188,13 +193,14 @@ function floatAssembly(
 
 function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"parts", StoredTensor> {
   const { layout } = section;
-  const { coding, grid } = layout;
+  const { coding, grid, smooth } = layout;
   const elements = section.shared ? all : layout.elements;
   const { name, dtype, shape } = tensor;
   const width = coding ? coding.bits / 8 : dtypeWidth(dtype);
   const rows = coding ? scaleCount(grid, elements) : 0;
   const empty = (bytes: Uint8Array = new Uint8Array(Math.ceil(elements * width))) => ({
     bytes,
+    factors: smooth && new Float32Array(smooth.channels),
     scales: new Float32Array(rows),
     zeroPoints: coding?.offsets && coding.rule === "linear" ? new Int8Array(rows) : null,
     minima: coding?.rule === "minimum" ? new Float32Array(rows) : null,
@@ -207,6 +213,7 @@ function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"pa
       made ??= empty();
       const { firstRow, start } = chunkShape(layout, first);
       putCodes(made.bytes, start * width, parts.codes);
+      if (smooth && made.factors) putFactors(made.factors, Math.floor(start / smooth.inner), parts.factors);
       if (coding) made.scales.set(wide(coding.scales.width === 2, parts.scales), firstRow);
       made.zeroPoints?.set(new Int8Array(new Uint8Array(parts.zeros).buffer), firstRow);
       made.minima?.set(wide(true, parts.zeros), firstRow);
@@ -215,14 +222,20 @@ function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"pa
       made = empty(bytes);
     },
     finish() {
-      const { bytes, ...rest } = made ?? empty();
+      const { bytes, factors, ...rest } = made ?? empty();
       const quantization = coding ? { bits: coding.bits, cols: grid.cols, ...rest } : null;
       const { steps } = section;
       const removed = removedChannels(steps);
       const channels = removed.length > 0 ? keptChannels(tensor, removed) : null;
-      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, quantization };
+      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, smooth: factors, quantization };
     },
   };
+}
+
+// The factors of a chunk that begins in this row of the input axis.
+function putFactors(factors: Float32Array, row: number, part: Uint8Array): void {
+  const own = new Float32Array(new Uint8Array(part).buffer);
+  for (const [i, factor] of own.entries()) factors[(row + i) % factors.length] = factor;
 }
 
 // Codes of a chunk to their place; a chunk that starts at an odd int4 code starts within a byte.
