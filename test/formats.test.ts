@@ -130,10 +130,17 @@ describe("refusals", () => {
     ["int8 axis -17", "not a step"],
     ["int8 axis 1.5", "not a step"],
     ["q8_0 > int8", "order"],
-    ["nf4 > prune 0.5", "order"],
   ])("%s: %s", (text, reason) => {
     expect(() => parseSteps(text)).toThrow(PlanError);
     expect(() => parseSteps(text)).toThrow(reason);
+  });
+
+  test("pruning codes of a format, or along an axis; smoothing before a format", () => {
+    const info = { name: "w", dtype: "F32", shape: [32, 64] } as const;
+    for (const text of ["nf4 > prune 0.5", "q8_0 > prune 2:4", "int8 channel axis 1 > prune 0.5"]) {
+      expect(() => layoutOf(info, parseSteps(text)), text).toThrow("prune first");
+    }
+    expect(() => layoutOf(info, parseSteps("smooth 0.5 > q8_0"))).toThrow("smooth needs int8 or int4");
   });
 
   test("an axis that the tensor has not", () => {

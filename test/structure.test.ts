@@ -249,7 +249,7 @@ describe("the package", () => {
     expect(writing).toEqual([]);
   });
 
-  test("is small without WebAssembly: the plain kernels below 8 KB, quern/plain with them below 18 KB", async () => {
+  test("is small without WebAssembly: the plain kernels below 8 KB, quern/plain with them below 18.5 KB", async () => {
     const options = { bundle: true, minify: true, format: "esm", write: false } as const;
     const sizes = ["src/plain/index.ts", "src/plain.ts"].map(async (entry) => {
       const { outputFiles } = await build({ entryPoints: [join(ROOT, entry)], ...options });
@@ -257,6 +257,6 @@ describe("the package", () => {
     });
     const [kernels, all] = await Promise.all(sizes);
     expect(kernels).toBeLessThanOrEqual(8 * 1024);
-    expect(all).toBeLessThanOrEqual(18 * 1024);
+    expect(all).toBeLessThanOrEqual(18.5 * 1024);
   });
 });
