@@ -50,6 +50,7 @@ const model = modelOf(
     tensorOf("long", "F32", [3, 100_003], weights(300_009, 1)),
     tensorOf("wide", "F64", [40_000], Float64Array.from(weights(40_000, 2))),
     noise("gr\u00fc\u00dfe", "U8", [5]),
+    noise("gr\u00fc\u00dfn", "U8", [7, 1]),
   ],
   { k: "\u{1f600}" },
 );
@@ -72,8 +73,8 @@ describe("by hand, as docs/FORMAT.md says", () => {
       largestStored: Math.max(...sizes),
       largestDecoded: 256 * 1024,
       file: bytes.length,
-      // Three scales, codes, and two tensors as they are.
-      decoded: 4 * 3 + 300_009 + 8 * 40_000 + 5,
+      // Three scales, codes, and three tensors as they are.
+      decoded: 4 * 3 + 300_009 + 8 * 40_000 + 5 + 7,
     });
     expect(start + sizes.reduce((a, b) => a + b, 0)).toBe(bytes.length);
     expect(report.headerBytes).toBe(start);
@@ -86,14 +87,19 @@ describe("by hand, as docs/FORMAT.md says", () => {
     expect(parts.json.length % 8).toBe(0);
     expect(parts.json).toMatch(/^\{"plan":"[ -~]*\} *$/);
     const text = parts.json.trimEnd();
-    const lossless = { plan: "lossless" };
     const value = {
       plan: "small 1024=lossless; int8 channel > auto",
       metadata: { k: "\u{1f600}" },
+      sections: [
+        ["F32", "int8 channel > auto", 200_006],
+        ["F64", "lossless", 32_768],
+        ["U8", "lossless", 5 + 7],
+      ],
       tensors: [
-        { name: "long", dtype: "F32", shape: [3, 100_003], plan: "int8 channel > auto", chunk: 200_006 },
-        { name: "wide", dtype: "F64", shape: [40_000], ...lossless, chunk: 32_768 },
-        { name: "gr\u00fc\u00dfe", dtype: "U8", shape: [5], ...lossless, chunk: 262_144 },
+        [0, "long", [3, 100_003], 0],
+        [0, "wide", [40_000], 1],
+        [0, "gr\u00fc\u00dfe", [5], 2],
+        [4, "n", [7, 1], 2],
       ],
     };
     expect(JSON.parse(text)).toEqual(value);

@@ -26,7 +26,8 @@ const PARTS = partsOf(FILE);
 interface Description {
   plan: unknown;
   metadata: unknown;
-  tensors: Record<string, unknown>[];
+  sections: unknown[][];
+  tensors: unknown[][];
 }
 
 function described(edit: (value: Description) => unknown): Parts {
@@ -125,7 +126,15 @@ describe("the prelude", () => {
 const LONG = 2 ** 40;
 
 describe("the JSON part", () => {
-  const first = (fields: object) => described(({ tensors }) => void Object.assign(tensors[0], fields));
+  /** The first tensor or its section with other fields; more of them stand behind the others. */
+  const first = (fields: object) =>
+    described(({ sections, tensors }) => {
+      const [[dtype, plan, chunk], [kept, rest, shape, section]] = [sections[0], tensors[0]];
+      const all: Record<string, unknown> = { dtype, plan, chunk, kept, rest, shape, section, ...fields };
+      const { more = [], after = [] } = all as Record<string, unknown[]>;
+      sections[0] = [all.dtype, all.plan, all.chunk, ...after];
+      tensors[0] = [all.kept, all.rest, all.shape, all.section, ...more];
+    });
 
   test.each<[string, object]>([
     ["2^40 elements in too few chunks", { shape: [LONG] }],
@@ -149,17 +158,27 @@ describe("the JSON part", () => {
     ["one element to a chunk", { chunk: 1 }],
     ["an unknown dtype", { dtype: "F8" }],
     ["another dtype", { dtype: "I32" }],
-    ["a name that is a number", { name: 7 }],
-    ["no name", { name: undefined }],
-    ["the same name", { name: "b" }],
+    ["a name that is a number", { rest: 7 }],
+    ["no name", { rest: undefined }],
+    ["the same name", { rest: "b" }],
     ["an unknown plan", { plan: "int8 > lzma" }],
     ["a plan in another spelling", { plan: "int8  group 33 asymmetric > huffman" }],
     ["a shorter plan", { plan: "int8 group 33 asymmetric" }],
     ["no plan", { plan: undefined }],
     ["a plan of rules", { plan: "w=raw; raw" }],
     ["rows of another length", { plan: "int8 group 8 asymmetric > huffman" }],
-    ["another field", { stage: 1 }],
-    ["an enormous name", { name: "x".repeat(1e6), dtype: "" }],
+    ["another field", { more: [1] }],
+    ["another field of its section", { after: [1] }],
+    ["an enormous name", { rest: "x".repeat(4096) }],
+    ["a name that keeps what there is not", { kept: 1 }],
+    ["less than nothing kept", { kept: -1 }],
+    ["half a character kept", { kept: 0.5 }],
+    ["kept as text", { kept: "0" }],
+    ["a section that is not the first", { section: 1 }],
+    ["a section before the first", { section: -1 }],
+    ["half a section", { section: 0.5 }],
+    ["a section beyond all", { section: 2 ** 53 }],
+    ["no section", { section: null }],
   ])("refuses a tensor with %s", async (_, fields) => {
     const { code } = await refusal(sealed(first(fields)));
     expect(["json", "duplicate", "count", "limit", "total"]).toContain(code);
@@ -174,7 +193,13 @@ describe("the JSON part", () => {
     ["metadata with a number", (value) => ({ ...value, metadata: { k: 1 } })],
     ["tensors that are no list", (value) => ({ ...value, tensors: {} })],
     ["a tensor that is null", (value) => ({ ...value, tensors: [null] })],
-    ["a tensor that is a list", (value) => ({ ...value, tensors: [[]] })],
+    ["a tensor that is an empty list", (value) => ({ ...value, tensors: [[]] })],
+    ["a tensor that is an object", (value) => ({ ...value, tensors: [{}] })],
+    ["a section that is null", (value) => ({ ...value, sections: [null] })],
+    ["sections that are no list", (value) => ({ ...value, sections: {} })],
+    ["no sections", (value) => void Reflect.deleteProperty(value, "sections")],
+    ["a section without a tensor", (value) => void value.sections.push(["U8", "raw", 1])],
+    ["sections the other way round", (value) => void value.sections.reverse()],
     ["too few tensors", (value) => ({ ...value, tensors: value.tensors.slice(1) })],
     ["another key", (value) => ({ ...value, more: 1 })],
     ["keys in another order", ({ plan, ...rest }) => ({ ...rest, plan })],
@@ -190,10 +215,11 @@ describe("the JSON part", () => {
     ["a space", text.replace(":", ": ")],
     ["a line feed behind it", `${text}\n`],
     ["a duplicate key", text.replace('"metadata"', '"plan":"raw","metadata"')],
-    ["a duplicate key of a tensor", text.replace('"dtype"', '"dtype":"F32","dtype"')],
+    ["a tensor as an object", text.replace('[0,"w",[4,75],0]', '{"0":0,"1":"w","2":[4,75],"3":0}')],
     ["an escape that is not needed", text.replace('"w"', '"\\u0077"')],
     ["a number with a fraction", text.replace("[4,75]", "[4.0,75]")],
-    ["a negative zero", text.replace('"U8","shape":[40]', '"U8","shape":[-0]')],
+    ["a negative zero", text.replace("[40]", "[-0]")],
+    ["a negative zero kept", text.replace('[0,"b"', '[-0,"b"')],
     ["a byte above 127", text.replace('"v"', '"\u00fc"')],
     ["more padding than it needs", `${PARTS.json}        `],
     ["padding with zeros", text.padEnd(PARTS.json.length + 8, "\0")],
@@ -217,8 +243,9 @@ describe("the JSON part", () => {
   });
 
   test("refuses thousands of tensors with the same name as soon as the second", async () => {
-    const tensors = new Array(50_000).fill({ name: "a", dtype: "U8", shape: [0], plan: "raw", chunk: 262_144 });
-    expect((await refusal(sealed(described((value) => ({ ...value, tensors }))))).code).toBe("duplicate");
+    const tensors = [[0, "a", [1], 0], ...new Array(50_000).fill([1, "", [1], 0])];
+    const file = sealed(described((value) => ({ ...value, sections: [["U8", "raw", 50_001]], tensors })));
+    expect((await refusal(file)).code).toBe("duplicate");
   });
 });
 

@@ -12,10 +12,10 @@ describe("chunks as large as they may be", () => {
   const MOST = 1024 * 1024;
   const values = new Int8Array(MOST).map((_, i) => (i % 97 === 5 ? (i % 255) - 127 : 0));
 
-  async function fileOf(dtype: "U8" | "F32", elements: number, fields: object, chunk: Uint8Array, decoded: number) {
+  async function fileOf(dtype: "U8" | "F32", elements: number, plan: string, chunk: Uint8Array, decoded: number) {
     const base = partsOf((await packed(modelOf([noise("w", dtype, [1])]), "raw")).bytes);
-    const value = JSON.parse(base.json) as { tensors: object[] };
-    Object.assign(value.tensors[0], { shape: [elements], chunk: elements, ...fields });
+    const value = JSON.parse(base.json) as object;
+    Object.assign(value, { sections: [[dtype, plan, elements]], tensors: [[0, "w", [elements], 0]] });
     const parts = {
       ...base,
       json: JSON.stringify(value),
@@ -42,7 +42,7 @@ describe("chunks as large as they may be", () => {
       stream(CODE.PIVOT, pivotEncode(plain, codeLengths(histogram(plain), 12))),
       stream(CODE.MASK, masked),
     ]) {
-      const file = await fileOf("U8", MOST, {}, chunk, MOST);
+      const file = await fileOf("U8", MOST, "raw", chunk, MOST);
       for (const kernels of BOTH) {
         const opened = await open(file, { kernels });
         expectSame((await opened.tensor("w", { as: "stored" })).bytes, plain);
@@ -53,9 +53,9 @@ describe("chunks as large as they may be", () => {
 
   test("and no larger", async () => {
     const constant = stream(1, Uint8Array.of(3));
-    expect(await readAll(await fileOf("U8", MOST, {}, constant, MOST), SIMD)).toHaveLength(64);
+    expect(await readAll(await fileOf("U8", MOST, "raw", constant, MOST), SIMD)).toHaveLength(64);
     for (const n of [MOST + 1, 2 ** 31, 2 ** 40]) {
-      const file = await fileOf("U8", n, {}, constant, Math.min(n, 2 ** 32 - 1));
+      const file = await fileOf("U8", n, "raw", constant, Math.min(n, 2 ** 32 - 1));
       await expect(open(file, { kernels: SIMD })).rejects.toMatchObject({ name: "FormatError", code: "limit" });
     }
   });
@@ -64,10 +64,9 @@ describe("chunks as large as they may be", () => {
     "%d int4 codes, of which two lie in a byte, are decoded right or refused",
     async (n) => {
       const decoded = 4 + Math.ceil(n / 2);
-      const fields = { plan: "int4 tensor > zrl" };
       const scale = Uint8Array.of(0, ...u24(4), 0, 0, 128, 63);
       for (const last of [stream(1, Uint8Array.of(0x11)), stream(3, zrlOnes(n))]) {
-        const file = await fileOf("F32", n, fields, Uint8Array.from([...scale, ...last]), decoded);
+        const file = await fileOf("F32", n, "int4 tensor > zrl", Uint8Array.from([...scale, ...last]), decoded);
         const results = await Promise.all(
           BOTH.map(async (kernels) => {
             try {

@@ -95,7 +95,7 @@ describe.each(SPECIMENS)("%s", (_, file) => {
 });
 
 test("a damaged chunk is refused by tensor and stream too, by its XXH64, and the others are not touched", async () => {
-  const model = modelOf([noise("a", "U8", [100]), noise("b", "F32", [100]), noise("c", "U8", [100])]);
+  const model = modelOf([noise("a", "U8", [100]), noise("b", "F32", [100]), noise("c", "I8", [100])]);
   const { bytes, report } = await packed(model, "raw");
   for (let at = report.headerBytes + 104; at < report.headerBytes + 508; at++) {
     bytes[at] ^= 64;

@@ -7,6 +7,7 @@ import { size, table } from "./print.ts";
 
 /** The streams of one kind of a tensor, all chunks together. */
 export interface StreamCost {
+  /** Its name, or the first's of those that share a chunk and how many they are. */
   readonly tensor: string;
   /** Such as "codes: mask(mask: pivot, kept bytes: pivot)". */
   readonly streams: string;
@@ -33,17 +34,32 @@ export async function costsOf(
   onProgress: (progress: { done: number; total: number }) => void,
 ): Promise<Costs> {
   const streams: StreamCost[] = [];
+  const labels = sharedLabels(file);
   let chunk = 0;
-  for (const { name, chunks } of file.index) {
+  for (const { name, firstChunk, chunks } of file.index) {
+    // A chunk that tensors share is told of once, with the first of them.
+    if (firstChunk < chunk) continue;
     const sums = new Map<string, StreamCost>();
     for (const end = chunk + chunks; chunk < end; chunk++) {
       signal.throwIfAborted();
-      for (const report of await file.explain(chunk)) addTo(sums, name, report);
+      for (const report of await file.explain(chunk)) addTo(sums, labels.get(chunk) ?? name, report);
       onProgress({ done: chunk + 1, total: file.totals.chunks });
     }
     streams.push(...sums.values());
   }
   return { lambda: LAMBDA, streams };
+}
+
+// What to call the chunks that several tensors share.
+function sharedLabels({ index }: QuernFile): Map<number, string> {
+  const sharing = new Map<number, string[]>();
+  for (const { name, firstChunk, chunks } of index) {
+    const names = sharing.get(firstChunk);
+    if (names && chunks > 0) names.push(name);
+    else if (chunks > 0) sharing.set(firstChunk, [name]);
+  }
+  const shared = [...sharing].filter(([, names]) => names.length > 1);
+  return new Map(shared.map(([chunk, [first, ...more]]) => [chunk, `${first} and ${more.length} more`]));
 }
 
 function addTo(sums: Map<string, StreamCost>, tensor: string, report: StreamReport): void {

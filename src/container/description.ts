@@ -1,32 +1,32 @@
 import { asciiBytes, asciiText } from "../bytes.ts";
-import { type Layout, layoutOf } from "../codec/layout.ts";
-import { argument, demand, FormatError, PlanError, printed } from "../errors.ts";
-import { parseSteps, printSteps, type Step } from "../plan.ts";
-import { isDType, type TensorInfo } from "../tensor.ts";
+import { argument, demand, type FormatError, printed } from "../errors.ts";
+import { parseSteps, printSteps } from "../plan.ts";
+import { elementCount, isDType } from "../tensor.ts";
+import { check, isCount, PRELUDE_BYTES, valid, wrong } from "./json.ts";
+import { checkNames, keptOf, nameReader } from "./names.ts";
+import { type Entry, type Head, type Placed, placeTensors, type Section } from "./sections.ts";
 
-// The JSON part of the header: tensors, what was done to them, metadata.
+// The JSON part of the header: sections and the tensors in them, what was done to them, metadata.
 
 const MAX_DIMENSIONS = 16;
-/** Where the JSON part begins: right behind the prelude. */
-export const PRELUDE_BYTES = 88;
-
-/** A tensor of the file: what it is, what was done to it, where its chunks stand in the table. */
-export interface Entry {
-  readonly tensor: TensorInfo;
-  readonly steps: readonly Step[];
-  readonly layout: Layout;
-  readonly firstChunk: number;
-}
 
 /** What the JSON part says. */
 export interface Description {
   readonly plan: string;
   readonly metadata: Readonly<Record<string, string>> | null;
+  readonly sections: readonly Section[];
   readonly entries: readonly Entry[];
 }
 
 /** The JSON part as it lies in the file. @throws RangeError for what the format cannot hold */
 export function encodeDescription(...description: Parameters<typeof spell>): Uint8Array {
+  const [, metadata, , tensors] = description;
+  const texts = metadata === null || Object.values(Object(metadata ?? 0)).every((item) => typeof item === "string");
+  argument(metadata !== undefined && texts, "metadata", "null, or text by key", metadata);
+  for (const { name, shape } of tensors) {
+    argument(shape.length <= MAX_DIMENSIONS, `shape of "${name}"`, `at most ${MAX_DIMENSIONS} dimensions`, shape);
+  }
+  checkNames(tensors.map(({ name }) => name));
   return asciiBytes(spell(...description));
 }
 
@@ -34,21 +34,17 @@ export function encodeDescription(...description: Parameters<typeof spell>): Uin
 function spell(
   plan: string,
   metadata: Description["metadata"],
-  layouts: readonly { layout: Layout; steps: readonly Step[] }[],
+  heads: readonly Head[],
+  placed: readonly Placed[],
 ): string {
-  const texts = metadata === null || Object.values(Object(metadata ?? 0)).every((item) => typeof item === "string");
-  argument(metadata !== undefined && texts, "metadata", "null, or text by key", metadata);
-  for (const { name, shape } of layouts.map(({ layout }) => layout.tensor)) {
-    argument(shape.length <= MAX_DIMENSIONS, `shape of "${name}"`, `at most ${MAX_DIMENSIONS} dimensions`, shape);
-  }
-  const tensors = layouts.map(({ layout, steps }) => ({
-    name: layout.tensor.name,
-    dtype: layout.tensor.dtype,
-    shape: layout.tensor.shape,
-    plan: printSteps(steps),
-    chunk: layout.chunkElements,
-  }));
-  const text = JSON.stringify({ plan, metadata, tensors }).replace(/[^\x20-\x7e]/g, escapeCharacter);
+  const sections = heads.map(({ dtype, steps, chunk }) => [dtype, printSteps(steps), chunk]);
+  let before = "";
+  const tensors = placed.map(({ name, shape, section }) => {
+    const kept = keptOf(before, name);
+    before = name;
+    return [kept, name.slice(kept), shape, section];
+  });
+  const text = JSON.stringify({ plan, metadata, sections, tensors }).replace(/[^\x20-\x7e]/g, escapeCharacter);
   return text.padEnd(Math.ceil(text.length / 8) * 8);
 }
 
@@ -59,39 +55,24 @@ function escapeCharacter(character: string): string {
 /** Reads the JSON part. @throws FormatError */
 export function parseDescription(bytes: Uint8Array): Description {
   const text = asciiText(bytes);
-  const value = parseJson(text);
-  const entries: Entry[] = [];
-  const names = new Set<string>();
-  let firstChunk = 0;
-  for (const item of value.tensors) {
-    const entry = parseEntry(item, firstChunk);
-    const { name } = entry.tensor;
-    demand(!names.has(name), "duplicate", PRELUDE_BYTES, "tensor names", "each only once", JSON.stringify(name));
-    names.add(name);
-    firstChunk += entry.layout.chunks;
-    entries.push(entry);
-  }
+  const { plan, metadata, sections, tensors } = parseJson(text);
+  const heads = sections.map(parseHead);
+  const placed = parseTensors(tensors, heads.length);
   // What the writer would write is the one spelling that is taken, so duplicate or unknown keys cannot hide anything.
-  const canonical = spell(value.plan, value.metadata, entries) === text;
+  const canonical = spell(plan, metadata, heads, placed) === text;
   demand(canonical, "json", PRELUDE_BYTES, "JSON", "the canonical spelling", "another spelling or unknown keys");
-  return { plan: value.plan, metadata: value.metadata, entries };
+  return { plan, metadata, ...placeTensors(heads, placed) };
 }
 
 interface RawDescription {
   plan: string;
   metadata: Record<string, string> | null;
+  sections: unknown[];
   tensors: unknown[];
 }
 
 function parseJson(text: string): RawDescription {
-  const bad = (actual: string): FormatError =>
-    new FormatError({
-      code: "json",
-      offset: PRELUDE_BYTES,
-      field: "JSON",
-      expected: "plan, metadata, tensors",
-      actual,
-    });
+  const bad = (actual: string): FormatError => wrong("JSON", "plan, metadata, sections, tensors", actual);
   let value: Partial<RawDescription> | null;
   try {
     value = JSON.parse(text);
@@ -99,39 +80,43 @@ function parseJson(text: string): RawDescription {
     throw bad((error as Error).message);
   }
   if (typeof value !== "object" || value === null) throw bad(typeof value);
-  const { plan, metadata, tensors } = value;
+  const { plan, metadata, sections, tensors } = value;
   if (typeof plan !== "string") throw bad("no plan");
+  if (!Array.isArray(sections)) throw bad("no sections");
   if (!Array.isArray(tensors)) throw bad("no tensors");
   if (metadata === undefined || typeof metadata !== "object" || Array.isArray(metadata)) throw bad("no metadata");
   const texts = Object.values(metadata ?? {}).every((item) => typeof item === "string");
   if (!texts) throw bad("metadata that is not text");
-  return { plan, metadata, tensors };
+  return { plan, metadata, sections, tensors };
 }
 
-function parseEntry(item: unknown, firstChunk: number): Entry {
-  const { name, dtype, shape, plan, chunk } = (item ?? {}) as Record<string, unknown>;
-  const field = (what: string) => `${what} of tensor ${printed(name)}`;
-  const check = (ok: boolean, what: string, expected: string, actual: unknown): void =>
-    demand(ok, "json", PRELUDE_BYTES, field(what), expected, printed(actual));
-  check(typeof name === "string", "name", "a string", name);
-  check(isDType(dtype), "dtype", "a known dtype", dtype);
-  const extents =
-    Array.isArray(shape) && shape.length <= MAX_DIMENSIONS && shape.every((n) => Number.isSafeInteger(n) && n >= 0);
-  check(extents, "shape", `at most ${MAX_DIMENSIONS} whole numbers`, shape);
-  check(typeof plan === "string", "plan", "a string", plan);
-  check(Number.isSafeInteger(chunk) && (chunk as number) >= 1, "chunk", "a whole number >= 1", chunk);
-  const tensor = { name, dtype, shape } as TensorInfo;
-  try {
-    const steps = parseSteps(plan as string);
-    return { tensor, steps, layout: layoutOf(tensor, steps, chunk as number), firstChunk };
-  } catch (error) {
-    if (!(error instanceof PlanError || error instanceof RangeError)) throw error;
-    throw new FormatError({
-      code: "json",
-      offset: PRELUDE_BYTES,
-      field: field("plan"),
-      expected: "a valid tensor",
-      actual: error.message,
-    });
-  }
+function fieldsOf(item: unknown): readonly unknown[] {
+  return Array.isArray(item) ? item : [];
+}
+
+function parseHead(item: unknown, index: number): Head {
+  const [dtype, plan, chunk] = fieldsOf(item);
+  const field = (what: string) => () => `${what} of section ${index}`;
+  check(isDType(dtype), field("dtype"), "a known dtype", dtype);
+  check(typeof plan === "string", field("plan"), "a string", plan);
+  check(isCount(chunk) && chunk >= 1, field("chunk"), "a whole number >= 1", chunk);
+  return { dtype, steps: valid(field("plan"), () => parseSteps(plan)), chunk };
+}
+
+function parseTensors(items: readonly unknown[], sections: number): Placed[] {
+  const nextName = nameReader();
+  let used = 0;
+  const tensors = items.map((item): Placed => {
+    const [kept, rest, shape, section] = fieldsOf(item);
+    const name = nextName(kept, rest);
+    const field = (what: string) => () => `${what} of tensor ${printed(name)}`;
+    const extents = Array.isArray(shape) && shape.length <= MAX_DIMENSIONS && shape.every(isCount);
+    check(extents, field("shape"), `at most ${MAX_DIMENSIONS} whole numbers`, shape);
+    const known = isCount(section) && section <= used && section < sections;
+    check(known, field("section"), `a number below ${sections}, first used in order`, section);
+    used = Math.max(used, section + 1);
+    return { name, shape, section, elements: valid(field("shape"), () => elementCount(shape)) };
+  });
+  check(used === sections, () => "sections", "each with a tensor", sections);
+  return tensors;
 }

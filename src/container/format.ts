@@ -4,7 +4,9 @@ import { type EncodedChunk, STORED_EXTRA } from "../codec/tensor.ts";
 import { demand } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import { type Checksums, demandHash, sha256 } from "./checksum.ts";
-import { type Description, type Entry, PRELUDE_BYTES, parseDescription } from "./description.ts";
+import { type Description, parseDescription } from "./description.ts";
+import { PRELUDE_BYTES } from "./json.ts";
+import type { Section } from "./sections.ts";
 
 // The only file that knows where what lies in a .quern file: docs/FORMAT.md.
 
@@ -189,7 +191,7 @@ export function parseHeader(kernels: Kernels, prelude: Prelude, head: Uint8Array
   checkRecords(rest.subarray(jsonBytes, jsonBytes + recordBytes), PRELUDE_BYTES + jsonBytes);
   const table = rest.subarray(jsonBytes + recordBytes);
   const headerBytes = PRELUDE_BYTES + rest.length;
-  const offsets = checkTable(prelude, description.entries, table, headerBytes);
+  const offsets = checkTable(prelude, description.sections, table, headerBytes);
   return { ...description, prelude, headerBytes, chunk: (index) => chunkEntry(table, offsets, index) };
 }
 
@@ -205,16 +207,16 @@ function chunkEntry(table: Uint8Array, offsets: Float64Array, index: number): Ch
   };
 }
 
-// The table against the tensors and the totals; returns the offset of every chunk and of the end.
-function checkTable(prelude: Prelude, entries: readonly Entry[], table: Uint8Array, start: number): Float64Array {
+// The table against the sections and the totals; returns the offset of every chunk and of the end.
+function checkTable(prelude: Prelude, sections: readonly Section[], table: Uint8Array, start: number): Float64Array {
   const { chunks } = prelude;
   const view = new DataView(table.buffer, table.byteOffset, table.length);
   const offsets = new Float64Array(chunks + 1).fill(start);
-  const announced = entries.reduce((sum, entry) => sum + entry.layout.chunks, 0);
+  const announced = sections.reduce((sum, section) => sum + section.layout.chunks, 0);
   demand(announced === chunks, "count", 28, "chunk count", announced, chunks);
   const base = start - table.length;
   let [largestStored, largestDecoded, decodedBytes, index] = [0, 0, 0, 0];
-  for (const { layout } of entries) {
+  for (const { layout } of sections) {
     for (let i = 0; i < layout.chunks; i++, index++) {
       const at = ENTRY_BYTES * index;
       const stored = view.getUint32(at, true);

@@ -1,53 +1,82 @@
 import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
-import type { Entry } from "./description.ts";
+import type { Entry, Section } from "./sections.ts";
+import { sharedElements } from "./shared.ts";
 import { perform, tasksAhead } from "./workers.ts";
 
 // An open file as a model, read by ranges of elements.
 
 /** The file as a model. Readers go forward, so the latest chunk is kept, and workers decode those that follow. */
 export function lazyModel(reader: Reader, as: "original" | "f32"): Model {
-  const { entries, metadata } = reader.header;
-  const filled = entries.filter(({ layout }) => layout.chunks > 0);
-  const cache = chunkCache(reader, as, filled);
-  return { metadata, tensors: entries.map((entry) => lazyEntry(cache, entry, as, filled.indexOf(entry))) };
+  const { sections, entries, metadata } = reader.header;
+  const own = sections.filter(({ layout, shared }) => layout.chunks > 0 && !shared);
+  const numbers = new Map(own.map((section, i) => [section, i]));
+  const cache = chunkCache(reader, as, own);
+  const tensors = entries.map((entry) =>
+    entry.section.shared ? sharedEntry(reader, entry) : lazyEntry(cache, entry, as, numbers.get(entry.section) ?? -1),
+  );
+  return { metadata, tensors };
 }
 
 type ChunkCache = (nth: number, index: number) => Promise<Uint8Array>;
 
-// Elements of chunk `index` of the nth of the entries with chunks.
-function chunkCache(reader: Reader, as: "original" | "f32", entries: readonly Entry[]): ChunkCache {
+interface Wanted {
+  readonly section: Section;
+  readonly index: number;
+  /** In the file. */
+  readonly number: number;
+}
+
+// Elements of chunk `index` of the nth of the sections.
+function chunkCache(reader: Reader, as: "original" | "f32", sections: readonly Section[]): ChunkCache {
   const ahead = tasksAhead(reader.workers?.size);
   const cache = new Map<number, Promise<Uint8Array>>();
-  const fetch = async (entry: Entry, index: number): Promise<Uint8Array> => {
-    const span = await readSpan(reader, entry, index, 1, undefined);
-    return perform(reader, { kind: "elements", span, dtype: dtypeOf(entry, as) }, undefined, (bytes) => bytes);
+  const fetch = async ({ section, index }: Wanted): Promise<Uint8Array> => {
+    const span = await readSpan(reader, section, index, 1, undefined);
+    return perform(reader, { kind: "elements", span, dtype: dtypeOf(section, as) }, undefined, (bytes) => bytes);
   };
   return (nth, index) => {
-    const wanted = (entries[nth] as Entry).firstChunk + index;
-    for (const number of cache.keys()) if (number < wanted || number >= wanted + ahead) cache.delete(number);
-    let [at, chunk] = [nth, index];
-    for (let number = wanted; number < wanted + ahead && at < entries.length; number++) {
-      const entry = entries[at] as Entry;
-      if (!cache.has(number)) {
-        const bytes = fetch(entry, chunk);
-        // A chunk that was fetched ahead fails when it is asked for, or never.
-        bytes.catch(() => cache.delete(number));
-        cache.set(number, bytes);
-      }
-      if (++chunk === entry.layout.chunks) [at, chunk] = [at + 1, 0];
+    const wanted = following(sections, nth, index, ahead);
+    for (const known of cache.keys()) if (!wanted.some(({ number }) => number === known)) cache.delete(known);
+    for (const chunk of wanted) {
+      if (cache.has(chunk.number)) continue;
+      const bytes = fetch(chunk);
+      // A chunk that was fetched ahead fails when it is asked for, or never.
+      bytes.catch(() => cache.delete(chunk.number));
+      cache.set(chunk.number, bytes);
     }
-    return cache.get(wanted) as Promise<Uint8Array>;
+    return cache.get((wanted[0] as Wanted).number) as Promise<Uint8Array>;
   };
 }
 
-function dtypeOf({ tensor, layout }: Entry, as: "original" | "f32") {
-  return layout.quantize && as === "f32" ? "F32" : tensor.dtype;
+// `count` chunks from chunk `index` of the nth section on, as far as there are any.
+function following(sections: readonly Section[], nth: number, index: number, count: number): Wanted[] {
+  const found: Wanted[] = [];
+  let [at, chunk] = [nth, index];
+  while (found.length < count && at < sections.length) {
+    const section = sections[at] as Section;
+    found.push({ section, index: chunk, number: section.firstChunk + chunk });
+    if (++chunk === section.layout.chunks) [at, chunk] = [at + 1, 0];
+  }
+  return found;
+}
+
+function dtypeOf({ layout }: Section, as: "original" | "f32") {
+  return layout.quantize && as === "f32" ? "F32" : layout.tensor.dtype;
+}
+
+function sharedEntry(reader: Reader, entry: Entry): LazyTensor {
+  const { name, dtype, shape } = entry.tensor;
+  const width = dtypeWidth(dtype);
+  const read = async (start: number, end: number): Promise<Uint8Array> =>
+    (await sharedElements(reader, entry)).subarray(start * width, end * width);
+  return { name, dtype, shape, read };
 }
 
 function lazyEntry(cache: ChunkCache, entry: Entry, as: "original" | "f32", nth: number): LazyTensor {
-  const { tensor, layout } = entry;
-  const dtype = dtypeOf(entry, as);
+  const { tensor, section } = entry;
+  const { layout } = section;
+  const dtype = dtypeOf(section, as);
   const width = dtypeWidth(dtype);
   const read = async (start: number, end: number): Promise<Uint8Array> => {
     const out = new Uint8Array((end - start) * width);

@@ -7,9 +7,10 @@ import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
 import { printSteps } from "../plan.ts";
 import type { DType, Model } from "../tensor.ts";
 import { checkChunk, type Reader } from "./chunks.ts";
-import { type Entry, PRELUDE_BYTES } from "./description.ts";
 import { type Header, parseHeader, parsePrelude, restLength } from "./format.ts";
+import { PRELUDE_BYTES } from "./json.ts";
 import { lazyModel } from "./lazy.ts";
+import { type Entry, portion } from "./sections.ts";
 import {
   type FloatOptions,
   type FloatTensor,
@@ -37,7 +38,10 @@ export interface IndexEntry {
   readonly shape: readonly number[];
   readonly plan: string;
   readonly elements: number;
+  /** The chunks of the file that hold it: `chunks` from `firstChunk` on. Small tensors may share one. */
+  readonly firstChunk: number;
   readonly chunks: number;
+  /** Bytes of its chunks; of a chunk that it shares, its share by elements. */
   readonly storedBytes: number;
   readonly decodedBytes: number;
   /** Chunks by the code of their last stream. */
@@ -98,7 +102,8 @@ export async function open(input: OpenInput, options: OpenOptions = {}): Promise
   const prelude = parsePrelude(head, source.byteLength);
   const rest = await readExactly(source, PRELUDE_BYTES, PRELUDE_BYTES + restLength(prelude));
   options.signal?.throwIfAborted();
-  return fileOver({ kernels, source, header: parseHeader(kernels, prelude, head, rest), workers: options.workers });
+  const header = parseHeader(kernels, prelude, head, rest);
+  return fileOver({ kernels, source, header, kept: new Map(), workers: options.workers });
 }
 
 function sourceOf(input: OpenInput): ByteSource {
@@ -156,7 +161,8 @@ function fileOver(reader: Reader): QuernFile {
   };
 }
 
-function indexEntry(header: Header, { tensor, steps, layout, firstChunk }: Entry): IndexEntry {
+function indexEntry(header: Header, { tensor, elements, section, start }: Entry): IndexEntry {
+  const { steps, layout, firstChunk } = section;
   const codes: Partial<Record<CodeName, number>> = {};
   let [storedBytes, decodedBytes] = [0, 0];
   for (let i = 0; i < layout.chunks; i++) {
@@ -166,6 +172,18 @@ function indexEntry(header: Header, { tensor, steps, layout, firstChunk }: Entry
     decodedBytes += chunkShape(layout, i).decodedBytes;
   }
   const { name, dtype, shape } = tensor;
-  const { elements, chunks } = layout;
-  return { name, dtype, shape, plan: printSteps(steps), elements, chunks, storedBytes, decodedBytes, codes };
+  const { chunks } = layout;
+  const share = (bytes: number) => portion(bytes, start, start + elements, layout.elements);
+  return {
+    name,
+    dtype,
+    shape,
+    plan: printSteps(steps),
+    elements,
+    firstChunk,
+    chunks,
+    storedBytes: share(storedBytes),
+    decodedBytes: share(decodedBytes),
+    codes,
+  };
 }

@@ -1,8 +1,9 @@
 import { argument } from "../errors.ts";
 import { printSteps } from "../plan.ts";
-import { type DType, dtypeWidth } from "../tensor.ts";
+import { type DType, dtypeWidth, toFloat32 } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
-import type { Entry } from "./description.ts";
+import type { Entry } from "./sections.ts";
+import { sharedElements } from "./shared.ts";
 import type { DecodeKind, Gives, Parts, Span, Task } from "./tasks.ts";
 import { inOrder, perform, tasksAhead } from "./workers.ts";
 
@@ -50,13 +51,13 @@ export interface StoredOptions {
 
 /** Whole tensors to f32, in the order of the entries. @throws FormatError */
 export function streamFloats(reader: Reader, entries: Iterable<Entry>, options: Signal): AsyncGenerator<FloatTensor> {
-  const whole = ({ layout }: Entry) => (reader.workers && layout.elements <= WHOLE ? layout.chunks : 1);
+  const whole = ({ section: { layout } }: Entry) => (reader.workers && layout.elements <= WHOLE ? layout.chunks : 1);
   return assemble(reader, entries, whole, options.signal, (entry) => floatAssembly(reader, entry, undefined));
 }
 
 /** A whole tensor as f32. @throws FormatError, RangeError if `into` has another size */
 export function loadFloats(reader: Reader, entry: Entry, { into, signal }: FloatOptions): Promise<FloatTensor> {
-  const { elements } = entry.layout;
+  const { elements } = entry;
   argument(into === undefined || into.length === elements, "into", `${elements} elements`, into?.length);
   return only(
     assemble(
@@ -91,6 +92,8 @@ async function only<T>(tensors: AsyncGenerator<T>): Promise<T> {
 interface Assembly<K extends DecodeKind, T> {
   task(span: Span): Task<K>;
   put(span: Span, result: Gives<K>): void;
+  /** Takes the elements of a tensor that shares its chunk. */
+  fill(elements: Uint8Array): void;
   finish(): T;
 }
 
@@ -105,7 +108,7 @@ async function* assemble<K extends DecodeKind, T>(
   function* pieces() {
     for (const entry of entries) {
       const assembly = begin(entry);
-      const { chunks } = entry.layout;
+      const { chunks } = entry.section.layout;
       const count = Math.max(size(entry), 1);
       // A tensor without elements has one piece without chunks.
       for (let first = 0; first === 0 || first < chunks; first += count) {
@@ -116,7 +119,11 @@ async function* assemble<K extends DecodeKind, T>(
   const decoded = inOrder(pieces(), tasksAhead(reader.workers?.size), signal, async (piece, stop) => {
     const { assembly, entry, first, count } = piece;
     if (count === 0) return { piece, place: null };
-    const span = await readSpan(reader, entry, first, count, stop);
+    if (entry.section.shared) {
+      const elements = await sharedElements(reader, entry, stop);
+      return { piece, place: () => assembly.fill(elements) };
+    }
+    const span = await readSpan(reader, entry.section, first, count, stop);
     const place = await perform(reader, assembly.task(span), stop, (result) => {
       if (reader.workers) return () => assembly.put(span, result);
       // What lies in the arena must be taken out of it in this turn.
@@ -133,7 +140,7 @@ async function* assemble<K extends DecodeKind, T>(
 
 function floatAssembly(
   { workers }: Reader,
-  { layout, tensor }: Entry,
+  { section: { layout }, tensor }: Entry,
   into: Float32Array | undefined,
 ): Assembly<"floats", FloatTensor> {
   const { elements, chunkElements } = layout;
@@ -156,17 +163,22 @@ function floatAssembly(
       data.set(result, span.first * chunkElements);
       workers?.recycle(result.buffer as ArrayBuffer);
     },
+    fill(bytes) {
+      const values = toFloat32(tensor.dtype, bytes);
+      if (data) data.set(values);
+      else data = values;
+    },
     finish: () => ({ name: tensor.name, dtype: "F32", shape: tensor.shape, data: data ?? new Float32Array(0) }),
   };
 }
 
-function storedAssembly({ layout, tensor, steps }: Entry): Assembly<"parts", StoredTensor> {
-  const { quantize, cols, elements, chunkElements } = layout;
+function storedAssembly({ section, tensor, elements }: Entry): Assembly<"parts", StoredTensor> {
+  const { quantize, cols, chunkElements } = section.layout;
   const { name, dtype, shape } = tensor;
   const width = quantize ? quantize.bits / 8 : dtypeWidth(dtype);
   const rows = quantize && elements > 0 ? Math.ceil(elements / cols) : 0;
-  const empty = () => ({
-    bytes: new Uint8Array(Math.ceil(elements * width)),
+  const empty = (bytes: Uint8Array = new Uint8Array(Math.ceil(elements * width))) => ({
+    bytes,
     scales: new Float32Array(rows),
     zeroPoints: quantize?.asymmetric ? new Int8Array(rows) : null,
   });
@@ -181,10 +193,13 @@ function storedAssembly({ layout, tensor, steps }: Entry): Assembly<"parts", Sto
       if (quantize) made.scales.set(new Float32Array(new Uint8Array(parts.scales).buffer), row);
       made.zeroPoints?.set(new Int8Array(new Uint8Array(parts.zeros).buffer), row);
     },
+    fill(bytes) {
+      made = empty(bytes);
+    },
     finish() {
       const { bytes, scales, zeroPoints } = made ?? empty();
       const quantization = quantize ? { bits: quantize.bits, cols, scales, zeroPoints } : null;
-      return { name, dtype, shape, plan: printSteps(steps), bytes, quantization };
+      return { name, dtype, shape, plan: printSteps(section.steps), bytes, quantization };
     },
   };
 }

@@ -1,18 +1,20 @@
 import { type ByteSink, hex } from "../bytes.ts";
 import { chunkInputs } from "../codec/inputs.ts";
-import { type Layout, layoutOf } from "../codec/layout.ts";
 import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
-import { type Plan, parsePlan, parseSteps, printPlan, printSteps, type Step, stepsFor } from "../plan.ts";
-import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
+import { type Plan, parsePlan, parseSteps, printPlan, printSteps } from "../plan.ts";
+import { bytesOf, type LazyTensor, type Model } from "../tensor.ts";
 import { encodeDescription } from "./description.ts";
 import { headerBuilder } from "./format.ts";
+import { type Group, type Grouped, groupTensors, headOf } from "./grouping.ts";
+import { portion } from "./sections.ts";
 import { encodeTask, type Sealed } from "./tasks.ts";
 import { inOrder, type Place, tasksAhead, type Workers } from "./workers.ts";
 
 /** How far a long task is. Bytes are those of the source's elements. */
 export interface Progress {
+  /** The name of the tensor, or of the first of those that share a chunk and how many they are. */
   readonly tensor: string;
   readonly done: number;
   readonly total: number;
@@ -51,10 +53,7 @@ export interface PackReport {
   readonly tensors: readonly PackedTensor[];
 }
 
-interface Job {
-  readonly tensor: LazyTensor;
-  readonly steps: readonly Step[];
-  readonly layout: Layout;
+interface Job extends Group {
   readonly sums: { codes: Partial<Record<CodeName, number>>; storedBytes: number; decodedBytes: number };
 }
 
@@ -72,13 +71,14 @@ export async function pack(
 ): Promise<PackReport> {
   const rules = typeof plan === "string" ? parsePlan(plan) : plan;
   for (const { steps } of rules) parseSteps(printSteps(steps));
-  const jobs = model.tensors.map((tensor) => jobOf(rules, tensor));
-  const names = new Set(model.tensors.map((tensor) => tensor.name));
-  argument(names.size === jobs.length, "model", "tensors with unique names", `${jobs.length - names.size} repeated`);
+  const { groups, placed } = groupTensors(model.tensors, rules);
+  const jobs = groups.map((group): Job => ({ ...group, sums: { codes: {}, storedBytes: 0, decodedBytes: 0 } }));
+  const repeated = placed.length - new Set(placed.map(({ name }) => name)).size;
+  argument(repeated === 0, "model", "tensors with unique names", `${repeated} repeated`);
   const kernels = options.kernels ?? (await loadKernels());
   // Kernels that only decode are refused here, before anything is read.
   kernels.arena(0, "encode");
-  const json = encodeDescription(printPlan(rules), model.metadata, jobs);
+  const json = encodeDescription(printPlan(rules), model.metadata, groups.map(headOf), placed);
   const chunks = jobs.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerBuilder(json, chunks);
   const total = jobs.reduce((sum, job) => sum + sourceBytes(job), 0);
@@ -87,10 +87,10 @@ export async function pack(
     options.signal?.throwIfAborted();
     await sink.write(chunk.bytes, header.add(chunk, chunk.sums));
     note(job.sums, chunk);
-    done += chunk.shape.count * dtypeWidth(job.tensor.dtype);
-    options.onProgress?.({ tensor: job.tensor.name, done, total });
+    done += bytesOf(job.source.dtype, chunk.shape.count);
+    options.onProgress?.({ tensor: job.source.name, done, total });
   }
-  const tensors = jobs.map(packedTensor);
+  const tensors = packedTensors(model, placed, jobs);
   const { bytes, sha256 } = header.finish(kernels);
   options.signal?.throwIfAborted();
   await sink.write(bytes, 0);
@@ -106,24 +106,16 @@ export async function pack(
   };
 }
 
-function jobOf(rules: Plan, tensor: LazyTensor): Job {
-  const steps = stepsFor(rules, tensor);
-  const { name, dtype, shape } = tensor;
-  // Layouts go to workers, which a tensor that can read cannot.
-  const layout = layoutOf({ name, dtype, shape }, steps);
-  return { tensor, steps, layout, sums: { codes: {}, storedBytes: 0, decodedBytes: 0 } };
+function sourceBytes({ layout }: Job): number {
+  return bytesOf(layout.tensor.dtype, layout.elements);
 }
 
-function sourceBytes({ tensor, layout }: Job): number {
-  return layout.elements * dtypeWidth(tensor.dtype);
-}
-
-// Chunks of all tensors in order, so that small tensors keep several workers busy too.
+// Chunks of all sections in order, so that small tensors keep several workers busy too.
 function encodedChunks(place: Place, jobs: readonly Job[], signal: AbortSignal | undefined) {
   async function* inputs() {
     for (const job of jobs) {
       signal?.throwIfAborted();
-      for await (const input of chunkInputs(place.kernels, job.tensor, job.layout)) yield { job, input };
+      for await (const input of chunkInputs(place.kernels, job.source, job.layout)) yield { job, input };
     }
   }
   return inOrder(inputs(), tasksAhead(place.workers?.size), signal, async ({ job, input }, stop) => {
@@ -139,20 +131,25 @@ function note(sums: Job["sums"], { code, bytes, shape }: Sealed): void {
   sums.decodedBytes += shape.decodedBytes;
 }
 
-function packedTensor(job: Job): PackedTensor {
-  const { tensor, steps, layout, sums } = job;
-  const { name, dtype, shape } = tensor;
-  const { codes, storedBytes, decodedBytes } = sums;
-  const { elements } = layout;
-  return {
-    name,
-    dtype,
-    shape,
-    plan: printSteps(steps),
-    elements,
-    sourceBytes: sourceBytes(job),
-    decodedBytes,
-    storedBytes,
-    codes,
-  };
+// In the order of the model. Of a chunk that tensors share each has its share by elements.
+function packedTensors({ tensors }: Model, placed: Grouped["placed"], jobs: readonly Job[]): PackedTensor[] {
+  const filled = jobs.map(() => 0);
+  return placed.map(({ name, shape, elements, section }, i) => {
+    const { steps, layout, sums } = jobs[section] as Job;
+    const { dtype } = tensors[i] as LazyTensor;
+    const start = filled[section] as number;
+    filled[section] = start + elements;
+    const share = (bytes: number) => portion(bytes, start, start + elements, layout.elements);
+    return {
+      name,
+      dtype,
+      shape,
+      plan: printSteps(steps),
+      elements,
+      sourceBytes: bytesOf(dtype, elements),
+      decodedBytes: share(sums.decodedBytes),
+      storedBytes: share(sums.storedBytes),
+      codes: sums.codes,
+    };
+  });
 }

@@ -144,6 +144,22 @@ function zrl(): Vector {
   return { name: "zrl", plan, model: { metadata: null, tensors } };
 }
 
+/** Small tensors that share chunks, of two dtypes in turn and two plans, with names that begin alike; and some that do not. */
+function shared(): Vector {
+  const kinds = ["weight", "bias", "running_mean", "batches"] as const;
+  const blocks = Array.from({ length: 6 }, (_, i) =>
+    kinds.map((kind, k) => {
+      const name = `block${i}.\ud83d\ude00.${kind}`;
+      if (kind === "batches") return tensor(name, "I64", [], noise(8, 7 * i + 1).fill(0, 1));
+      return floats(name, kind === "weight" ? [3 + i, 2] : [5 + i], 9 * i + k + 1);
+    }),
+  );
+  const pair = ["\ud83d\ude00", "\ud83d\ude01"].map((name, i) => tensor(name, "U8", [i + 3], noise(i + 3, i + 1)));
+  const alone = [floats("large", [1024], 5, 90), floats("", [7, 0], 6), floats("quantized", [4, 9], 7)];
+  const tensors = [...blocks.flat(), ...pair, ...alone, floats("last", [1], 8)];
+  return { name: "shared", plan: "quantized=int8 > raw; *bias=raw; lossless", model: { metadata: null, tensors } };
+}
+
 /** Tensors of several chunks, with rows across their borders, and chunks of several blocks of every kind; almost all zero, to be small. */
 function chunks(): Vector {
   const few = (n: number) => skewed(n, 3).map((byte) => (byte < 108 ? 0 : byte));
@@ -206,5 +222,5 @@ function mask(): Vector {
 }
 
 export function vectors(): readonly Vector[] {
-  return [dtypes(), codes(), int8(), int4(), zrl(), chunks(), pivot(), mask()];
+  return [dtypes(), codes(), int8(), int4(), zrl(), chunks(), shared(), pivot(), mask()];
 }

@@ -1,0 +1,85 @@
+import { type Layout, layoutOf } from "../codec/layout.ts";
+import { type Plan, printSteps, SMALL, type Step, stepsFor } from "../plan.ts";
+import { dtypeWidth, elementCount, isBlocks, type LazyTensor, readElements } from "../tensor.ts";
+import { type Head, MAX_SHARED, type Placed, standIn } from "./sections.ts";
+
+// Which tensors the writer puts into one section.
+
+/** A section to be written. */
+export interface Group {
+  readonly steps: readonly Step[];
+  readonly layout: Layout;
+  /** What is encoded: a tensor, or several read as one. */
+  readonly source: LazyTensor;
+}
+
+/** Groups in the order of their first tensors, and where each tensor lies. */
+export interface Grouped {
+  readonly groups: readonly Group[];
+  readonly placed: readonly Placed[];
+}
+
+interface Open {
+  readonly steps: readonly Step[];
+  readonly members: LazyTensor[];
+  elements: number;
+}
+
+/** Small tensors that are stored alike share a section until it is full, the others have one each. @throws PlanError */
+export function groupTensors(tensors: readonly LazyTensor[], plan: Plan): Grouped {
+  const all: Open[] = [];
+  const open = new Map<string, number>();
+  const placed = tensors.map((tensor): Placed => {
+    const { name, dtype, shape } = tensor;
+    const steps = stepsFor(plan, tensor);
+    const elements = elementCount(shape);
+    const key = joins(tensor, steps, elements) ? `${dtype} ${printSteps(steps)}` : null;
+    const number = key === null ? undefined : open.get(key);
+    const group = number === undefined ? undefined : all[number];
+    if (number !== undefined && group && (group.elements + elements) * dtypeWidth(dtype) <= MAX_SHARED) {
+      group.members.push(tensor);
+      group.elements += elements;
+      return { name, shape, elements, section: number };
+    }
+    if (key !== null) open.set(key, all.length);
+    all.push({ steps, members: [tensor], elements });
+    return { name, shape, elements, section: all.length - 1 };
+  });
+  return { groups: all.map(groupOf), placed };
+}
+
+function joins({ dtype }: LazyTensor, steps: readonly Step[], elements: number): boolean {
+  const [step] = steps;
+  if (steps.length !== 1 || step?.op !== "code" || isBlocks(dtype)) return false;
+  const plain = ["raw", "auto", "smallest"].includes(step.code) && step.grouping.by === "chunk";
+  return plain && elements > 0 && elements < SMALL;
+}
+
+function groupOf({ steps, members, elements }: Open): Group {
+  const first = members[0] as LazyTensor;
+  const { name, dtype, shape } = first;
+  // Layouts go to workers, which a tensor that can read cannot.
+  if (members.length === 1) return { steps, layout: layoutOf({ name, dtype, shape }, steps), source: first };
+  const info = standIn(name, members.length, dtype, elements);
+  return { steps, layout: layoutOf(info, steps, elements), source: { ...info, read: readAll(members) } };
+}
+
+function readAll(members: readonly LazyTensor[]): LazyTensor["read"] {
+  return async (start, end) => {
+    const parts: Uint8Array[] = [];
+    for (const member of members) parts.push(await readElements(member, 0, elementCount(member.shape)));
+    const width = dtypeWidth((members[0] as LazyTensor).dtype);
+    const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all.subarray(start * width, end * width);
+  };
+}
+
+/** The section as the header says it. */
+export function headOf({ steps, layout }: Group): Head {
+  return { dtype: layout.tensor.dtype, steps, chunk: layout.chunkElements };
+}

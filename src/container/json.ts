@@ -1,0 +1,29 @@
+import { FormatError, PlanError, printed } from "../errors.ts";
+
+// How what the JSON part says is refused.
+
+/** Where the JSON part begins: right behind the prelude. */
+export const PRELUDE_BYTES = 88;
+
+export function wrong(field: string, expected: string, actual: string): FormatError {
+  return new FormatError({ code: "json", offset: PRELUDE_BYTES, field, expected, actual });
+}
+
+/** Throws a FormatError unless `ok`. Fields are named and values printed only then: there may be many tensors. */
+export function check(ok: boolean, field: () => string, expected: string, actual: unknown): asserts ok {
+  if (!ok) throw wrong(field(), expected, printed(actual));
+}
+
+/** What `make` gives; what it refuses of plans and sizes becomes a FormatError. */
+export function valid<T>(field: () => string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof PlanError || error instanceof RangeError)) throw error;
+    throw wrong(field(), "a valid tensor", error.message);
+  }
+}
+
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

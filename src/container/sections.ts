@@ -1,0 +1,107 @@
+import { type Layout, layoutOf } from "../codec/layout.ts";
+import { printed } from "../errors.ts";
+import type { Step } from "../plan.ts";
+import { type DType, dtypeWidth, isBlocks, type TensorInfo } from "../tensor.ts";
+import { check, valid } from "./json.ts";
+
+// Sections: what is laid out in chunks together. Nearly always one tensor; or small ones, one behind the other as if they were one.
+
+/** Decoded bytes of a section that tensors share: a reader keeps them, to give one tensor after the other. */
+export const MAX_SHARED = 64 * 1024;
+
+export interface Section {
+  readonly steps: readonly Step[];
+  /** Its tensor is the one of the section, or stands for those that share it. */
+  readonly layout: Layout;
+  /** Where its chunks stand in the table. */
+  readonly firstChunk: number;
+  /** Whether there are several tensors. Then nothing is quantized, and there is one chunk. */
+  readonly shared: boolean;
+}
+
+/** A tensor of the file, and where it lies. */
+export interface Entry {
+  readonly tensor: TensorInfo;
+  readonly elements: number;
+  readonly section: Section;
+  /** Its first element in the section. */
+  readonly start: number;
+}
+
+/** A section as the header says it. */
+export interface Head {
+  readonly dtype: DType;
+  readonly steps: readonly Step[];
+  /** Elements in every chunk but the last. */
+  readonly chunk: number;
+}
+
+/** A tensor as the header says it. */
+export interface Placed {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly elements: number;
+  /** Number of its section. */
+  readonly section: number;
+}
+
+/** The tensor that stands for those that share a section. */
+export function standIn(first: string, count: number, dtype: DType, elements: number): TensorInfo {
+  return { name: `${first} and ${count - 1} more`, dtype, shape: [elements] };
+}
+
+/** The part of `total` that falls to elements [start, end) of `elements`, so that parts of all add up to it. */
+export function portion(total: number, start: number, end: number, elements: number): number {
+  // Without elements there is one part. All of a whole is exact at any size.
+  if (end - start === elements) return total;
+  return Math.round((total * end) / elements) - Math.round((total * start) / elements);
+}
+
+/** Lays sections out, and finds the tensors' places in them. @throws FormatError */
+export function placeTensors(heads: readonly Head[], placed: readonly Placed[]) {
+  const members = heads.map((): Placed[] => []);
+  const filled = heads.map(() => 0);
+  const starts = placed.map((tensor) => {
+    const start = filled[tensor.section] as number;
+    members[tensor.section]?.push(tensor);
+    filled[tensor.section] = start + tensor.elements;
+    return start;
+  });
+  let firstChunk = 0;
+  const sections = heads.map((head, i): Section => {
+    const those = members[i] as Placed[];
+    const layout =
+      those.length > 1 ? sharedLayout(head, those, filled[i] as number) : ownLayout(head, those[0] as Placed);
+    const section = { steps: head.steps, layout, firstChunk, shared: those.length > 1 };
+    firstChunk += layout.chunks;
+    return section;
+  });
+  const entries = placed.map(({ name, shape, elements, section }, i): Entry => {
+    const { dtype } = heads[section] as Head;
+    return {
+      tensor: { name, dtype, shape },
+      elements,
+      section: sections[section] as Section,
+      start: starts[i] as number,
+    };
+  });
+  return { sections, entries };
+}
+
+function ownLayout({ dtype, steps, chunk }: Head, { name, shape }: Placed): Layout {
+  return valid(
+    () => `plan of tensor ${printed(name)}`,
+    () => layoutOf({ name, dtype, shape }, steps, chunk),
+  );
+}
+
+function sharedLayout({ dtype, steps, chunk }: Head, members: readonly Placed[], elements: number): Layout {
+  const { name } = members[0] as Placed;
+  const field = (what: string) => () => `${what} of the section of ${printed(name)} and ${members.length - 1} more`;
+  check(steps.length === 1 && !isBlocks(dtype), field("plan"), "a code alone, of elements with a width", steps.length);
+  check(elements * dtypeWidth(dtype) <= MAX_SHARED, field("size"), `at most ${MAX_SHARED} bytes`, elements);
+  check(chunk === elements, field("chunk"), `all ${elements} elements`, chunk);
+  const filled = members.every((member) => member.elements > 0);
+  check(filled, field("tensors"), "each with elements", 0);
+  return layoutOf(standIn(name, members.length, dtype, elements), steps, chunk);
+}
