@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type LazyTensor, parsePlan, printSteps, type StoredTensor, stepsFor } from "../../src/index.ts";
 import { elementCount, toFloat32 } from "../../src/tensor.ts";
-import { pack4, prune } from "../reference.ts";
+import { binOf, pack4, prune, toWide } from "../reference.ts";
 import { columns, quantizedTwin, wayOf } from "../twin.ts";
 import type { Vector } from "./models.ts";
 
@@ -47,6 +47,8 @@ async function expectedTensor(tensor: LazyTensor, plan: string): Promise<Expecte
   if (!plan.includes("int")) {
     return { ...head, stored: digest(bytes), scales: null, zeroPoints: null, f32: digest(values) };
   }
+  const target = /int(8|16) tensor step (\S+) dead (\S+)/.exec(plan);
+  if (target) return { ...head, ...targetTwin(values, Number(target[1]), Number(target[2]), Number(target[3])) };
   const way = wayOf(plan);
   const sparsity = Number(/prune (\S+)/.exec(plan)?.[1] ?? 0);
   const twin = quantizedTwin(prune(values, sparsity), columns(shape, way.per), way);
@@ -56,6 +58,25 @@ async function expectedTensor(tensor: LazyTensor, plan: string): Promise<Expecte
     scales: digest(twin.scales),
     zeroPoints: way.asymmetric ? digest(twin.zeroPoints) : null,
     f32: digest(twin.back),
+  };
+}
+
+// Levels of bins, and their borders at whole bins, as docs/FORMAT.md says.
+function targetTwin(values: Float32Array, bits: number, step: number, dead: number) {
+  const most = values.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
+  const inverse = most > 0 ? Math.fround(32767 / most) : 0;
+  const scale = most > 0 ? Math.fround(step) : 1;
+  const border = (level: number) => Math.round((level + 0.5 + (level < 0 ? -dead : dead)) * scale * inverse) + 32768;
+  const levels = Int16Array.from(values, (x) => {
+    let level = -Math.ceil(most / step);
+    while (level < Math.ceil(most / step) && binOf(x, inverse) >= border(level)) level++;
+    return level;
+  });
+  return {
+    stored: digest(bits === 8 ? Int8Array.from(levels) : toWide(levels)),
+    scales: digest(Float32Array.of(scale)),
+    zeroPoints: null,
+    f32: digest(Float32Array.from(levels, (level) => level * scale)),
   };
 }
 
