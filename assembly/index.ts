@@ -11,7 +11,8 @@ export { compareBits, expand, merge, split } from "./merge";
 export { pivotBlock, pivotNodes } from "./pivot";
 export { packFields, unpack } from "./unpack";
 export { mergePlanes, splitPlanes } from "./planes";
-export { magnitudes, prune } from "./prune";
+export { magnitudes, prune, prunePattern, squares } from "./prune";
+export { columnMax, smooth, unsmooth } from "./smooth";
 export { dequantize, dequantize16, quantize, range } from "./quantize";
 export { zrlTokens, zrlValues } from "./tokens";
 

@@ -9,4 +9,5 @@ export { maskCount, maskExpand } from "./mask";
 export { pivotBlock } from "./pivot";
 export { mergePlanes } from "./planes";
 export { dequantize, dequantize16, range } from "./quantize";
+export { unsmooth } from "./smooth";
 export { zrlValues } from "./tokens";

@@ -91,9 +91,11 @@ async function checkStream(kernels: Kernels, packed: Uint8Array, model: Model, p
 }
 
 async function expectedFloats(tensor: LazyTensor, plan: string): Promise<Float32Array> {
-  const { prune, quantize, cols, elements } = layoutOf(tensor, stepsFor(parsePlan(plan), tensor));
+  const steps = stepsFor(parsePlan(plan), tensor);
+  const { quantize, cols, elements } = layoutOf(tensor, steps);
   const source = toFloat32(tensor.dtype, await tensor.read(0, elements));
-  const values = prune ? reference.prune(source, prune.sparsity) : source;
+  const prune = steps.find((step) => step.op === "prune");
+  const values = prune?.by === "magnitude" ? reference.prune(source, prune.sparsity) : source;
   if (!quantize) return values;
   const rows = Math.ceil(elements / cols);
   const { scales } = reference.scales(reference.range(values, rows, cols), { bits: 8, asymmetric: false });

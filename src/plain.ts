@@ -1,9 +1,9 @@
 import { type Kernels, kernelsOver } from "./kernels.ts";
 import { plainExports, plainMemory } from "./plain/index.ts";
 
+export { decodeTensor } from "./codec/decode.ts";
 // Entry `quern/plain`: decoding at once, for engines without WebAssembly, promises or modules. Give it to a bundler.
 export { dequantize, type Quantized } from "./codec/quantize.ts";
-export { decodeTensor } from "./codec/tensor.ts";
 export { FormatError, type FormatProblem } from "./errors.ts";
 export { type CodeStep, type Grouping, type PruneStep, parseSteps, type QuantizeStep, type Step } from "./plan.ts";
 export type { DType, TensorInfo } from "./tensor.ts";

@@ -1,12 +1,13 @@
 import { PlanError } from "./errors.ts";
 import { AUTO, type CodeStep, parseCode, printCode } from "./plan/code.ts";
-import { type PruneStep, parsePrune, printPrune } from "./plan/prune.ts";
+import { checkPrune, type PruneStep, parsePrune, printPrune } from "./plan/prune.ts";
 import { parseQuantize, printQuantize, type QuantizeStep } from "./plan/quantize.ts";
 import type { StepParser } from "./plan/words.ts";
 import { elementCount, isFloat, type TensorInfo } from "./tensor.ts";
 
 export type { Code, CodeStep, Grouping } from "./plan/code.ts";
-export type { PruneStep } from "./plan/prune.ts";
+export type { PruneChannels, PruneMagnitude, PrunePattern, PruneRemoved, PruneStep, Ranges } from "./plan/prune.ts";
+export { patternAxis, rangesCount } from "./plan/prune.ts";
 export type { QuantizeStep } from "./plan/quantize.ts";
 export type { LikeFormat, Target } from "./plan/target.ts";
 export { AUTO };
@@ -67,9 +68,11 @@ function parseRule(text: string): Rule {
 export function parseSteps(text: string): readonly Step[] {
   const steps = text.split(">").map((part) => parseStep(part.trim().split(/\s+/), text));
   if (steps[steps.length - 1]?.op !== "code") steps.push(AUTO);
-  const order = steps.map((step) => ["prune", "quantize", "code"].indexOf(step.op));
-  if (order.some((rank, i) => i > 0 && rank <= (order[i - 1] as number))) {
-    throw new PlanError(`steps "${text}": the order is prune > int8 or int4 > code, each at most once`);
+  const ops = steps.map((step) => step.op);
+  if (new Set(ops).size < ops.length || ops.indexOf("code") < ops.length - 1) {
+    throw new PlanError(
+      `steps "${text}": the order is prune and int8 or int4, either first, then a code, each at most once`,
+    );
   }
   return steps;
 }
@@ -79,7 +82,7 @@ function parseStep(words: readonly string[], text: string): Step {
   const step = parsers[verb]?.(rest, verb);
   if (step) return step;
   const known =
-    "prune S, int8 or int4 [tensor|channel|group N] [asymmetric], " +
+    "prune S [global], prune N:M [axis K], prune channels S or LIST, int8 or int4 [tensor|channel|group N] [asymmetric], " +
     "int8 or int16 snr X|rmse X|bits X|like FORMAT|step X [dead X], raw, lossless, constant, huffman, pivot, mask, zrl, auto, smallest";
   throw new PlanError(`steps "${text}": "${words.join(" ")}" is not a step; known: ${known}`);
 }
@@ -123,7 +126,7 @@ function printStep(step: Step): string {
   return step.op === "code" ? printCode(step) : printQuantize(step);
 }
 
-/** The steps that a plan gives a tensor. @throws PlanError if they cannot be applied to its dtype. */
+/** The steps that a plan gives a tensor, the same array to all that a rule takes. @throws PlanError if they cannot be applied to it */
 export function stepsFor(plan: Plan, tensor: TensorInfo): readonly Step[] {
   const rule = plan.find((candidate) => takes(candidate, tensor));
   if (!rule) throw new PlanError(`no rule of the plan takes tensor "${tensor.name}"`);
@@ -131,14 +134,31 @@ export function stepsFor(plan: Plan, tensor: TensorInfo): readonly Step[] {
   return rule.steps;
 }
 
-/** Throws a PlanError if the steps cannot be applied to the tensor's dtype. */
-export function checkSteps(steps: readonly Step[], { name, dtype }: TensorInfo): void {
+/** Whether what is pruned are the codes of a quantize step before. */
+export function prunesCodes(steps: readonly Step[]): boolean {
+  return steps[0]?.op === "quantize" && steps[1]?.op === "prune";
+}
+
+/** Throws a PlanError if the steps cannot be applied to the tensor's dtype or shape. */
+export function checkSteps(steps: readonly Step[], tensor: TensorInfo): void {
+  const { name, dtype, shape } = tensor;
   const lossy = steps.find((step) => step.op !== "code");
   if (lossy && !isFloat(dtype)) {
     throw new PlanError(`tensor "${name}" is ${dtype}: "${printSteps(steps)}" needs a floating-point dtype`);
   }
-  if (lossy?.op === "prune" && dtype === "F64" && !steps.some((step) => step.op === "quantize")) {
-    throw new PlanError(`tensor "${name}" is F64: prune needs int8 or int4 behind it`);
+  const prune = steps.find((step) => step.op === "prune");
+  const quantize = steps.find((step) => step.op === "quantize");
+  if (!prune) return;
+  checkPrune(prune, tensor, quantize !== undefined);
+  if (quantize?.target && prunesCodes(steps))
+    throw new PlanError(`tensor "${name}": "${printSteps(steps)}" would undo its target: prune first`);
+  const whole = prune.by === "channels" || prune.by === "removed";
+  if (whole && quantize?.per === "group" && prunesCodes(steps)) {
+    const channel = elementCount(shape.slice(1));
+    if (channel % quantize.group === 0) return;
+    throw new PlanError(
+      `tensor "${name}": groups of ${quantize.group} cross its channels of ${channel}: prune channels first`,
+    );
   }
 }
 

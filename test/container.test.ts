@@ -59,12 +59,13 @@ describe("packing and reading", () => {
     const { bytes, report } = await packed(mixed(), PLAN);
     const file = await open(bytes);
     for (const [i, entry] of file.index.entries()) {
-      const { sourceBytes, ...reported } = report.tensors[i];
+      const { sourceBytes, sparsity, ...reported } = report.tensors[i];
       const { firstChunk, chunks, ...indexed } = entry;
       expect(indexed).toEqual(reported);
       expect(chunks).toBe(Object.values(entry.codes).reduce((sum, count) => sum + count, 0));
       expect(firstChunk).toBe(file.index.slice(0, i).reduce((sum, before) => sum + before.chunks, 0));
       expect(sourceBytes).toBeGreaterThanOrEqual(0);
+      expect(sparsity).toBeGreaterThanOrEqual(0);
     }
     const stored = file.index.reduce((sum, entry) => sum + entry.storedBytes, 0);
     expect(file.totals).toMatchObject({ file: bytes.length, header: report.headerBytes, chunks: 4 });

@@ -14,6 +14,7 @@ import {
   printPlan,
   printSteps,
   type QuantizeStep,
+  type Ranges,
   type Rule,
   SMALL,
   type Step,
@@ -26,10 +27,28 @@ import "./helpers.ts";
 
 const CHUNK: Grouping = { by: "chunk", size: 0 };
 
-const prune: fc.Arbitrary<PruneStep> = fc.record({
-  op: fc.constant("prune"),
-  sparsity: fc.double({ min: 0, max: 1, noNaN: true }),
-});
+const share = fc.double({ min: 0, max: 1, noNaN: true });
+/** Runs of indices with gaps between them, from gaps and lengths. */
+const ranges: fc.Arbitrary<Ranges> = fc
+  .array(fc.tuple(fc.integer({ min: 2, max: 2 ** 40 }), fc.nat(2 ** 20)), { minLength: 1, maxLength: 6 })
+  .map((runs) => {
+    let end = -2;
+    return runs.map(([gap, more]) => {
+      const first = end + gap;
+      end = first + more;
+      return [first, end] as const;
+    });
+  });
+
+const op = fc.constant("prune" as const);
+const prune: fc.Arbitrary<PruneStep> = fc.oneof(
+  fc.record({ op, by: fc.constant("magnitude"), sparsity: share, over: fc.constantFrom("tensor", "model") }),
+  fc
+    .tuple(fc.integer({ min: 2, max: 32 }), fc.nat(30), fc.option(fc.nat(15)))
+    .map(([of, less, axis]) => ({ op: "prune", by: "pattern", keep: Math.max(of - 1 - less, 1), of, axis }) as const),
+  fc.record({ op, by: fc.constant("channels"), sparsity: share.filter((s) => s > 0 && s < 1) }),
+  fc.record({ op, by: fc.constant("removed"), channels: ranges }),
+);
 
 const quantize: fc.Arbitrary<QuantizeStep> = fc
   .record({
@@ -70,7 +89,8 @@ const code: fc.Arbitrary<CodeStep> = fc
   .map((step) => (step.code === "zrl" || step.code === "auto" ? step : { ...step, grouping: CHUNK }));
 
 const steps: fc.Arbitrary<Step[]> = fc
-  .tuple(fc.option(prune), fc.option(fc.oneof(quantize, targeted)), code)
+  .tuple(fc.option(prune), fc.option(fc.oneof(quantize, targeted)), code, fc.boolean())
+  .map(([first, second, last, swap]) => [...(swap ? [second, first] : [first, second]), last])
   .map((all) => all.filter((step) => step !== null));
 
 const glob = fc
@@ -141,6 +161,14 @@ describe("printing and parsing", () => {
     ["  prune   0.60 >  int8   group 64>zrl ", "prune 0.6 > int8 group 64 > zrl"],
     ["int4 tensor asymmetric > huffman", "int4 tensor asymmetric > huffman"],
     ["prune .5", "prune 0.5 > auto"],
+    ["prune 8e-1 global", "prune 0.8 global > auto"],
+    ["int8 > prune 0.5", "int8 channel > prune 0.5 > auto"],
+    ["prune 2:4 > int8", "prune 2:4 > int8 channel > auto"],
+    ["prune 04:08 axis 00", "prune 4:8 axis 0 > auto"],
+    ["prune channels .25 > raw", "prune channels 0.25 > raw"],
+    ["prune channels 1e-7", "prune channels 1e-7 > auto"],
+    ["prune channels 0", "prune channels 0 > auto"],
+    ["int4 group 32 > prune channels 1,2,3-4,007,9-9", "int4 group 32 > prune channels 1-4,7,9 > auto"],
     ["lossless", "lossless"],
     ["auto", "lossless"],
     ["auto kernel 1", "auto kernel"],
@@ -187,6 +215,30 @@ const BAD_STEPS: [text: string, word: string][] = [
   ["prune -0.1", '"prune -0.1"'],
   ["prune NaN", '"prune NaN"'],
   ["prune 0.5 0.5", '"prune 0.5 0.5"'],
+  ["prune 0.5 globally", '"prune 0.5 globally"'],
+  ["prune 0.5 global 1", '"prune 0.5 global 1"'],
+  ["prune global", '"prune global"'],
+  ["prune 0:4", '"prune 0:4"'],
+  ["prune 4:4", '"prune 4:4"'],
+  ["prune 4:2", '"prune 4:2"'],
+  ["prune 2:33", '"prune 2:33"'],
+  ["prune -2:4", '"prune -2:4"'],
+  ["prune 2:4 global", '"prune 2:4 global"'],
+  ["prune 2:4 axis", '"prune 2:4 axis"'],
+  ["prune 2:4 axis 16", '"prune 2:4 axis 16"'],
+  ["prune 2:4 axis 1 1", '"prune 2:4 axis 1 1"'],
+  ["prune channels", '"prune channels"'],
+  ["prune channels 0.0", '"prune channels 0.0"'],
+  ["prune channels 1.0", '"prune channels 1.0"'],
+  ["prune channels 1.5", '"prune channels 1.5"'],
+  ["prune channels 3,2", '"prune channels 3,2"'],
+  ["prune channels 3,3", '"prune channels 3,3"'],
+  ["prune channels 3-2", '"prune channels 3-2"'],
+  ["prune channels 1-4,4", '"prune channels 1-4,4"'],
+  ["prune channels 1,", '"prune channels 1,"'],
+  ["prune channels -1", '"prune channels -1"'],
+  ["prune channels 1000000000000000", '"prune channels 1000000000000000"'],
+  ["prune channels 1 2", '"prune channels 1 2"'],
   ["int8 > zip", '"zip"'],
   ["raw 7", '"raw 7"'],
   ["huffman kernel", '"huffman kernel"'],
@@ -211,7 +263,8 @@ describe("refusals", () => {
   });
 
   test.each([
-    "int8 > prune 0.5",
+    "prune 2:4 > int8 > prune 0.5",
+    "int8 > raw > prune 0.5",
     "raw > int8",
     "zrl > raw",
     "int8 > int4",
@@ -308,6 +361,26 @@ describe("stepsFor", () => {
         expect(message).toContain(dtype);
       }
     }
+  });
+
+  test.each([
+    ["prune 2:4", [], "no dimension"],
+    ["prune 2:4 axis 2", [8, 8], "no dimension"],
+    ["prune channels 0.5", [], "no dimension"],
+    ["prune channels 8", [8, 8], "8 cannot be removed"],
+    ["prune channels 0-7", [8, 8], "keep one"],
+    ["prune channels 0", [0, 8], "cannot be removed"],
+    ["prune channels 0-4095", [4097, 2], undefined],
+    ["prune channels 0-4096", [4098, 2], "at most 4096"],
+    ["prune channels 0-8999", [9001, 2], "at most 4096"],
+    ["int8 group 16 > prune channels 0.5", [8, 24], "cross its channels of 24"],
+    ["int8 group 12 > prune channels 0.5", [8, 24], undefined],
+    ["prune channels 0.5 > int8 group 16", [8, 24], undefined],
+  ])("%s on a shape of %j: %s", (text, shape, part) => {
+    const call = () => stepsText(`w=${text}; raw`, info("F32", shape));
+    if (part === undefined) return expect(call()).toContain("prune channels");
+    expect(messageOf(call)).toContain('"w"');
+    expect(messageOf(call)).toContain(part);
   });
 
   test("says so when no rule takes a tensor", () => {

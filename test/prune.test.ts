@@ -16,7 +16,7 @@ import {
   u32,
   weights,
 } from "./helpers.ts";
-import { magnitudeBits, magnitudes, prune } from "./reference.ts";
+import { leastChannels, magnitudeBits, magnitudes, prune, prunePattern, squares } from "./reference.ts";
 
 /** Where the running sum of the bins passes `count`, and how much of it is left for that bin. */
 function passing(bins: Uint32Array, count: number): [bin: number, left: number] {
@@ -133,6 +133,126 @@ describe.each(tiers())("magnitudes on $name", (tier) => {
         const lower = run(tier, "magnitudes", x, n, prefix, inout(new Uint32Array(32768)));
         expect([upper.status, lower.status]).toEqual([STATUS.NOT_FINITE, STATUS.NOT_FINITE]);
       }
+    }
+  });
+});
+
+/** Shapes around the lanes: whole groups and short ones, one column and many. */
+const GRIDS: [number, number, number][] = [
+  [0, 4, 1],
+  [3, 0, 5],
+  [1, 1, 1],
+  [5, 4, 1],
+  [3, 31, 1],
+  [2, 33, 1],
+  [7, 64, 1],
+  [3, 8, 9],
+  [2, 13, 3],
+  [2, 5, 31],
+  [1, 33, 33],
+];
+const PATTERNS: [number, number][] = [
+  [1, 2],
+  [2, 4],
+  [1, 4],
+  [3, 4],
+  [4, 8],
+  [1, 8],
+  [7, 8],
+  [2, 3],
+  [5, 7],
+  [6, 16],
+  [31, 32],
+];
+
+describe("the twin of patterns", () => {
+  test("keeps the larger, and of equal ones the later", () => {
+    expect([...prunePattern(Float32Array.of(1, -3, 2, 0, 1, -1, 1, 1), [2, 4, 1], 2, 4)]).toEqual([
+      0, -3, 2, 0, 0, 0, 1, 1,
+    ]);
+    expect([...prunePattern(Float32Array.of(1, 5, 2, 4, 3, 3), [1, 3, 2], 1, 2)]).toEqual([0, 5, 2, 0, 3, 3]);
+  });
+
+  test("sums squares and picks channels by hand", () => {
+    expect([...squares(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)]).toEqual([14, 77]);
+    expect(leastChannels(Float32Array.of(3, 1, 2, -1), 4, 1, 0.5)).toEqual([1, 3]);
+    expect(leastChannels(Float32Array.of(1, 1), 2, 1, 0.99)).toEqual([0]);
+  });
+});
+
+describe.each(tiers())("prunePattern on $name", (tier) => {
+  function check(x: Float32Array, grid: [number, number, number], keep: number, group: number, what: string): void {
+    const [outer, axis, inner] = grid;
+    const { status, out: results } = run(tier, "prunePattern", x, outer, axis, inner, keep, group, out(x.byteLength));
+    expect(status, what).toBe(x.length);
+    expectSame(f32(results[0]), prunePattern(x, grid, keep, group), what);
+  }
+
+  test.each(PATTERNS)("agrees with its twin: %i:%i", (keep, group) => {
+    for (const grid of GRIDS) {
+      const n = grid[0] * grid[1] * grid[2];
+      check(weights(n, 3), grid, keep, group, `weights ${grid}`);
+      for (const [name, x] of degenerate(n)) check(x, grid, keep, group, `${name} ${grid}`);
+    }
+  });
+
+  test("agrees with its twin on any floats, ties included", () => {
+    const value = fc.oneof(fc.float({ noNaN: true, noDefaultInfinity: true }), fc.constantFrom(0, -0, 1, -1, 0.5));
+    const grid = fc.tuple(
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer({ min: 1, max: 19 }),
+      fc.integer({ min: 1, max: 6 }),
+    );
+    fc.assert(
+      fc.property(grid, fc.constantFrom(...PATTERNS), fc.infiniteStream(value), (sizes, [keep, group], stream) => {
+        const x = Float32Array.from(stream.take(sizes[0] * sizes[1] * sizes[2]));
+        check(x, sizes, keep, group, `${sizes}`);
+      }),
+    );
+  });
+
+  test.each(NOT_FINITE)("refuses %f, wherever it is", (bad) => {
+    for (const [inner, group] of [
+      [1, 4],
+      [1, 8],
+      [1, 5],
+      [5, 3],
+    ]) {
+      const n = 17 * inner;
+      for (let at = 0; at < n; at++) {
+        const x = weights(n, 12).fill(bad, at, at + 1);
+        const { status } = run(tier, "prunePattern", x, 1, 17, inner, 2, group, out(4 * n));
+        expect(status).toBe(STATUS.NOT_FINITE);
+      }
+    }
+  });
+});
+
+describe.each(tiers())("squares on $name", (tier) => {
+  test("agree with the twin to the last bit", () => {
+    for (const [rows, cols] of [
+      [0, 5],
+      [3, 0],
+      [1, 1],
+      [4, 2],
+      [2, 3],
+      [3, 4],
+      [5, 31],
+      [2, 33],
+      [1, 65537],
+    ]) {
+      for (const [name, x] of [["weights", weights(rows * cols, 4)] as const, ...degenerate(rows * cols)]) {
+        const { status, out: results } = run(tier, "squares", x, rows, cols, out(8 * rows));
+        expect(status, name).toBe(rows);
+        expectSame(new Float64Array(results[0].buffer), squares(x, rows, cols), `${name} ${rows} x ${cols}`);
+      }
+    }
+  });
+
+  test.each(NOT_FINITE)("refuse %f, wherever it is", (bad) => {
+    for (let at = 0; at < 21; at++) {
+      const x = weights(21, 12).fill(bad, at, at + 1);
+      expect(run(tier, "squares", x, 3, 7, out(24)).status).toBe(STATUS.NOT_FINITE);
     }
   });
 });

@@ -41,7 +41,7 @@ export {
   writeNodes,
 } from "./reference/pivot.ts";
 export { mergePlanes, splitPlanes } from "./reference/planes.ts";
-export { magnitudeBits, magnitudes, prune } from "./reference/prune.ts";
+export { leastChannels, magnitudeBits, magnitudes, prune, prunePattern, squares } from "./reference/prune.ts";
 export {
   dequantize,
   quantize,

@@ -164,9 +164,9 @@ test("any elements meet any target that can be met", async () => {
 
 test("what is measured is what is written", async () => {
   const tensor = floats(WEIGHTS);
-  const resolved = await resolveTarget(SIMD, tensor, parseSteps("int8 snr 20"));
-  expect(await codedBits(SIMD, tensor, resolved)).toBe((await through(tensor, "int8 snr 20")).bits * WEIGHTS.length);
-  const untouched = await resolveTarget(SIMD, tensor, parseSteps("int8"));
-  expect(untouched).toEqual({ steps: parseSteps("int8"), levels: null });
+  const resolved = await resolveTarget(SIMD, { tensor, steps: parseSteps("int8 snr 20") });
+  expect(await codedBits(SIMD, resolved)).toBe((await through(tensor, "int8 snr 20")).bits * WEIGHTS.length);
+  const untouched = await resolveTarget(SIMD, { tensor, steps: parseSteps("int8") });
+  expect(untouched).toEqual({ tensor, steps: parseSteps("int8"), levels: null });
   expect(difference(bytesOf(WEIGHTS), bytesOf(WEIGHTS))).toBe("");
 });

@@ -3,12 +3,12 @@ import type { Step } from "../plan.ts";
 import type { LazyTensor } from "../tensor.ts";
 import { chunkInputs } from "./inputs.ts";
 import { layoutOf } from "./layout.ts";
-import { resolveTarget } from "./target.ts";
+import { resolveOne } from "./resolve.ts";
 import { type EncodedChunk, encodeChunk } from "./tensor.ts";
 
 /**
  * Runs the steps on a tensor, chunk by chunk. Reads it once, once more if a row is longer than a chunk, and twice more to
- * prune. Under a target (`int8 snr 20dB`) decodeTensor needs the steps that resolveSteps gives.
+ * prune. Under a target (`int8 snr 20dB`), and where `prune channels` has a share, decodeTensor needs the steps that resolveSteps gives.
  * @throws DataError, with the tensor's name, on NaN or infinity in what is to be pruned or quantized
  */
 export async function* encodeTensor(
@@ -17,9 +17,9 @@ export async function* encodeTensor(
   steps: readonly Step[],
 ): AsyncGenerator<EncodedChunk> {
   kernels.arena(0, "encode");
-  const resolved = await resolveTarget(kernels, tensor, steps);
+  const resolved = await resolveOne(kernels, tensor, steps);
   const layout = layoutOf(tensor, resolved.steps);
-  for await (const input of chunkInputs(kernels, tensor, layout, resolved.levels)) {
+  for await (const input of chunkInputs(kernels, resolved, layout)) {
     yield encodeChunk(kernels, layout, input);
   }
 }

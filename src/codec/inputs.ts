@@ -1,94 +1,116 @@
-import { DataError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
-import { type LazyTensor, readElements, type TensorInfo, widen } from "../tensor.ts";
-import { chunkShape, type Layout } from "./layout.ts";
+import { prunesCodes, type QuantizeStep, type Ranges, type Step } from "../plan.ts";
+import { bytesOf, elementCount, type LazyTensor, readElements } from "../tensor.ts";
+import { chunkShape, columnsOf, type Layout } from "./layout.ts";
 import type { Levels } from "./levels.ts";
-import { findThreshold, pruneValues, type Threshold } from "./prune.ts";
-import { mergeRanges, segmentsOf, toFloats } from "./quantize.ts";
+import { patternValues } from "./pattern.ts";
+import { findThreshold, type Threshold, thresholdValues } from "./prune.ts";
+import { keptInfo, keptRuns, removedChannels } from "./removed.ts";
+import { blocksOf, dequantizedValues, named, rowRanges, sourceValues, type Values } from "./values.ts";
 
 // What a tensor's chunks are encoded from. All that goes from chunk to chunk is found here, in order.
+
+/** A tensor and what is to be done to it. */
+export interface Asked {
+  readonly tensor: LazyTensor;
+  readonly steps: readonly Step[];
+  /** Where to prune, if that was found over several tensors. */
+  readonly threshold?: Threshold | undefined;
+}
+
+/** A tensor and what is done to it: steps that say what is in the file, and the levels that a target has chosen, or null. */
+export interface Resolved extends Asked {
+  readonly levels: Levels | null;
+}
 
 /** What encoding one chunk needs besides the layout: with it, chunks are encoded in any order, anywhere. */
 export interface ChunkInput {
   readonly index: number;
   /** Elements as read, or pruned as f32. */
   readonly elements: Uint8Array | Float32Array;
-  /** Least and greatest value of each row of the chunk, where rows are longer than chunks; else null. */
+  /** Least and greatest value of each row of the chunk, where these elements alone do not tell them; else null. */
   readonly ranges: Float32Array | null;
   /** What a target has chosen, or null. */
   readonly levels: Levels | null;
 }
 
 /** The inputs of a tensor's chunks in order: what pruning and long rows carry from chunk to chunk is done here. */
-export async function* chunkInputs(
-  kernels: Kernels,
-  tensor: LazyTensor,
-  layout: Layout,
-  levels: Levels | null = null,
-): AsyncGenerator<ChunkInput> {
+export async function* chunkInputs(kernels: Kernels, resolved: Resolved, layout: Layout): AsyncGenerator<ChunkInput> {
   try {
-    const { prune, quantize, elements, cols } = layout;
-    const whole = () => blocks(kernels, tensor, layout, null);
-    const threshold = prune ? await findThreshold(kernels, whole, elements, prune.sparsity) : null;
+    const { quantize, cols, elements } = layout;
+    const { tensor, steps, levels } = resolved;
+    const kept = keptTensor(tensor, removedChannels(steps));
+    const before = prunesCodes(steps) && quantize ? await scaleRanges(kernels, resolved, quantize) : null;
+    const values = before && quantize ? dequantizedValues(kernels, sourceValues(kept), before, quantize, cols) : null;
+    const pass = await pruning(kernels, resolved, layout, values ?? sourceValues(kept));
     const long = quantize !== null && !levels && cols > layout.chunkElements;
-    const ranges = long ? await rowRanges(kernels, tensor, layout, threshold) : null;
-    let left = threshold;
+    const ranges = before ?? (long ? await rowRanges(kernels, pass?.() ?? sourceValues(kept), elements, cols) : null);
+    const pruned = pass?.();
     for (let index = 0; index < layout.chunks; index++) {
       const { start, count, rows } = chunkShape(layout, index);
-      let values: Uint8Array | Float32Array = await readElements(tensor, start, start + count);
-      if (left) [values, left] = pruneValues(kernels, widen(tensor.dtype, values), left);
+      const chunk = pruned ? await pruned(start, start + count) : await readElements(kept, start, start + count);
       const row = Math.floor(start / cols);
-      yield { index, elements: values, ranges: ranges?.slice(2 * row, 2 * (row + rows)) ?? null, levels };
+      yield { index, elements: chunk, ranges: ranges?.slice(2 * row, 2 * (row + rows)) ?? null, levels };
     }
   } catch (error) {
-    throw named(tensor, error);
+    throw named(resolved.tensor, error);
   }
 }
 
-/** The tensor's elements as f32, pruned, a chunk at a time. */
-export async function* prunedBlocks(
+/** Passes over the elements that reach a quantize step. */
+export async function prunedBlocks(
   kernels: Kernels,
-  tensor: LazyTensor,
+  asked: Asked,
   layout: Layout,
-): AsyncGenerator<Float32Array> {
-  const { prune, elements } = layout;
-  const whole = () => blocks(kernels, tensor, layout, null);
-  yield* blocks(kernels, tensor, layout, prune ? await findThreshold(kernels, whole, elements, prune.sparsity) : null);
+): Promise<() => AsyncIterable<Float32Array>> {
+  const values = sourceValues(keptTensor(asked.tensor, removedChannels(asked.steps)));
+  const pass = await pruning(kernels, asked, layout, values);
+  return () => blocksOf(pass?.() ?? values, layout.elements);
 }
 
-async function* blocks(
-  kernels: Kernels,
-  tensor: LazyTensor,
-  layout: Layout,
-  threshold: Threshold | null,
-): AsyncGenerator<Float32Array> {
-  let left = threshold;
-  for (let index = 0; index < layout.chunks; index++) {
-    const { start, count } = chunkShape(layout, index);
-    let values = widen(tensor.dtype, await readElements(tensor, start, start + count));
-    if (left) [values, left] = pruneValues(kernels, values, left);
-    yield values;
-  }
+/** What is pruned: the elements, or what their codes stand for if the steps quantize first. */
+export async function valuesToPrune(kernels: Kernels, asked: Asked): Promise<Values> {
+  const values = sourceValues(asked.tensor);
+  const quantize = asked.steps.find((step) => step.op === "quantize");
+  if (!quantize || !prunesCodes(asked.steps)) return values;
+  const cols = columnsOf(asked.tensor, quantize, elementCount(asked.tensor.shape));
+  return dequantizedValues(kernels, values, await scaleRanges(kernels, asked, quantize), quantize, cols);
 }
 
-async function rowRanges(
-  kernels: Kernels,
-  tensor: LazyTensor,
-  layout: Layout,
-  threshold: Threshold | null,
-): Promise<Float32Array> {
-  const ranges = new Float32Array(2 * Math.ceil(layout.elements / layout.cols));
-  let index = 0;
-  for await (const values of blocks(kernels, tensor, layout, threshold)) {
-    const { start, count } = chunkShape(layout, index++);
-    toFloats(kernels, values);
-    mergeRanges(kernels, segmentsOf(start, count, layout.cols), start, ranges, Math.floor(start / layout.cols));
-  }
-  return ranges;
+// Ranges of the rows that codes are made of before they are pruned. Rows lie in channels, or hold all of them.
+async function scaleRanges(kernels: Kernels, { tensor, steps }: Asked, step: QuantizeStep): Promise<Float32Array> {
+  const source = step.per === "tensor" ? tensor : keptTensor(tensor, removedChannels(steps));
+  const elements = elementCount(source.shape);
+  return rowRanges(kernels, sourceValues(source), elements, columnsOf(source, step, elements));
 }
 
-/** The error with the tensor's name, if it is one about its data. */
-export function named(tensor: TensorInfo, error: unknown): unknown {
-  if (!(error instanceof DataError) || error.message.startsWith("tensor ")) return error;
-  return new DataError(`tensor "${tensor.name}": ${error.message}`);
+// A pass over the values pruned, from the first to the last; null if no value changes.
+async function pruning(
+  kernels: Kernels,
+  { steps, threshold }: Asked,
+  { tensor, elements }: Layout,
+  values: Values,
+): Promise<(() => Values) | null> {
+  const step = steps.find((candidate) => candidate.op === "prune");
+  if (step?.by === "pattern") return () => patternValues(kernels, values, step, tensor.shape);
+  if (step?.by !== "magnitude") return null;
+  const source = { tensor, blocks: () => blocksOf(values, elements) };
+  const found = threshold ?? (await findThreshold(kernels, [source], elements, step.sparsity));
+  return () => thresholdValues(kernels, values, found);
+}
+
+// The tensor without the removed channels, which are not read.
+function keptTensor(tensor: LazyTensor, removed: Ranges): LazyTensor {
+  if (removed.length === 0) return tensor;
+  const read = async (start: number, end: number): Promise<Uint8Array> => {
+    const out = new Uint8Array(bytesOf(tensor.dtype, end - start));
+    for (const { at, from, count } of keptRuns(tensor, removed)) {
+      const [first, last] = [Math.max(from, start), Math.min(from + count, end)];
+      if (first >= last) continue;
+      const bytes = await readElements(tensor, at + first - from, at + last - from);
+      out.set(bytes, bytesOf(tensor.dtype, first - start));
+    }
+    return out;
+  };
+  return { ...keptInfo(tensor, removed), read };
 }

@@ -1,20 +1,21 @@
 import { PlanError } from "../errors.ts";
 import { CHUNK_BYTES } from "../kernels.ts";
-import { type CodeStep, checkSteps, type PruneStep, type QuantizeStep, type Step } from "../plan.ts";
+import { type CodeStep, checkSteps, printSteps, type QuantizeStep, type Step } from "../plan.ts";
 import { dtypeWidth, elementCount, type TensorInfo } from "../tensor.ts";
 import { rowCount } from "./quantize.ts";
+import { keptInfo, removedChannels } from "./removed.ts";
 
 // How a tensor is cut into chunks, and what lies in each.
 
 /** How a tensor lies in chunks; all of it follows from its shape and steps. */
 export interface Layout {
+  /** As the chunks hold it: without removed channels. */
   readonly tensor: TensorInfo;
   readonly elements: number;
   /** Elements in every chunk but the last. */
   readonly chunkElements: number;
   readonly chunks: number;
   readonly quantize: QuantizeStep | null;
-  readonly prune: PruneStep | null;
   readonly code: CodeStep;
   /** Elements that share a scale; 1 if not quantized. */
   readonly cols: number;
@@ -40,14 +41,17 @@ export interface ChunkShape {
   readonly room: number;
 }
 
-/** The layout of a tensor under its steps. @param chunkElements - as a file says; default: as the writer cuts */
-export function layoutOf(tensor: TensorInfo, steps: readonly Step[], chunkElements?: number): Layout {
+/** The layout of a tensor under its steps, channels of which are removed by index. @param chunkElements - as a file says; default: as the writer cuts */
+export function layoutOf(whole: TensorInfo, steps: readonly Step[], chunkElements?: number): Layout {
+  checkSteps(steps, whole);
+  const asked = steps.find((step) => step.op === "prune" && step.by === "channels");
+  if (asked)
+    throw new PlanError(`tensor "${whole.name}": "${printSteps(steps)}" does not say which: resolveSteps does`);
+  const tensor = keptInfo(whole, removedChannels(steps));
   const elements = elementCount(tensor.shape);
   const quantize = steps.find((step) => step.op === "quantize") ?? null;
-  const prune = steps.find((step) => step.op === "prune") ?? null;
   const code = steps.find((step) => step.op === "code");
   if (!code) throw new PlanError(`tensor "${tensor.name}": steps without a code`);
-  checkSteps(steps, tensor);
   const cols = quantize ? columnsOf(tensor, quantize, elements) : 1;
   const kernel = kernelSize(tensor.shape);
   const chunk = chunkElements ?? cutChunks(tensor, quantize, code, cols, kernel);
@@ -57,7 +61,6 @@ export function layoutOf(tensor: TensorInfo, steps: readonly Step[], chunkElemen
     chunkElements: chunk,
     chunks: Math.ceil(elements / chunk),
     quantize,
-    prune,
     code,
     cols,
     kernel,
@@ -71,7 +74,8 @@ function widthsOf(shape: readonly number[], elements: number): number[] {
   return [...new Set(widths)].filter((width) => width > 1 && width < 2 ** 24);
 }
 
-function columnsOf({ shape }: TensorInfo, { per, group }: QuantizeStep, elements: number): number {
+/** Elements that share a scale. */
+export function columnsOf({ shape }: TensorInfo, { per, group }: QuantizeStep, elements: number): number {
   const cols = per === "group" ? group : per === "channel" ? elements / (shape[0] ?? 1) : elements;
   return Math.max(cols || 1, 1);
 }

@@ -1,29 +1,15 @@
 import { DataError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import { type LikeFormat, parseSteps, type QuantizeStep, type Step, type Target } from "../plan.ts";
-import { type LazyTensor, widen } from "../tensor.ts";
-import { chunkInputs, named, prunedBlocks } from "./inputs.ts";
+import { widen } from "../tensor.ts";
+import { type Asked, chunkInputs, prunedBlocks, type Resolved } from "./inputs.ts";
 import { chunkShape, layoutOf } from "./layout.ts";
-import {
-  type Bins,
-  countBins,
-  exactError,
-  type Levels,
-  largestLevel,
-  levelsFor,
-  type Outcome,
-  stepRange,
-} from "./levels.ts";
+import { type Bins, countBins, exactError, largestLevel, levelsFor, type Outcome, stepRange } from "./levels.ts";
 import { notFinite, toFloats } from "./quantize.ts";
 import { decodeChunkFloats, encodeChunk } from "./tensor.ts";
+import { named } from "./values.ts";
 
 // The step size that a target asks for: by bisection over the counts of bins, then checked against the elements.
-
-/** Steps that say what is in the file, and the levels that a target has chosen, or null. */
-export interface Resolved {
-  readonly steps: readonly Step[];
-  readonly levels: Levels | null;
-}
 
 /** Gives the f32 elements of a tensor in order, from the start at every call. */
 type Blocks = () => AsyncIterable<Float32Array>;
@@ -35,25 +21,17 @@ const CLOSE = 0.998;
 const NUDGE = 0.9995;
 
 /**
- * The steps as a file says them: int8 becomes int16 where the target needs levels beyond 127. Reads the tensor a few times.
+ * The steps as a file says them, and the levels: int8 becomes int16 where the target needs levels beyond 127. Reads the tensor a few times.
  * @throws DataError if a value is not finite or the target is finer than int16 can be
  */
-export async function resolveSteps(
-  kernels: Kernels,
-  tensor: LazyTensor,
-  steps: readonly Step[],
-): Promise<readonly Step[]> {
-  return (await resolveTarget(kernels, tensor, steps)).steps;
-}
-
-/** The same, with the levels. */
-export async function resolveTarget(kernels: Kernels, tensor: LazyTensor, steps: readonly Step[]): Promise<Resolved> {
+export async function resolveTarget(kernels: Kernels, asked: Asked): Promise<Resolved> {
+  const { tensor, steps } = asked;
   const quantize = targeted(steps);
-  if (!quantize) return { steps, levels: null };
+  if (!quantize) return { ...asked, levels: null };
   try {
-    const blocks = elementBlocks(kernels, tensor, steps);
+    const blocks = await prunedBlocks(kernels, asked, layoutOf(tensor, steps));
     const { bins, signal } = await binsOf(kernels, blocks);
-    return withLevels(steps, await choose(kernels, tensor, steps, quantize, blocks, bins, signal));
+    return withLevels(asked, await choose(kernels, asked, quantize, blocks, bins, signal));
   } catch (error) {
     throw named(tensor, error);
   }
@@ -63,12 +41,6 @@ export async function resolveTarget(kernels: Kernels, tensor: LazyTensor, steps:
 export function targeted(steps: readonly Step[]): (QuantizeStep & { readonly target: Target }) | undefined {
   const step = steps.find((candidate) => candidate.op === "quantize");
   return step?.target && { ...step, target: step.target };
-}
-
-/** The elements that reach the quantize step. */
-export function elementBlocks(kernels: Kernels, tensor: LazyTensor, steps: readonly Step[]): Blocks {
-  const layout = layoutOf(tensor, steps);
-  return () => prunedBlocks(kernels, tensor, layout);
 }
 
 /** The bins of elements, and the exact sum of their squares. @throws DataError on NaN or infinity */
@@ -87,19 +59,18 @@ export async function binsOf(kernels: Kernels, blocks: Blocks): Promise<{ bins: 
 }
 
 /** Steps and levels of an outcome. @throws DataError if a level is beyond f32 */
-export function withLevels(steps: readonly Step[], outcome: Outcome): Resolved {
+export function withLevels(asked: Asked, outcome: Outcome): Resolved {
   const most = largestLevel(outcome);
   if (!Number.isFinite(Math.fround(most * outcome.levels.scale)))
     throw new DataError("a level would be beyond the largest f32: keep the tensor lossless");
   const wide = most > 127;
-  const widened = steps.map((step) => (wide && step.op === "quantize" ? { ...step, bits: 16 as const } : step));
-  return { steps: widened, levels: outcome.levels };
+  const steps = asked.steps.map((step) => (wide && step.op === "quantize" ? { ...step, bits: 16 as const } : step));
+  return { ...asked, steps, levels: outcome.levels };
 }
 
 async function choose(
   kernels: Kernels,
-  tensor: LazyTensor,
-  steps: readonly Step[],
+  asked: Asked,
   { target, dead }: QuantizeStep & { readonly target: Target },
   blocks: Blocks,
   bins: Bins,
@@ -109,10 +80,10 @@ async function choose(
   if (bins.inverse === 0 && (signal === 0 || target.by === "bits")) return at(1);
   if (target.by === "step") return atStep(bins, target.value, at);
   if (target.by === "bits") {
-    const size = (outcome: Outcome) => codedBits(kernels, tensor, withLevels(steps, outcome));
+    const size = (outcome: Outcome) => codedBits(kernels, withLevels(asked, outcome));
     return meet(bins, at, target.value * bins.elements, ({ bits }) => bits, size, "coarsest");
   }
-  const most = await errorWanted(kernels, tensor, steps, target, bins.elements, signal);
+  const most = await errorWanted(kernels, asked, target, bins.elements, signal);
   if (bins.inverse === 0) return allZeros(at(1), signal, most);
   const error = ({ levels }: Outcome) => exactError(kernels, blocks(), levels);
   return meet(bins, at, most, (outcome) => outcome.error, error, "finest");
@@ -134,13 +105,12 @@ function atStep(bins: Bins, step: number, at: (step: number) => Outcome): Outcom
 // The squared error that a target allows.
 async function errorWanted(
   kernels: Kernels,
-  tensor: LazyTensor,
-  steps: readonly Step[],
+  asked: Asked,
   target: Target,
   elements: number,
   signal: number,
 ): Promise<number> {
-  if (target.by === "like") return formatError(kernels, tensor, steps, target.format);
+  if (target.by === "like") return formatError(kernels, asked, target.format);
   return target.by === "rmse" ? elements * target.value ** 2 : signal / 10 ** (target.value / 10);
 }
 
@@ -199,26 +169,23 @@ function bisect(
 }
 
 /** Bits of the chunks of a tensor, by encoding them. */
-export async function codedBits(kernels: Kernels, tensor: LazyTensor, { steps, levels }: Resolved): Promise<number> {
-  const layout = layoutOf(tensor, steps);
+export async function codedBits(kernels: Kernels, resolved: Resolved): Promise<number> {
+  const layout = layoutOf(resolved.tensor, resolved.steps);
   let bytes = 0;
-  for await (const input of chunkInputs(kernels, tensor, layout, levels)) {
+  for await (const input of chunkInputs(kernels, resolved, layout)) {
     bytes += encodeChunk(kernels, layout, input).bytes.length;
   }
   return 8 * bytes;
 }
 
 /** The squared error that a format makes of the elements that reach the quantize step. */
-export async function formatError(
-  kernels: Kernels,
-  tensor: LazyTensor,
-  steps: readonly Step[],
-  format: LikeFormat,
-): Promise<number> {
-  const before = steps.filter((step) => step.op !== "quantize" && step.op !== "code");
-  const layout = layoutOf(tensor, [...before, ...parseSteps(`${format} > raw`)]);
+export async function formatError(kernels: Kernels, asked: Asked, format: LikeFormat): Promise<number> {
+  const { tensor } = asked;
+  const before = asked.steps.filter((step) => step.op !== "quantize" && step.op !== "code");
+  const steps = [...before, ...parseSteps(`${format} > raw`)];
+  const layout = layoutOf(tensor, steps);
   let error = 0;
-  for await (const input of chunkInputs(kernels, tensor, layout)) {
+  for await (const input of chunkInputs(kernels, { ...asked, steps, levels: null }, layout)) {
     const { bytes } = encodeChunk(kernels, layout, input);
     const { stored } = kernels.arena(chunkShape(layout, input.index).room, "encode");
     kernels.bytes().set(bytes, stored);

@@ -1,9 +1,9 @@
 import { demand } from "../errors.ts";
 import { CHUNK_BYTES, checked, type Kernels, PIECE } from "../kernels.ts";
-import { AUTO, type QuantizeStep, type Step } from "../plan.ts";
-import { dtypeWidth, isFloat, narrow, type TensorInfo, toFloat32, widen } from "../tensor.ts";
-import { type ChunkInput, named } from "./inputs.ts";
-import { type ChunkShape, chunkShape, type Layout, layoutOf } from "./layout.ts";
+import { AUTO, type QuantizeStep } from "../plan.ts";
+import { dtypeWidth, isFloat, narrow, toFloat32, widen } from "../tensor.ts";
+import type { ChunkInput } from "./inputs.ts";
+import { type ChunkShape, chunkShape, type Layout } from "./layout.ts";
 import { type Levels, writeTable } from "./levels.ts";
 import { BYTES, type Content, NO_GEOMETRY, readStream, SCALES, writeStream } from "./planes.ts";
 import {
@@ -17,6 +17,8 @@ import {
   toFloats,
 } from "./quantize.ts";
 import { type CodeName, type Place, within } from "./stream.ts";
+import { named } from "./values.ts";
+import { zeroCodes, zeroElements } from "./zeros.ts";
 
 // One tensor: its steps in order for every chunk, and back. No content of the arena outlives an await.
 
@@ -26,6 +28,8 @@ export interface EncodedChunk {
   /** Code of the last stream. */
   readonly code: CodeName;
   readonly shape: ChunkShape;
+  /** Elements that decode to zero. */
+  readonly zeros: number;
 }
 
 /** What a stored chunk may have over its decoded bytes: headers of streams. */
@@ -33,14 +37,14 @@ export const STORED_EXTRA = 128;
 
 /** Encodes one chunk. @throws DataError, with the tensor's name, for what a step or code cannot take */
 export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput): EncodedChunk {
-  const { tensor, quantize, prune } = layout;
+  const { tensor, quantize } = layout;
   const { index, elements, ranges, levels } = input;
   try {
-    if (!quantize && !prune) return encodeBytes(kernels, layout, index, elements as Uint8Array);
-    const values = elements instanceof Float32Array ? elements : widen(tensor.dtype, elements);
-    if (quantize && levels) return encodeLevels(kernels, layout, index, values, levels);
-    if (quantize) return encodeValues(kernels, layout, quantize, index, values, ranges);
-    return encodeBytes(kernels, layout, index, narrow(tensor.dtype, values));
+    const pruned = elements instanceof Float32Array;
+    if (!quantize) return encodeBytes(kernels, layout, index, pruned ? narrow(tensor.dtype, elements) : elements);
+    const values = pruned ? elements : widen(tensor.dtype, elements);
+    if (levels) return encodeLevels(kernels, layout, index, values, levels);
+    return encodeValues(kernels, layout, quantize, index, values, ranges);
   } catch (error) {
     throw named(tensor, error);
   }
@@ -49,7 +53,8 @@ export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput)
 function encodeBytes(kernels: Kernels, layout: Layout, index: number, bytes: Uint8Array): EncodedChunk {
   const arena = kernels.arena(CHUNK_BYTES, "encode");
   kernels.bytes().set(bytes, arena.plain);
-  return finishChunk(kernels, layout, chunkShape(layout, index), arena.stored);
+  const zeros = zeroElements(layout.tensor.dtype, bytes);
+  return finishChunk(kernels, layout, chunkShape(layout, index), arena.stored, zeros);
 }
 
 function encodeValues(
@@ -65,9 +70,11 @@ function encodeValues(
   const segments = segmentsOf(shape.start, shape.count, layout.cols);
   const scales = chunkScales(kernels, layout, step, shape, ranges);
   const codes = arena.plain + shape.scaleBytes + shape.zeroBytes;
-  quantizeSegments(kernels, segments, scales, codeRange(step), step.bits === 4 ? arena.values : codes);
+  const apart = step.bits === 4 ? arena.values : codes;
+  quantizeSegments(kernels, segments, scales, codeRange(step), apart);
   if (step.bits === 4) kernels.run.pack4(arena.values, shape.count, codes);
   const bytes = kernels.bytes();
+  const zeros = zeroCodes(new Int8Array(bytes.buffer, apart, shape.count), segments, scales.zeroPoints);
   bytes.set(new Uint8Array(scales.scales.slice().buffer), arena.plain);
   if (scales.zeroPoints) bytes.set(new Uint8Array(scales.zeroPoints.slice().buffer), arena.plain + shape.scaleBytes);
   const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
@@ -75,7 +82,7 @@ function encodeValues(
   let end = arena.stored;
   end += writeStream(kernels, scalePart, AUTO, NO_GEOMETRY, end).bytes;
   if (step.asymmetric) end += writeStream(kernels, zeroPart, AUTO, NO_GEOMETRY, end).bytes;
-  return finishChunk(kernels, layout, shape, end);
+  return finishChunk(kernels, layout, shape, end, zeros);
 }
 
 // Codes by a table of bins, under one scale.
@@ -93,13 +100,10 @@ function encodeLevels(
   const codes = arena.plain + shape.scaleBytes;
   const width = layout.quantize?.bits === 16 ? 2 : 1;
   kernels.run.binCodes(arena.floats, shape.count, levels.inverse, arena.values, width, codes);
+  const zeros = zeroElements(width === 2 ? "I16" : "I8", kernels.bytes().subarray(codes, codes + shape.codeBytes));
   const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
-  return finishChunk(
-    kernels,
-    layout,
-    shape,
-    arena.stored + writeStream(kernels, scalePart, AUTO, NO_GEOMETRY, arena.stored).bytes,
-  );
+  const end = arena.stored + writeStream(kernels, scalePart, AUTO, NO_GEOMETRY, arena.stored).bytes;
+  return finishChunk(kernels, layout, shape, end, zeros);
 }
 
 // Ranges of the rows that end in this chunk are found here; longer rows need the pass before.
@@ -117,12 +121,12 @@ function chunkScales(
 }
 
 // Codes the last stream (codes or elements) to `at` and takes the chunk out of the arena.
-function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: number): EncodedChunk {
+function finishChunk(kernels: Kernels, layout: Layout, shape: ChunkShape, at: number, zeros: number): EncodedChunk {
   const { stored, plain } = kernels.arena(CHUNK_BYTES, "encode");
   const codes = plain + shape.scaleBytes + shape.zeroBytes;
   const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
   const { code, bytes } = writeStream(kernels, part, layout.code, layout, at);
-  return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape };
+  return { bytes: kernels.bytes().slice(stored, at + bytes), code, shape, zeros };
 }
 
 export function contentOf({ tensor, quantize }: Layout, { count }: ChunkShape): Content {
@@ -265,36 +269,4 @@ function widesToFloats(
     const n = kernels.run.dequantize16(codes + 2 * at, Math.min(PIECE, end - at), scales, floats);
     into.set(piece.subarray(0, n), at);
   }
-}
-
-/**
- * Decodes the chunks of one tensor as encodeTensor gave them, to f32.
- * @throws FormatError if the bytes are malformed; there is no checksum at this level
- */
-export function decodeTensor(
-  kernels: Kernels,
-  tensor: TensorInfo,
-  steps: readonly Step[],
-  chunks: readonly Uint8Array[],
-): Float32Array {
-  const layout = layoutOf(tensor, steps);
-  demand(
-    chunks.length === layout.chunks,
-    "count",
-    0,
-    `tensor "${tensor.name}"`,
-    `${layout.chunks} chunks`,
-    chunks.length,
-  );
-  const out = new Float32Array(layout.elements);
-  chunks.forEach((bytes, index) => {
-    const { start, count, room } = chunkShape(layout, index);
-    const { stored, capacity } = kernels.arena(room, "decode");
-    const limit = capacity + STORED_EXTRA;
-    demand(bytes.length <= limit, "length", 0, `chunk ${index}`, `at most ${limit} bytes`, bytes.length);
-    kernels.bytes().set(bytes, stored);
-    const place = { offset: 0, field: `chunk ${index}` };
-    decodeChunkFloats(kernels, layout, index, bytes.length, place, out.subarray(start, start + count));
-  });
-  return out;
 }

@@ -1,5 +1,6 @@
+import type { Resolved } from "../codec/inputs.ts";
 import { type Layout, layoutOf } from "../codec/layout.ts";
-import { type Plan, printSteps, SMALL, type Step, stepsFor } from "../plan.ts";
+import { printSteps, SMALL, type Step } from "../plan.ts";
 import { dtypeWidth, elementCount, isBlocks, type LazyTensor, readElements } from "../tensor.ts";
 import { type Head, MAX_SHARED, type Placed, standIn } from "./sections.ts";
 
@@ -7,10 +8,9 @@ import { type Head, MAX_SHARED, type Placed, standIn } from "./sections.ts";
 
 /** A section to be written. */
 export interface Group {
-  readonly steps: readonly Step[];
   readonly layout: Layout;
   /** What is encoded: a tensor, or several read as one. */
-  readonly source: LazyTensor;
+  readonly source: Resolved;
 }
 
 /** Groups in the order of their first tensors, and where each tensor lies. */
@@ -20,18 +20,18 @@ export interface Grouped {
 }
 
 interface Open {
-  readonly steps: readonly Step[];
+  readonly first: Resolved;
   readonly members: LazyTensor[];
   elements: number;
 }
 
-/** Small tensors that are stored alike share a section until it is full, the others have one each. @throws PlanError */
-export function groupTensors(tensors: readonly LazyTensor[], plan: Plan): Grouped {
+/** Small tensors that are stored alike share a section until it is full, the others have one each. */
+export function groupTensors(resolved: readonly Resolved[]): Grouped {
   const all: Open[] = [];
   const open = new Map<string, number>();
-  const placed = tensors.map((tensor): Placed => {
+  const placed = resolved.map((first): Placed => {
+    const { tensor, steps } = first;
     const { name, dtype, shape } = tensor;
-    const steps = stepsFor(plan, tensor);
     const elements = elementCount(shape);
     const key = joins(tensor, steps, elements) ? `${dtype} ${printSteps(steps)}` : null;
     const number = key === null ? undefined : open.get(key);
@@ -42,7 +42,7 @@ export function groupTensors(tensors: readonly LazyTensor[], plan: Plan): Groupe
       return { name, shape, elements, section: number };
     }
     if (key !== null) open.set(key, all.length);
-    all.push({ steps, members: [tensor], elements });
+    all.push({ first, members: [tensor], elements });
     return { name, shape, elements, section: all.length - 1 };
   });
   return { groups: all.map(groupOf), placed };
@@ -55,13 +55,13 @@ function joins({ dtype }: LazyTensor, steps: readonly Step[], elements: number):
   return plain && elements > 0 && elements < SMALL;
 }
 
-function groupOf({ steps, members, elements }: Open): Group {
-  const first = members[0] as LazyTensor;
-  const { name, dtype, shape } = first;
+function groupOf({ first, members, elements }: Open): Group {
+  const { steps, tensor } = first;
+  const { name, dtype, shape } = tensor;
   // Layouts go to workers, which a tensor that can read cannot.
-  if (members.length === 1) return { steps, layout: layoutOf({ name, dtype, shape }, steps), source: first };
+  if (members.length === 1) return { layout: layoutOf({ name, dtype, shape }, steps), source: first };
   const info = standIn(name, members.length, dtype, elements);
-  return { steps, layout: layoutOf(info, steps, elements), source: { ...info, read: readAll(members) } };
+  return { layout: layoutOf(info, steps, elements), source: { ...first, tensor: { ...info, read: readAll(members) } } };
 }
 
 function readAll(members: readonly LazyTensor[]): LazyTensor["read"] {
@@ -80,6 +80,6 @@ function readAll(members: readonly LazyTensor[]): LazyTensor["read"] {
 }
 
 /** The section as the header says it. */
-export function headOf({ steps, layout }: Group): Head {
-  return { dtype: layout.tensor.dtype, steps, chunk: layout.chunkElements };
+export function headOf({ source, layout }: Group): Head {
+  return { dtype: source.tensor.dtype, steps: source.steps, chunk: layout.chunkElements };
 }

@@ -1,3 +1,4 @@
+import { keptRuns, removedChannels } from "../codec/removed.ts";
 import { dtypeWidth, type LazyTensor, type Model } from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
 import type { Entry, Section } from "./sections.ts";
@@ -75,20 +76,37 @@ function sharedEntry(reader: Reader, entry: Entry): LazyTensor {
 
 function lazyEntry(cache: ChunkCache, entry: Entry, as: "original" | "f32", nth: number): LazyTensor {
   const { tensor, section } = entry;
-  const { layout } = section;
   const dtype = dtypeOf(section, as);
   const width = dtypeWidth(dtype);
+  const removed = removedChannels(section.steps);
   const read = async (start: number, end: number): Promise<Uint8Array> => {
     const out = new Uint8Array((end - start) * width);
-    for (let at = start; at < end; ) {
-      const index = Math.floor(at / layout.chunkElements);
-      const first = index * layout.chunkElements;
-      const stop = Math.min(end, first + layout.chunkElements);
-      const bytes = await cache(nth, index);
-      out.set(bytes.subarray((at - first) * width, (stop - first) * width), (at - start) * width);
-      at = stop;
+    for (const { at, from, count } of keptRuns(tensor, removed)) {
+      const [first, last] = [Math.max(at, start), Math.min(at + count, end)];
+      const part = out.subarray((first - start) * width, (last - start) * width);
+      if (first < last) await readKept(cache, entry, nth, from + first - at, part, width);
     }
     return out;
   };
   return { name: tensor.name, dtype, shape: tensor.shape, read };
+}
+
+// Fills `out` with what the chunks hold from element `start` on.
+async function readKept(
+  cache: ChunkCache,
+  { section: { layout } }: Entry,
+  nth: number,
+  start: number,
+  out: Uint8Array,
+  width: number,
+): Promise<void> {
+  const end = start + out.length / width;
+  for (let at = start; at < end; ) {
+    const index = Math.floor(at / layout.chunkElements);
+    const first = index * layout.chunkElements;
+    const stop = Math.min(end, first + layout.chunkElements);
+    const bytes = await cache(nth, index);
+    out.set(bytes.subarray((at - first) * width, (stop - first) * width), (at - start) * width);
+    at = stop;
+  }
 }

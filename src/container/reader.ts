@@ -37,6 +37,7 @@ export interface IndexEntry {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly plan: string;
+  /** With those of removed channels, which no chunk holds. */
   readonly elements: number;
   /** The chunks of the file that hold it: `chunks` from `firstChunk` on. Small tensors may share one. */
   readonly firstChunk: number;
@@ -162,7 +163,7 @@ function fileOver(reader: Reader): QuernFile {
 }
 
 function indexEntry(header: Header, { tensor, elements, section, start }: Entry): IndexEntry {
-  const { steps, layout, firstChunk } = section;
+  const { steps, layout, firstChunk, shared } = section;
   const codes: Partial<Record<CodeName, number>> = {};
   let [storedBytes, decodedBytes] = [0, 0];
   for (let i = 0; i < layout.chunks; i++) {
@@ -173,7 +174,7 @@ function indexEntry(header: Header, { tensor, elements, section, start }: Entry)
   }
   const { name, dtype, shape } = tensor;
   const { chunks } = layout;
-  const share = (bytes: number) => portion(bytes, start, start + elements, layout.elements);
+  const share = (bytes: number) => (shared ? portion(bytes, start, start + elements, layout.elements) : bytes);
   return {
     name,
     dtype,

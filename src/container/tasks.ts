@@ -31,6 +31,8 @@ export interface Sealed {
   readonly bytes: Uint8Array;
   readonly code: CodeName;
   readonly shape: ChunkShape;
+  /** Elements that decode to zero. */
+  readonly zeros: number;
   readonly sums: Checksums;
 }
 
@@ -77,8 +79,8 @@ export async function encodeTask(
   { layout, input }: Task<"encode">,
   sha256?: Sha256,
 ): Promise<Sealed> {
-  const { bytes, code, shape } = encodeChunk(kernels, layout, input);
-  return { bytes, code, shape, sums: await checksums(kernels, bytes, sha256) };
+  const chunk = encodeChunk(kernels, layout, input);
+  return { ...chunk, sums: await checksums(kernels, chunk.bytes, sha256) };
 }
 
 /** What errors call the chunk, or the first of the chunks, that a task is about. */

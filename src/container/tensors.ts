@@ -1,3 +1,4 @@
+import { expand, keptChannels, removedChannels } from "../codec/removed.ts";
 import { argument } from "../errors.ts";
 import { printSteps } from "../plan.ts";
 import { type DType, dtypeWidth, toFloat32 } from "../tensor.ts";
@@ -28,6 +29,8 @@ export interface StoredTensor {
   readonly plan: string;
   /** Elements (little endian), or codes: int8 one to a byte, int4 two to a byte (low nibble first), int16 in two. */
   readonly bytes: Uint8Array;
+  /** The indices of the first dimension that `bytes` holds, where channels were removed (those are zero); null: all. */
+  readonly channels: Uint32Array | null;
   /** null if the bytes are elements of dtype. cols = elements per scale. */
   readonly quantization: null | {
     readonly bits: 4 | 8 | 16;
@@ -140,25 +143,26 @@ async function* assemble<K extends DecodeKind, T>(
 
 function floatAssembly(
   { workers }: Reader,
-  { section: { layout }, tensor }: Entry,
+  { section: { layout, steps }, tensor, elements: all }: Entry,
   into: Float32Array | undefined,
 ): Assembly<"floats", FloatTensor> {
   const { elements, chunkElements } = layout;
+  const removed = removedChannels(steps);
   let data = into;
   return {
     task(span) {
       const start = span.first * chunkElements;
       const end = Math.min(start + span.chunks.length * chunkElements, elements);
-      const whole = !into && end - start === elements;
+      const whole = !into && end - start === all;
       if (workers) return { kind: "floats", span, into: null, copied: whole ? 0 : end - start };
-      data ??= new Float32Array(elements);
+      data ??= new Float32Array(all);
       return { kind: "floats", span, into: data.subarray(start, end), copied: 0 };
     },
     put(span, result) {
       // Without workers it was decoded in place; a whole tensor from a worker needs no copy.
       if (result.buffer === data?.buffer) return;
-      if (!data && result.length === elements) data = result;
-      data ??= new Float32Array(elements);
+      if (!data && result.length === all) data = result;
+      data ??= new Float32Array(all);
       if (result === data) return;
       data.set(result, span.first * chunkElements);
       workers?.recycle(result.buffer as ArrayBuffer);
@@ -168,12 +172,16 @@ function floatAssembly(
       if (data) data.set(values);
       else data = values;
     },
-    finish: () => ({ name: tensor.name, dtype: "F32", shape: tensor.shape, data: data ?? new Float32Array(0) }),
+    finish() {
+      if (data && removed.length > 0) expand(data, tensor, removed);
+      return { name: tensor.name, dtype: "F32", shape: tensor.shape, data: data ?? new Float32Array(0) };
+    },
   };
 }
 
-function storedAssembly({ section, tensor, elements }: Entry): Assembly<"parts", StoredTensor> {
+function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"parts", StoredTensor> {
   const { quantize, cols, chunkElements } = section.layout;
+  const elements = section.shared ? all : section.layout.elements;
   const { name, dtype, shape } = tensor;
   const width = quantize ? quantize.bits / 8 : dtypeWidth(dtype);
   const rows = quantize && elements > 0 ? Math.ceil(elements / cols) : 0;
@@ -199,7 +207,10 @@ function storedAssembly({ section, tensor, elements }: Entry): Assembly<"parts",
     finish() {
       const { bytes, scales, zeroPoints } = made ?? empty();
       const quantization = quantize ? { bits: quantize.bits, cols, scales, zeroPoints } : null;
-      return { name, dtype, shape, plan: printSteps(section.steps), bytes, quantization };
+      const { steps } = section;
+      const removed = removedChannels(steps);
+      const channels = removed.length > 0 ? keptChannels(tensor, removed) : null;
+      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, quantization };
     },
   };
 }

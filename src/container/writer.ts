@@ -1,9 +1,10 @@
 import { type ByteSink, hex } from "../bytes.ts";
 import { chunkInputs } from "../codec/inputs.ts";
+import { resolveAll } from "../codec/resolve.ts";
 import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
-import { type Plan, parsePlan, parseSteps, printPlan, printSteps } from "../plan.ts";
+import { type Plan, parsePlan, parseSteps, printPlan, printSteps, stepsFor } from "../plan.ts";
 import { bytesOf, type LazyTensor, type Model } from "../tensor.ts";
 import { encodeDescription } from "./description.ts";
 import { headerBuilder } from "./format.ts";
@@ -39,6 +40,8 @@ export interface PackedTensor {
   readonly sourceBytes: number;
   readonly decodedBytes: number;
   readonly storedBytes: number;
+  /** Share of the elements that are zero when decoded. */
+  readonly sparsity: number;
   /** Chunks by the code of their last stream. */
   readonly codes: Readonly<Partial<Record<CodeName, number>>>;
 }
@@ -54,7 +57,7 @@ export interface PackReport {
 }
 
 interface Job extends Group {
-  readonly sums: { codes: Partial<Record<CodeName, number>>; storedBytes: number; decodedBytes: number };
+  readonly sums: { codes: Partial<Record<CodeName, number>>; zeros: number; storedBytes: number; decodedBytes: number };
 }
 
 /**
@@ -71,24 +74,26 @@ export async function pack(
 ): Promise<PackReport> {
   const rules = typeof plan === "string" ? parsePlan(plan) : plan;
   for (const { steps } of rules) parseSteps(printSteps(steps));
-  const { groups, placed } = groupTensors(model.tensors, rules);
-  const jobs = groups.map((group): Job => ({ ...group, sums: { codes: {}, storedBytes: 0, decodedBytes: 0 } }));
-  const repeated = placed.length - new Set(placed.map(({ name }) => name)).size;
-  argument(repeated === 0, "model", "tensors with unique names", `${repeated} repeated`);
+  const asked = model.tensors.map((tensor) => ({ tensor, steps: stepsFor(rules, tensor) }));
+  const names = new Set(model.tensors.map((tensor) => tensor.name));
+  argument(names.size === asked.length, "model", "tensors with unique names", `${asked.length - names.size} repeated`);
   const kernels = options.kernels ?? (await loadKernels());
   // Kernels that only decode are refused here, before anything is read.
   kernels.arena(0, "encode");
+  const { groups, placed } = groupTensors(await resolveAll(kernels, asked, options.signal));
+  const sums = () => ({ codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 });
+  const jobs = groups.map((group): Job => ({ ...group, sums: sums() }));
   const json = encodeDescription(printPlan(rules), model.metadata, groups.map(headOf), placed);
   const chunks = jobs.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerBuilder(json, chunks);
-  const total = jobs.reduce((sum, job) => sum + sourceBytes(job), 0);
+  const total = jobs.reduce((sum, { layout }) => sum + bytesOf(layout.tensor.dtype, layout.elements), 0);
   let done = 0;
   for await (const { job, chunk } of encodedChunks({ kernels, workers: options.workers }, jobs, options.signal)) {
     options.signal?.throwIfAborted();
     await sink.write(chunk.bytes, header.add(chunk, chunk.sums));
     note(job.sums, chunk);
-    done += bytesOf(job.source.dtype, chunk.shape.count);
-    options.onProgress?.({ tensor: job.source.name, done, total });
+    done += bytesOf(job.layout.tensor.dtype, chunk.shape.count);
+    options.onProgress?.({ tensor: job.source.tensor.name, done, total });
   }
   const tensors = packedTensors(model, placed, jobs);
   const { bytes, sha256 } = header.finish(kernels);
@@ -101,13 +106,9 @@ export async function pack(
     sha256: hex(sha256),
     fileBytes,
     headerBytes: bytes.length,
-    sourceBytes: total,
+    sourceBytes: tensors.reduce((sum, tensor) => sum + tensor.sourceBytes, 0),
     tensors,
   };
-}
-
-function sourceBytes({ layout }: Job): number {
-  return bytesOf(layout.tensor.dtype, layout.elements);
 }
 
 // Chunks of all sections in order, so that small tensors keep several workers busy too.
@@ -125,8 +126,9 @@ function encodedChunks(place: Place, jobs: readonly Job[], signal: AbortSignal |
   });
 }
 
-function note(sums: Job["sums"], { code, bytes, shape }: Sealed): void {
+function note(sums: Job["sums"], { code, bytes, shape, zeros }: Sealed): void {
   sums.codes[code] = (sums.codes[code] ?? 0) + 1;
+  sums.zeros += zeros;
   sums.storedBytes += bytes.length;
   sums.decodedBytes += shape.decodedBytes;
 }
@@ -135,20 +137,24 @@ function note(sums: Job["sums"], { code, bytes, shape }: Sealed): void {
 function packedTensors({ tensors }: Model, placed: Grouped["placed"], jobs: readonly Job[]): PackedTensor[] {
   const filled = jobs.map(() => 0);
   return placed.map(({ name, shape, elements, section }, i) => {
-    const { steps, layout, sums } = jobs[section] as Job;
+    const { source, layout, sums } = jobs[section] as Job;
     const { dtype } = tensors[i] as LazyTensor;
     const start = filled[section] as number;
     filled[section] = start + elements;
-    const share = (bytes: number) => portion(bytes, start, start + elements, layout.elements);
+    // A tensor that has its section alone may be without the channels that were removed, which are zero too.
+    const alone = elements >= layout.elements;
+    const share = (count: number) => (alone ? count : portion(count, start, start + elements, layout.elements));
+    const zeros = share(sums.zeros) + (alone ? elements - layout.elements : 0);
     return {
       name,
       dtype,
       shape,
-      plan: printSteps(steps),
+      plan: printSteps(source.steps),
       elements,
       sourceBytes: bytesOf(dtype, elements),
       decodedBytes: share(sums.decodedBytes),
       storedBytes: share(sums.storedBytes),
+      sparsity: elements > 0 ? zeros / elements : 0,
       codes: sums.codes,
     };
   });

@@ -6,6 +6,19 @@ export interface KernelExports {
   histogram(src: number, n: number, dst: number): number;
   magnitudes(src: number, n: number, prefix: number, dst: number): number;
   prune(src: number, n: number, threshold: number, ties: number, dst: number): number;
+  prunePattern(
+    src: number,
+    outer: number,
+    axis: number,
+    inner: number,
+    keep: number,
+    group: number,
+    dst: number,
+  ): number;
+  squares(src: number, rows: number, cols: number, dst: number): number;
+  columnMax(src: number, outer: number, channels: number, inner: number, dst: number): number;
+  smooth(values: number, n: number, start: number, channels: number, inner: number, factors: number): number;
+  unsmooth(values: number, n: number, start: number, channels: number, inner: number, factors: number): number;
   range(src: number, rows: number, cols: number, dst: number): number;
   quantize(
     src: number,
@@ -82,6 +95,7 @@ export type DecodeExports = Pick<
   | "heapBase"
   | "range"
   | "dequantize"
+  | "unsmooth"
   | "dequantize16"
   | "pack4"
   | "unpack4"

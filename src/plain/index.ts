@@ -8,6 +8,7 @@ import { COMPILED, INTERPRETED } from "./merge.ts";
 import { pivotBlock } from "./pivot.ts";
 import { mergePlanes } from "./planes.ts";
 import { dequantize, dequantize16, range } from "./quantize.ts";
+import { unsmooth } from "./smooth.ts";
 import { zrlValues } from "./tokens.ts";
 import { unpack } from "./unpack.ts";
 
@@ -75,6 +76,7 @@ export function plainExports(memory: { readonly buffer: ArrayBuffer }, compiled 
     pivotBlock: over(pivotBlock(loops)),
     maskCount: over(maskCount),
     maskExpand: over(maskExpand(loops)),
+    unsmooth: over(unsmooth),
     zrlValues: over(zrlValues),
     xxh64: over(xxh64),
     sha256: over(sha256),
