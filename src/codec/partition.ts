@@ -180,10 +180,11 @@ function addCosts(bytes: Uint8Array, from: number, to: number, lengths: Float64A
   }
 }
 
-// Bits of every symbol; one that does not occur takes as many as a count of a quarter would.
+// Bits of every symbol; one that does not occur takes as many as a count of a quarter would. A class that has become empty stays so.
 function lengthsOf(counts: ArrayLike<number>): Float64Array {
   const sum = Array.from(counts).reduce((a, b) => a + b, 0);
-  return Float64Array.from(counts, (n) => Math.log2(Math.max(sum, 1)) - Math.log2(n > 0 ? n : 0.25));
+  if (sum === 0) return new Float64Array(counts.length).fill(Number.POSITIVE_INFINITY);
+  return Float64Array.from(counts, (n) => Math.log2(sum) - Math.log2(n > 0 ? n : 0.25));
 }
 
 // Joins the two classes whose joining saves most, until none saves.

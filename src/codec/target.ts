@@ -92,7 +92,9 @@ async function choose(
 // Elements too small for any step, as zeros.
 function allZeros(outcome: Outcome, error: number, most: number): Outcome {
   if (error <= most) return outcome;
-  throw new DataError("the target is finer than the finest step, because all elements are below 1e-33: keep the tensor lossless");
+  throw new DataError(
+    "the target is finer than the finest step, because all elements are below 1e-33: keep the tensor lossless",
+  );
 }
 
 function atStep(bins: Bins, step: number, at: (step: number) => Outcome): Outcome {
