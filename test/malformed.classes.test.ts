@@ -36,6 +36,8 @@ const BY_HAND = [1, 2, 3, 4, 5, 6, 7];
 
 describe("classes", () => {
   test("are taken as written by hand, on every tier", async () => {
+    const inFormat = "071a00000300000200030000010001000300000405060004000001020307";
+    expect(Buffer.from(classes(ROWS)).toString("hex")).toBe(inFormat);
     for (const made of [ROWS, COLUMNS]) {
       expect([...(await taken(SEVEN, classes(made)))]).toEqual(BY_HAND);
       const file = await fileOf(SEVEN, classes(made));

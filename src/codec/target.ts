@@ -76,7 +76,13 @@ async function choose(
   bins: Bins,
   signal: number,
 ): Promise<Outcome> {
-  const at = (step: number): Outcome => levelsFor(bins, step, dead);
+  // Every bisection begins with the same steps.
+  const known = new Map<number, Outcome>();
+  const at = (step: number): Outcome => {
+    const outcome = known.get(step) ?? levelsFor(bins, step, dead);
+    known.set(step, outcome);
+    return outcome;
+  };
   if (bins.inverse === 0 && (signal === 0 || target.by === "bits")) return at(1);
   if (target.by === "step") return atStep(bins, target.value, at);
   if (target.by === "bits") {
