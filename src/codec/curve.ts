@@ -11,8 +11,8 @@ export interface Point {
   readonly bits: number;
 }
 
-/** Step sizes to an octave. The error changes by 0.4 dB from one to the next, which a common factor evens out later. */
-const PER_OCTAVE = 16;
+/** Step sizes to an octave. The error changes by 0.75 dB from one to the next, which a common factor evens out later. */
+const PER_OCTAVE = 8;
 
 /**
  * Points from the coarsest step to the finest.

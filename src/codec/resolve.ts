@@ -33,15 +33,25 @@ export async function resolveOne(kernels: Kernels, tensor: LazyTensor, steps: re
  * that one rule of a plan takes.
  * @throws DataError, with the tensor's name; the signal's reason
  */
-export async function resolveAll(kernels: Kernels, all: readonly Asked[], signal?: AbortSignal): Promise<Resolved[]> {
-  const thresholds = await globalThresholds(kernels, all, signal);
+export async function resolveAll(kernels: Kernels, given: readonly Asked[], signal?: AbortSignal): Promise<Resolved[]> {
   const resolved: Resolved[] = [];
-  for (const asked of all) {
+  for (const asked of await prepareAll(kernels, given, signal)) {
     signal?.throwIfAborted();
-    const steps = await chooseChannels(kernels, asked);
-    resolved.push(await resolveTarget(kernels, { ...asked, steps, threshold: thresholds.get(asked) }));
+    resolved.push(await resolveTarget(kernels, asked));
   }
   return resolved;
+}
+
+/** All of that but what targets choose. */
+export async function prepareAll(kernels: Kernels, given: readonly Asked[], signal?: AbortSignal): Promise<Asked[]> {
+  const thresholds = await globalThresholds(kernels, given, signal);
+  const prepared: Asked[] = [];
+  for (const asked of given) {
+    signal?.throwIfAborted();
+    const steps = await chooseChannels(kernels, asked);
+    prepared.push({ ...asked, steps, threshold: thresholds.get(asked) });
+  }
+  return prepared;
 }
 
 // A share so small that it takes no channel leaves nothing to prune.

@@ -1,20 +1,23 @@
 import { type ByteSink, hex } from "../bytes.ts";
-import { chunkInputs } from "../codec/inputs.ts";
 import { resolveAll } from "../codec/resolve.ts";
 import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
 import { type Plan, parsePlan, parseSteps, printPlan, printSteps, stepsFor } from "../plan.ts";
 import { bytesOf, type LazyTensor, type Model } from "../tensor.ts";
+import { type Budget, spendBudget } from "./budget.ts";
 import { encodeDescription } from "./description.ts";
+import { encodedChunks } from "./encoded.ts";
 import { headerBuilder } from "./format.ts";
 import { type Group, type Grouped, groupTensors, headOf } from "./grouping.ts";
 import { portion } from "./sections.ts";
-import { encodeTask, type Sealed } from "./tasks.ts";
-import { inOrder, type Place, tasksAhead, type Workers } from "./workers.ts";
+import type { Sealed } from "./tasks.ts";
+import type { Workers } from "./workers.ts";
 
 /** How far a long task is. Bytes are those of the source's elements. */
 export interface Progress {
+  /** With a budget, step sizes are chosen and measured before the file is written; each phase goes from 0 to its total. */
+  readonly phase: "choosing" | "packing";
   /** The name of the tensor, or of the first of those that share a chunk and how many they are. */
   readonly tensor: string;
   readonly done: number;
@@ -26,6 +29,8 @@ export interface PackOptions {
   /** Stops before the next chunk; pack then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
   kernels?: Kernels | undefined;
+  /** What the whole file may take. Steps of int8 are then chosen so that the error of all tensors together is least. */
+  budget?: Budget | undefined;
   /** Encode chunks on other threads, several at once; the file's bytes are the same. */
   workers?: Workers | undefined;
 }
@@ -80,20 +85,27 @@ export async function pack(
   const kernels = options.kernels ?? (await loadKernels());
   // Kernels that only decode are refused here, before anything is read.
   kernels.arena(0, "encode");
-  const { groups, placed } = groupTensors(await resolveAll(kernels, asked, options.signal));
+  const place = { kernels, workers: options.workers };
+  const headerOf = (given: Grouped) =>
+    encodeDescription(printPlan(rules), model.metadata, given.groups.map(headOf), given.placed);
+  const resolved = options.budget
+    ? await spendBudget(place, asked, options.budget, headerOf, options)
+    : await resolveAll(kernels, asked, options.signal);
+  const grouped = groupTensors(resolved);
+  const { groups, placed } = grouped;
   const sums = () => ({ codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 });
   const jobs = groups.map((group): Job => ({ ...group, sums: sums() }));
-  const json = encodeDescription(printPlan(rules), model.metadata, groups.map(headOf), placed);
+  const json = headerOf(grouped);
   const chunks = jobs.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerBuilder(json, chunks);
   const total = jobs.reduce((sum, { layout }) => sum + bytesOf(layout.tensor.dtype, layout.elements), 0);
   let done = 0;
-  for await (const { job, chunk } of encodedChunks({ kernels, workers: options.workers }, jobs, options.signal)) {
+  for await (const { group: job, chunk } of encodedChunks(place, jobs, options.signal)) {
     options.signal?.throwIfAborted();
     await sink.write(chunk.bytes, header.add(chunk, chunk.sums));
     note(job.sums, chunk);
     done += bytesOf(job.layout.tensor.dtype, chunk.shape.count);
-    options.onProgress?.({ tensor: job.source.tensor.name, done, total });
+    options.onProgress?.({ phase: "packing", tensor: job.source.tensor.name, done, total });
   }
   const tensors = packedTensors(model, placed, jobs);
   const { bytes, sha256 } = header.finish(kernels);
@@ -109,21 +121,6 @@ export async function pack(
     sourceBytes: tensors.reduce((sum, tensor) => sum + tensor.sourceBytes, 0),
     tensors,
   };
-}
-
-// Chunks of all sections in order, so that small tensors keep several workers busy too.
-function encodedChunks(place: Place, jobs: readonly Job[], signal: AbortSignal | undefined) {
-  async function* inputs() {
-    for (const job of jobs) {
-      signal?.throwIfAborted();
-      for await (const input of chunkInputs(place.kernels, job.source, job.layout)) yield { job, input };
-    }
-  }
-  return inOrder(inputs(), tasksAhead(place.workers?.size), signal, async ({ job, input }, stop) => {
-    const task = { kind: "encode", layout: job.layout, input } as const;
-    const chunk = await (place.workers ? place.workers.run(task, stop) : encodeTask(place.kernels, task));
-    return { job, chunk };
-  });
 }
 
 function note(sums: Job["sums"], { code, bytes, shape, zeros }: Sealed): void {

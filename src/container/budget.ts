@@ -1,0 +1,177 @@
+import { curveOf, type Point, spend } from "../codec/curve.ts";
+import { type Asked, prunedBlocks, type Resolved } from "../codec/inputs.ts";
+import { layoutOf } from "../codec/layout.ts";
+import { prepareAll } from "../codec/resolve.ts";
+import { binsOf, resolveTarget } from "../codec/target.ts";
+import { named } from "../codec/values.ts";
+import { argument, DataError } from "../errors.ts";
+import type { QuantizeStep, Step } from "../plan.ts";
+import { elementCount } from "../tensor.ts";
+import { encodedChunks } from "./encoded.ts";
+import { headerLength } from "./format.ts";
+import { type Group, type Grouped, groupTensors } from "./grouping.ts";
+import type { Place } from "./workers.ts";
+
+// A size for the whole file, spent where it lowers the error most: one price of a bit for all tensors, then measured and corrected.
+
+/** What a file may take. */
+export interface Budget {
+  /** Most bytes of the file, header and all. One of this and bits. */
+  readonly bytes?: number | undefined;
+  /** Most bits of the file by elements of the model. */
+  readonly bits?: number | undefined;
+  /** How much a squared error in a tensor counts, above 0. Default: 1 for all. */
+  readonly importance?: ((name: string) => number) | undefined;
+}
+
+interface Options {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?:
+    | ((progress: { phase: "choosing"; tensor: string; done: number; total: number }) => void)
+    | undefined;
+}
+
+/** Measured files before the best is taken; and how full one must be to be taken at once. */
+const TURNS = 6;
+const FULL = 0.998;
+
+/**
+ * Steps and levels for tensors under a budget: those with int8 or int16, whatever their granularity or target, get one step size each.
+ * @param headerOf - the JSON part of a file of these sections
+ * @throws DataError if there is no such tensor, or the budget is below what the file takes with nothing but zeros in them
+ */
+export async function spendBudget(
+  place: Place,
+  given: readonly Asked[],
+  budget: Budget,
+  headerOf: (grouped: Grouped) => Uint8Array,
+  options: Options = {},
+): Promise<Resolved[]> {
+  const { kernels } = place;
+  const most = bytesAllowed(budget, given);
+  const asked = await prepareAll(kernels, given, options.signal);
+  const curves = await curvesOf(place, asked, budget, options);
+  if (curves.size === 0) throw new DataError("a budget needs tensors whose plan says int8: there are none");
+  const weights = [...curves.keys()].reduce((sum, { tensor }) => sum + elementCount(tensor.shape), 0);
+  const fixed = new Map<string, number>();
+  let best: Resolved[] | undefined;
+  let wanted = 8 * most;
+  let least = Number.POSITIVE_INFINITY;
+  for (let turn = 0; turn < TURNS; turn++) {
+    const resolved = await choose(place, asked, curves, wanted, weights, options.signal);
+    const { coded, rest } = await measure(place, groupTensors(resolved), curves, fixed, headerOf, options);
+    least = Math.min(least, coded + rest);
+    if (coded + rest <= most) {
+      best = resolved;
+      if (coded + rest >= FULL * most) break;
+    }
+    if (rest >= most) break;
+    // Aimed a little below: a miss costs a whole turn.
+    const next = wanted * (((most - rest) * 0.9995) / Math.max(coded, 1));
+    if (Math.abs(next / wanted - 1) < 1e-4) break;
+    wanted = next;
+  }
+  if (best) return best;
+  throw new DataError(`a budget of ${most} bytes is too small: the smallest file tried took ${least}`);
+}
+
+function bytesAllowed({ bytes, bits }: Budget, asked: readonly Asked[]): number {
+  argument((bytes === undefined) !== (bits === undefined), "budget", "either bytes or bits", { bytes, bits });
+  const value = (bytes ?? bits) as number;
+  argument(value > 0 && Number.isFinite(value), "budget", "a number above 0", value);
+  const elements = asked.reduce((sum, { tensor }) => sum + elementCount(tensor.shape), 0);
+  return Math.floor(bytes ?? (value * elements) / 8);
+}
+
+/** The step that the budget decides about, or undefined. */
+function spendable(steps: readonly Step[]): QuantizeStep | undefined {
+  const step = steps.find((candidate) => candidate.op === "quantize");
+  return step && step.bits !== 4 ? step : undefined;
+}
+
+async function curvesOf(
+  { kernels }: Place,
+  asked: readonly Asked[],
+  { importance = () => 1 }: Budget,
+  { signal, onProgress }: Options,
+): Promise<Map<Asked, Point[]>> {
+  const curves = new Map<Asked, Point[]>();
+  for (const [done, one] of asked.entries()) {
+    signal?.throwIfAborted();
+    const { tensor, steps } = one;
+    onProgress?.({ phase: "choosing", tensor: tensor.name, done, total: asked.length });
+    const quantize = spendable(steps);
+    if (!quantize) continue;
+    const weight = importance(tensor.name);
+    argument(weight > 0 && Number.isFinite(weight), `importance of "${tensor.name}"`, "a number above 0", weight);
+    try {
+      const targeted = { ...one, steps: withStep(steps, 1) };
+      const { bins } = await binsOf(kernels, await prunedBlocks(kernels, targeted, layoutOf(tensor, targeted.steps)));
+      curves.set(one, curveOf(bins, quantize.dead, weight));
+    } catch (error) {
+      throw named(tensor, error);
+    }
+  }
+  return curves;
+}
+
+function withStep(steps: readonly Step[], size: number): readonly Step[] {
+  // Few digits, because the header says it.
+  const target = { by: "step", value: Number(size.toPrecision(6)) } as const;
+  return steps.map((step) => {
+    if (step.op !== "quantize") return step;
+    const { dead } = step;
+    const plain = { op: "quantize", bits: 8, per: "tensor", group: 0, asymmetric: false, target } as const;
+    return dead === undefined ? plain : { ...plain, dead };
+  });
+}
+
+// The points of the curves that `bits` allow, made a little finer all alike for what bits are left over.
+async function choose(
+  { kernels }: Place,
+  asked: readonly Asked[],
+  curves: ReadonlyMap<Asked, readonly Point[]>,
+  bits: number,
+  weights: number,
+  signal: AbortSignal | undefined,
+): Promise<Resolved[]> {
+  const points = spend([...curves.values()], bits);
+  const left = bits - points.reduce((sum, point) => sum + point.bits, 0);
+  const finer = 2 ** -Math.min(Math.max(left / weights, 0), 1 / 8);
+  const chosen = new Map([...curves.keys()].map((one, i) => [one, (points[i] as Point).step]));
+  const resolved: Resolved[] = [];
+  for (const one of asked) {
+    signal?.throwIfAborted();
+    const step = chosen.get(one);
+    const finest = curves.get(one)?.at(-1)?.step ?? 0;
+    const steps = step === undefined ? one.steps : withStep(one.steps, Math.max(step * finer, finest * 1.001));
+    resolved.push(await resolveTarget(kernels, { ...one, steps }));
+  }
+  return resolved;
+}
+
+// Bytes of the chunks that the budget decides about, and of all else. What does not change is measured once.
+async function measure(
+  place: Place,
+  grouped: Grouped,
+  curves: ReadonlyMap<Asked, unknown>,
+  fixed: Map<string, number>,
+  headerOf: (grouped: Grouped) => Uint8Array,
+  { signal, onProgress }: Options,
+): Promise<{ coded: number; rest: number }> {
+  const names = new Set([...curves.keys()].map(({ tensor }) => tensor.name));
+  const isFree = ({ source }: Group): boolean => names.has(source.tensor.name);
+  const chunks = grouped.groups.reduce((sum, { layout }) => sum + layout.chunks, 0);
+  const header = headerLength(headerOf(grouped), chunks);
+  const todo = grouped.groups.filter((group) => isFree(group) || !fixed.has(group.source.tensor.name));
+  const total = todo.reduce((sum, { layout }) => sum + layout.elements, 0);
+  let [coded, done] = [0, 0];
+  for await (const { group, chunk } of encodedChunks(place, todo, signal)) {
+    const { name } = group.source.tensor;
+    done += chunk.shape.count;
+    onProgress?.({ phase: "choosing", tensor: name, done, total });
+    if (isFree(group)) coded += chunk.bytes.length;
+    else fixed.set(name, (fixed.get(name) ?? 0) + chunk.bytes.length);
+  }
+  return { coded, rest: [...fixed.values()].reduce((sum, bytes) => sum + bytes, header) };
+}
