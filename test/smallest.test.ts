@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { costsOf } from "../src/cli/verbose.ts";
 import { chooseClasses } from "../src/codec/partition.ts";
 import { BYTES, type Content, type Geometry, NO_GEOMETRY, readStream, writeStream } from "../src/codec/planes.ts";
 import type { CodeName } from "../src/codec/stream.ts";
@@ -175,6 +176,17 @@ describe("in a file", () => {
     const [, planes] = await file.explain(1);
     expect([planes.code, planes.inside[0].code]).toEqual(["planes", "classes"]);
     expect(planes.inside[0].inside[0].part).toBe("classes of columns of 96");
+  });
+
+  test("inspect --verbose tells them too", async () => {
+    const { bytes } = await packed(modelOf([rows]), "smallest");
+    const costs = await costsOf(await open(bytes, { kernels: SIMD }), new AbortController().signal, () => {});
+    expect(costs.streams.map(({ streams }) => streams)).toEqual([
+      expect.stringMatching(/^elements: classes\(classes of rows of 500: \w+, class 0: pivot, class 1: pivot/),
+    ]);
+    const [{ stored, steps, cost, decoded }] = costs.streams;
+    expect(cost).toBe(stored + costs.lambda * steps);
+    expect(steps).toBeGreaterThan(decoded);
   });
 
   test("chunks of a tensor are cut between rows", async () => {
