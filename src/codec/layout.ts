@@ -111,10 +111,10 @@ function cutChunks(
   // A row that is cut adds one more scale than its share.
   const most = Math.floor((CHUNK_BYTES - fixed) / (own + each));
   const { by, size } = code.grouping;
-  const group = by === "kernel" ? size * kernel : by === "count" ? size : 1;
-  // Rows that begin with a chunk can have tables of their own.
-  const row = elementCount(tensor.shape.slice(1));
-  const units = [lcm(cols, group), cols, group, row, 1].filter((candidate) => candidate > 0);
+  // Under "smallest" rows have classes: more is gained where they begin with the chunk.
+  const row = code.code === "smallest" ? elementCount(tensor.shape.slice(1)) : 1;
+  const group = by === "kernel" ? size * kernel : by === "count" ? size : row;
+  const units = [lcm(cols, group), cols, group, 1].filter((candidate) => candidate > 0);
   const unit = units.find((candidate) => candidate <= most) as number;
   return Math.max(Math.floor(most / unit) * unit, 1);
 }
