@@ -4,28 +4,28 @@ import { type KernelBench, type KernelCase, mustEqual, type Room } from "./harne
 
 export const classesBench: KernelBench = {
   kernels: ["classCounts", "classGather", "classScatter"],
-  casesOf: (room) => [false, true].flatMap((columns) => casesOf(room, columns)),
+  casesOf: (room) =>
+    [false, true].flatMap((columns) => [512, columns ? 4000 : 9].flatMap((width) => casesOf(room, width, columns))),
 };
 
-const WIDTH = 512;
 const CLASSES = 8;
 
-function casesOf({ run, arena, put, take }: Room, columns: boolean): KernelCase[] {
-  const { plain, symbols: mapAt, scratch: starts, values: lists, planes: back } = arena;
+function casesOf({ run, arena, put, take }: Room, width: number, columns: boolean): KernelCase[] {
+  const { plain, symbols: mapAt, scratch: starts, values: lists, planes: back, work } = arena;
   const bytes = new Uint8Array(gaussCodes(CHUNK, 30).buffer);
-  const entries = reference.entriesOf(CHUNK, WIDTH, columns);
-  const parted = { width: WIDTH, columns, map: new Uint8Array(entries).map((_, i) => (i * 5) % CLASSES) };
+  const entries = reference.entriesOf(CHUNK, width, columns);
+  const parted = { width, columns, map: new Uint8Array(entries).map((_, i) => (i * 5) % CLASSES) };
   const counts = reference.classCounts(CHUNK, parted, CLASSES);
   const first = counts.map((_, k) => counts.slice(0, k).reduce((sum, n) => sum + n, 0));
-  const way = [CHUNK, WIDTH, Number(columns)] as const;
+  const way = [CHUNK, width, Number(columns)] as const;
   const gathered = reference.classGather(bytes, parted);
-  const shared = { data: `${columns ? "columns" : "rows"} of ${WIDTH}`, bytes: CHUNK };
+  const shared = { data: `${columns ? "columns" : "rows"} of ${width}`, bytes: CHUNK };
   const prepare = () => {
     put(plain, bytes);
     put(mapAt, parted.map);
     put(lists, gathered);
+    put(starts, new Uint8Array(first.buffer));
   };
-  const begin = () => put(starts, new Uint8Array(first.buffer));
   return [
     {
       ...shared,
@@ -39,20 +39,14 @@ function casesOf({ run, arena, put, take }: Room, columns: boolean): KernelCase[
       ...shared,
       name: "classGather",
       prepare,
-      run: () => {
-        begin();
-        return run.classGather(plain, ...way, mapAt, starts, lists);
-      },
+      run: () => run.classGather(plain, ...way, mapAt, starts, lists, work),
       check: () => mustEqual(take(lists, CHUNK), gathered, "classGather"),
     },
     {
       ...shared,
       name: "classScatter",
       prepare,
-      run: () => {
-        begin();
-        return run.classScatter(lists, ...way, mapAt, starts, back);
-      },
+      run: () => run.classScatter(lists, ...way, mapAt, starts, back, work),
       check: () => mustEqual(take(back, CHUNK), bytes, "classScatter"),
     },
   ];

@@ -19,11 +19,14 @@ Plans say what is done to each tensor, in order:
   int8 channel > auto               one scale per output channel, best code per chunk (the default)
   prune 0.8 > int8 channel > zrl    zero the 80 % smallest weights, then zero-run coding
   int4 group 32 asymmetric > huffman
+  int8 like int4 > smallest         one step with no more error than int4 makes, in the fewest bytes
+  int8 snr 30dB                     the coarsest step with a signal-to-noise ratio of 30 dB (also: rmse X, bits X, step X)
 Small tensors (1-D, below 1024 elements, or not floating point) stay lossless unless the plan says otherwise.
 
 Examples:
   quern pack model.safetensors -o model.quern
   quern pack model.safetensors -o model.quern --plan "int4 group 32 > auto" --plan-for "head.*=int8 channel > auto"
+  quern pack model.safetensors -o model.quern --plan "int8 bits 3.5 > smallest"
   quern inspect model.quern
   quern diff model.safetensors model.quern
   quern unpack model.quern -o back.safetensors

@@ -174,15 +174,16 @@ test("the frozen files are those that are checked, and have every code between t
     const frozen = new Uint8Array(readFileSync(new URL(`./vectors/${file}`, import.meta.url)));
     return partsOf(frozen).chunks;
   });
-  const { RAW, CONSTANT, HUFFMAN, ZRL, PLANES, PIVOT, MASK } = CODE;
+  const { RAW, CONSTANT, HUFFMAN, ZRL, PLANES, PIVOT, MASK, CLASSES } = CODE;
   const last = new Set(chunks.map(({ code }) => code));
-  expect([...last].sort()).toEqual([RAW, CONSTANT, HUFFMAN, ZRL, PLANES, PIVOT, MASK]);
+  expect([...last].sort()).toEqual([RAW, CONSTANT, HUFFMAN, ZRL, PLANES, PIVOT, MASK, CLASSES]);
   const streams = chunks.flatMap(({ bytes }) => streamsIn(bytes, 0));
   const inside = (code: number) =>
     [...new Set(streams.filter(({ within }) => within === code).map((s) => s.code))].sort();
-  expect(inside(PLANES)).toEqual([RAW, CONSTANT, HUFFMAN, ZRL, PIVOT, MASK]);
+  expect(inside(PLANES)).toEqual([RAW, CONSTANT, HUFFMAN, ZRL, PIVOT, MASK, CLASSES]);
   expect(inside(ZRL)).toEqual([RAW, CONSTANT, PIVOT]);
   expect(inside(MASK)).toEqual([RAW, CONSTANT, PIVOT]);
+  expect(inside(CLASSES)).toEqual([RAW, PIVOT]);
 });
 
 interface Found {
@@ -197,7 +198,8 @@ function streamsIn(bytes: Uint8Array, at: number, within?: number): Found[] {
   const { code, payload, size } = cutStream(bytes.subarray(at));
   // Behind the symbols of zrl lie raw bits.
   const inner = code === CODE.ZRL ? [{ code: payload[7], within: code }] : [];
-  const nested = code === CODE.PLANES || code === CODE.MASK ? streamsIn(payload, 0, code) : inner;
+  const start = { [CODE.PLANES]: 0, [CODE.MASK]: 0, [CODE.CLASSES]: 4 }[code];
+  const nested = start === undefined ? inner : streamsIn(payload, start, code);
   return [{ code, within }, ...nested, ...streamsIn(bytes, at + size, within)];
 }
 

@@ -178,6 +178,12 @@ export async function readAll(bytes: Uint8Array, kernels: Kernels) {
   return hash.digest("hex");
 }
 
+/** Rows of signed bytes whose spread is 1, 20 or 50 as `kind` says. */
+export function spread(rows: number, columns: number, kind: (row: number, column: number) => number, seed = 3) {
+  const bell = codes(rows * columns, 40, seed);
+  return bell.map((code, i) => Math.round(code * [0.02, 0.5, 1.25][kind(Math.floor(i / columns), i % columns)]));
+}
+
 /** Small files, one per code and per way of quantization, for everything that tries every bit of a file. */
 export async function specimens(): Promise<[name: string, file: Uint8Array<ArrayBuffer>][]> {
   const next = random(77);
@@ -201,6 +207,27 @@ export async function specimens(): Promise<[name: string, file: Uint8Array<Array
     ["mask", "mask", tensorOf("w", "U8", [203], sparse(203, randomBytes(203, 5)))],
     ["mask over pivot", "mask", tensorOf("w", "U8", [1300], sparse(1300, skewed(1300)))],
     ["zrl over pivot", "zrl", tensorOf("w", "I8", [1500], codes(1500, 9, 42, 0.8))],
+    [
+      "classes of rows",
+      "smallest",
+      tensorOf(
+        "w",
+        "I8",
+        [20, 40],
+        spread(20, 40, (row) => row % 3),
+      ),
+    ],
+    [
+      "classes of columns",
+      "smallest",
+      tensorOf(
+        "w",
+        "I8",
+        [30, 24],
+        spread(30, 24, (_, column) => column % 2),
+      ),
+    ],
+    ["int16", "small 0=raw; int16 step 0.003 > smallest", tensorOf("w", "F32", [6, 50], normal(300))],
     ["asymmetric", "small 0=raw; int8 asymmetric > auto", tensorOf("w", "F32", [4, 75], normal(300, 0.6))],
   ];
   return Promise.all(

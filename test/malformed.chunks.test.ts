@@ -46,13 +46,16 @@ const KINDS: Record<string, ChunkKind> = {
   mask: { ...BYTE_KIND, count: 203 },
   "mask over pivot": { ...BYTE_KIND, count: 1300 },
   "zrl over pivot": { ...BYTE_KIND, count: 1500 },
+  "classes of rows": { ...BYTE_KIND, count: 800 },
+  "classes of columns": { ...BYTE_KIND, count: 720 },
+  int16: { ...BYTE_KIND, count: 300, rows: 1, bits: 16 },
   asymmetric: { ...BYTE_KIND, count: 300, rows: 4, asymmetric: true },
 };
 
 /** A file whose only chunk has other bytes, with the code that they seem to be of in the table. */
 function forged(parts: Parts, bytes: Uint8Array<ArrayBuffer>, kind: ChunkKind): Uint8Array {
   const code = bytes[lastStream(bytes, kind) ?? 0] ?? 0;
-  const file = sealed({ ...parts, chunks: [{ code: code < 7 ? code : 0, bytes }] });
+  const file = sealed({ ...parts, chunks: [{ code: code < 8 ? code : 0, bytes }] });
   return file;
 }
 

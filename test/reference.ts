@@ -15,7 +15,15 @@ export {
   toHalf,
 } from "./reference/blocks.ts";
 export { xxh64 } from "./reference/checksum.ts";
-export { classCounts, classGather, classScatter, entriesOf, type Parted } from "./reference/classes.ts";
+export {
+  classCounts,
+  classesDecode,
+  classesEncode,
+  classGather,
+  classScatter,
+  entriesOf,
+  type Parted,
+} from "./reference/classes.ts";
 export { type Cost, pivotCost } from "./reference/cost.ts";
 export { fieldAt, packFields, unpack } from "./reference/fields.ts";
 export { histogram } from "./reference/histogram.ts";

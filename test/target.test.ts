@@ -139,6 +139,41 @@ describe("degenerate tensors", () => {
     await expect(through(floats(x), "int8 snr 40")).rejects.toThrow('tensor "w": element 270001 is');
   });
 
+  test("of tiny elements become zeros if that is good enough, and say so if not", async () => {
+    const tiny = floats(weights(3000, 6).map((x) => x * 2 ** -125));
+    for (const plan of ["int8 rmse 1e-9", "int8 bits 1", "int8 step 1e-3"]) {
+      expectSame((await through(tiny, plan)).back, new Float32Array(3000));
+    }
+    for (const plan of ["int8 snr 10", "int8 rmse 1e-42", "int8 step 1e-37"]) {
+      await expect(through(tiny, plan)).rejects.toThrow(/tensor "w".*finest/);
+    }
+    const small = floats(weights(3000, 6).map((x) => x * 2 ** -108));
+    expect((await through(small, "int8 snr 20")).snr).toBeGreaterThanOrEqual(20);
+  });
+
+  test("of huge elements keep to what f32 can hold", async () => {
+    const most = 3.4028234663852886e38;
+    const huge = floats(TAME.map((x) => (x / 0.2) * most));
+    expect((await through(huge, "int8 snr 20")).snr).toBeGreaterThanOrEqual(20);
+    for (const plan of [
+      "int8 bits 0.01",
+      "int8 bits 0.5",
+      "int8 bits 1",
+      "int8 bits 2",
+      "int8 step 2e38",
+      "int8 step 1e39",
+    ]) {
+      const back = await through(huge, plan).then(
+        (made) => made.back,
+        (error: Error) => {
+          expect(error.message).toMatch(/largest f32|ask for more bits/);
+          return new Float32Array(0);
+        },
+      );
+      expect(back.every(Number.isFinite), plan).toBe(true);
+    }
+  });
+
   test("are refused where the target is finer than int16 can be", async () => {
     await expect(through(floats(WEIGHTS), "int8 snr 120")).rejects.toThrow(/lossless/);
     await expect(through(floats(WEIGHTS), "int8 step 1e-9")).rejects.toThrow(/too fine/);

@@ -2,6 +2,7 @@ import { readU24 } from "./reference/bits.ts";
 import { concat } from "./reference/huffman.ts";
 import {
   CODE,
+  classesDecode,
   cutStream,
   innerPayload,
   innerStream,
@@ -20,7 +21,7 @@ export interface ChunkKind {
   readonly count: number;
   /** Scales; 0 if the elements are not quantized. */
   readonly rows: number;
-  readonly bits: 4 | 8;
+  readonly bits: 4 | 8 | 16;
   readonly asymmetric: boolean;
   /** Bytes of an element that is not quantized. */
   readonly width: 1 | 2 | 4 | 8;
@@ -57,7 +58,12 @@ export function contentsOf({ count, rows, bits, asymmetric, width, float }: Chun
   if (rows === 0) return [{ n: count * width, width, float, nibbles: 0 }];
   const scales = { n: 4 * rows, width: 4, float: true, nibbles: 0 };
   const zeroPoints = { n: rows, width: 1, float: false, nibbles: 0 };
-  const codes = { n: Math.ceil((count * bits) / 8), width: 1, float: false, nibbles: bits === 4 ? count : 0 };
+  const codes = {
+    n: Math.ceil((count * bits) / 8),
+    width: bits === 16 ? 2 : 1,
+    float: false,
+    nibbles: bits === 4 ? count : 0,
+  };
   return asymmetric ? [scales, zeroPoints, codes] : [scales, codes];
 }
 
@@ -74,6 +80,7 @@ export function readPayload(code: number, payload: Uint8Array, content: Content)
   if (code === CODE.ZRL) return readZrl(payload, n, nibbles);
   if (code === CODE.PLANES && content.width > 1) return readPlanes(payload, content);
   if (code === CODE.MASK) return readMask(payload, n);
+  if (code === CODE.CLASSES) return classesDecode(payload, n);
   return innerPayload(code, payload, n);
 }
 

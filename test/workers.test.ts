@@ -21,6 +21,8 @@ const PLANS = [
   "prune 0.5 > int8 channel > zrl",
   "prune 0.3 > lossless",
   "int8 tensor > auto",
+  "int8 snr 20dB > smallest",
+  "int8 rmse 0.0003",
   "lossless",
 ];
 

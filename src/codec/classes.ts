@@ -39,10 +39,10 @@ export function measureClasses(
 // The map and the lists of the classes, gathered and measured.
 function partsOf(kernels: Kernels, src: number, n: number, partition: Partition): Candidate[] {
   const { map, width, columns } = partition;
-  const { symbols, values, scratch } = kernels.arena(0, "encode");
+  const { symbols, values, scratch, work } = kernels.arena(0, "encode");
   kernels.bytes().set(map, symbols);
   const counts = startsOf(kernels, partition, n, symbols, scratch);
-  kernels.run.classGather(src, n, width, Number(columns), symbols, scratch, values);
+  kernels.run.classGather(src, n, width, Number(columns), symbols, scratch, values, work);
   const lists = counts.map(({ start, count }) => bestSimple(kernels, values + start, count, 0));
   return [bestSimple(kernels, symbols, map.length, 0), ...lists];
 }
@@ -88,7 +88,7 @@ export function readClasses(kernels: Kernels, at: number, size: number, n: numbe
   // The streams may have used the scratch.
   map.counts.forEach(({ start }, k) => void kernels.view().setUint32(arena.scratch + 4 * k, start, true));
   const { width, columns } = map;
-  kernels.run.classScatter(arena.values, n, width, Number(columns), arena.symbols, arena.scratch, dst);
+  kernels.run.classScatter(arena.values, n, width, Number(columns), arena.symbols, arena.scratch, dst, arena.work);
 }
 
 /** Reads the head of a payload and its map, to `into`; `next` is where the streams of the classes begin. @throws FormatError */

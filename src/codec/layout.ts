@@ -144,10 +144,10 @@ function cutChunks(
   }
   const unit = coding ? gridUnit(grid, elements) : 1;
   const { by, size } = code.grouping;
-  const group = by === "kernel" ? size * kernel : by === "count" ? size : 1;
-  // Rows that begin with a chunk can have tables of their own.
-  const row = elementCount(tensor.shape.slice(1));
-  const units = [lcm(unit, group), unit, group, row, 1].filter((candidate) => candidate > 0);
+  // Under "smallest" rows have classes: more is gained where they begin with the chunk.
+  const row = code.code === "smallest" ? elementCount(tensor.shape.slice(1)) : 1;
+  const group = by === "kernel" ? size * kernel : by === "count" ? size : row;
+  const units = [lcm(unit, group), unit, group, 1].filter((candidate) => candidate > 0);
   const best = units.find((candidate) => candidate <= most) as number;
   const cut = Math.max(Math.floor(most / best) * best, 1);
   return isBlocks(tensor.dtype) && cut > BLOCK_ELEMENTS ? cut - (cut % BLOCK_ELEMENTS) : cut;

@@ -9,9 +9,13 @@ const HALF = BINS / 2;
 /** The finest step, in bins. The ends of levels lie on those of bins: at 2 that costs up to 0.2 bits, at 8 hundredths. */
 const FINEST = 2;
 
+/** Elements below this become zeros: their finest step would be subnormal, or its inverse beyond f32. */
+const LEAST = 2 ** -110;
+const MOST_FLOAT = (2 - 2 ** -23) * 2 ** 127;
+
 /** Sums over the bins below each, so that those of any range of bins are differences. */
 export interface Bins {
-  /** x belongs to the bin floor(x * inverse) + 32768; an f32. 0 if all elements are zero. */
+  /** x belongs to the bin floor(x * inverse) + 32768; an f32. 0 if all elements are zero, or below LEAST. */
   readonly inverse: number;
   readonly elements: number;
   /** Elements, and sums of (bin + 1/2 - 32768) and of its square. BINS + 1 of each. */
@@ -43,7 +47,7 @@ export interface Outcome {
 /** The bins of f32 blocks whose greatest magnitude is `most`. */
 export async function countBins(kernels: Kernels, blocks: AsyncIterable<Float32Array>, most: number): Promise<Bins> {
   // The greatest magnitude comes to lie in the last bin, whichever way the product is rounded.
-  const inverse = most > 0 ? Math.fround((HALF - 1) / most) : 0;
+  const inverse = most >= LEAST ? Math.fround((HALF - 1) / most) : 0;
   const totals = new Float64Array(BINS);
   for await (const block of blocks) {
     const { floats, planes } = toFloats(kernels, block);
@@ -74,7 +78,8 @@ export function sumBins(totals: Float64Array, inverse: number): Bins {
 
 /** The finest and the coarsest step size worth trying. */
 export function stepRange({ inverse }: Bins): [finest: number, coarsest: number] {
-  return [FINEST / inverse, (2 * HALF) / inverse];
+  if (inverse === 0) return [LEAST, LEAST];
+  return [FINEST / inverse, Math.min((2 * HALF) / inverse, MOST_FLOAT)];
 }
 
 /**

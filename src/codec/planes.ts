@@ -83,31 +83,36 @@ function measured(kernels: Kernels, part: Part, step: CodeStep, { kernel, widths
   const { at, n } = part;
   const { code, grouping } = step;
   const lambda = lambdaOf(step);
+  const smallest = code === "smallest";
   if (code === "huffman") return [measureHuffman(kernels, at, n)];
   const pivot = measurePivot(kernels, at, n, lambda);
-  if (pivot.only >= 0 && (code === "constant" || code === "auto" || code === "smallest"))
+  if (pivot.only >= 0 && (code === "constant" || code === "auto" || smallest))
     return [constantCandidate(kernels, pivot.only, n)];
   if (code === "constant") throw new DataError("code constant: the bytes of a chunk are not all equal");
   if (code === "pivot") return [pivot];
   if (code === "mask") return [measureMask(kernels, at, n)];
   const values = valuesOf(kernels, part, pivot.counts);
   if (code === "zrl") return zrlCandidates(kernels, values, [grouping], kernel, lambda);
-  const groupings = autoGroupings(values, grouping, kernel);
-  const sparse = (pivot.counts[0] as number) >= SPARSE * n ? [measureMask(kernels, at, n, lambda)] : [];
-  // int4 codes lie two to a byte, and their arena.values is taken.
-  const parted = code === "smallest" && part.content.nibbles === 0 ? measureClasses(kernels, at, n, widths) : undefined;
-  const zrl = zrlCandidates(kernels, values, groupings, kernel, lambda);
-  return [pivot, ...sparse, ...(parted ? [parted] : []), ...zrl];
+  const zeros = pivot.counts[0] as number;
+  const sparse = smallest || zeros >= SPARSE * n ? [measureMask(kernels, at, n, lambda)] : [];
+  const slow = smallest ? slowCandidates(kernels, part, widths) : [];
+  const groupings = smallest || (values.counts[0] as number) >= VERY_SPARSE * values.n ? zrlGroupings(kernel) : [];
+  if (grouping.by !== "chunk") groupings.push(grouping);
+  return [pivot, ...sparse, ...slow, ...zrlCandidates(kernels, values, groupings, kernel, lambda)];
 }
 
-// auto tries zrl where most values are zero, in one group and by kernel, and always by what the plan names.
-function autoGroupings({ n, counts }: Values, asked: Grouping, kernel: number): Grouping[] {
-  const groupings: Grouping[] = [];
-  const zeros = counts[0] as number;
-  if (zeros >= VERY_SPARSE * n) groupings.push({ by: "chunk", size: 0 });
-  if (zeros >= VERY_SPARSE * n && kernel > 1) groupings.push({ by: "kernel", size: 1 });
-  if (asked.by !== "chunk") groupings.push(asked);
-  return groupings;
+// What auto does not try: huffman decodes at an eighth of pivot's speed for a smaller table, and the search for classes takes longer than the rest.
+function slowCandidates(kernels: Kernels, { at, n, content }: Part, widths: readonly number[]): Candidate[] {
+  const huffman = measureHuffman(kernels, at, n);
+  // int4 codes lie two to a byte, and their arena.values is taken.
+  const classes = content.nibbles === 0 ? measureClasses(kernels, at, n, widths) : undefined;
+  return classes ? [huffman, classes] : [huffman];
+}
+
+// In one group, and by kernel where there are kernels.
+function zrlGroupings(kernel: number): Grouping[] {
+  const whole: Grouping = { by: "chunk", size: 0 };
+  return kernel > 1 ? [whole, { by: "kernel", size: 1 }] : [whole];
 }
 
 /** What zrl codes: signed bytes, and how often each occurs. */

@@ -55,7 +55,7 @@ export const STEPS = {
   maskByte: 1,
   plane: 0.5,
   classRow: 1,
-  classColumn: 12,
+  classColumn: 4,
 } as const;
 
 /** Bytes and steps in one figure, in bytes. @param lambda - bytes that a step is worth; 0: only size counts */

@@ -58,9 +58,12 @@ export async function binsOf(kernels: Kernels, blocks: Blocks): Promise<{ bins: 
   return { bins, signal: await exactError(kernels, blocks(), none) };
 }
 
-/** Steps and levels of an outcome. @throws DataError if no int16 holds the levels */
+/** Steps and levels of an outcome. @throws DataError if a level is beyond f32 */
 export function withLevels(asked: Asked, outcome: Outcome): Resolved {
-  const wide = largestLevel(outcome) > 127;
+  const most = largestLevel(outcome);
+  if (!Number.isFinite(Math.fround(most * outcome.levels.scale)))
+    throw new DataError("a level would be beyond the largest f32: keep the tensor lossless");
+  const wide = most > 127;
   const steps = asked.steps.map((step) => (wide && step.op === "quantize" ? { ...step, bits: 16 as const } : step));
   return { ...asked, steps, levels: outcome.levels };
 }
@@ -73,22 +76,37 @@ async function choose(
   bins: Bins,
   signal: number,
 ): Promise<Outcome> {
-  const at = (step: number): Outcome => levelsFor(bins, step, dead);
-  // Nothing but zeros: any step will do.
-  if (bins.inverse === 0) return at(1);
+  // Every bisection begins with the same steps.
+  const known = new Map<number, Outcome>();
+  const at = (step: number): Outcome => {
+    const outcome = known.get(step) ?? levelsFor(bins, step, dead);
+    known.set(step, outcome);
+    return outcome;
+  };
+  if (bins.inverse === 0 && (signal === 0 || target.by === "bits")) return at(1);
   if (target.by === "step") return atStep(bins, target.value, at);
   if (target.by === "bits") {
     const size = (outcome: Outcome) => codedBits(kernels, withLevels(asked, outcome));
     return meet(bins, at, target.value * bins.elements, ({ bits }) => bits, size, "coarsest");
   }
   const most = await errorWanted(kernels, asked, target, bins.elements, signal);
+  if (bins.inverse === 0) return allZeros(at(1), signal, most);
   const error = ({ levels }: Outcome) => exactError(kernels, blocks(), levels);
   return meet(bins, at, most, (outcome) => outcome.error, error, "finest");
 }
 
+// Elements too small for any step, as zeros.
+function allZeros(outcome: Outcome, error: number, most: number): Outcome {
+  if (error <= most) return outcome;
+  throw new DataError(
+    "the target is finer than the finest step, because all elements are below 1e-33: keep the tensor lossless",
+  );
+}
+
 function atStep(bins: Bins, step: number, at: (step: number) => Outcome): Outcome {
-  const [finest] = stepRange(bins);
-  if (step >= finest) return at(step);
+  const [finest, coarsest] = stepRange(bins);
+  // Beyond the coarsest all elements are zeros.
+  if (step >= finest) return at(Math.min(step, coarsest));
   throw new DataError(`step ${step} is too fine for int16: ${finest.toPrecision(6)} is the finest for these elements`);
 }
 

@@ -65,7 +65,16 @@ export interface KernelExports {
   maskExpand(mask: number, n: number, values: number, dst: number): number;
   maskSplit(src: number, n: number, mask: number, values: number): number;
   classCounts(map: number, n: number, width: number, columns: number, classes: number, dst: number): number;
-  classGather(src: number, n: number, width: number, columns: number, map: number, starts: number, dst: number): number;
+  classGather(
+    src: number,
+    n: number,
+    width: number,
+    columns: number,
+    map: number,
+    starts: number,
+    dst: number,
+    work: number,
+  ): number;
   classScatter(
     src: number,
     n: number,
@@ -74,6 +83,7 @@ export interface KernelExports {
     map: number,
     starts: number,
     dst: number,
+    work: number,
   ): number;
   zrlTokens(src: number, n: number, group: number, categories: number, symbols: number, raw: number): number;
   zrlValues(

@@ -66,6 +66,5 @@ export function classScatter(
       b.copyWithin(dst + at, from, from + length);
     }
   }
-  for (let k = 0; k < 8; k++) setU32(b, starts + 4 * k, (next[k] as number) - src);
   return n;
 }

@@ -1,4 +1,4 @@
-import { CODE, cutStream, dequantize, unpack4 } from "../reference.ts";
+import { CODE, cutStream, dequantize, dequantize16, unpack4 } from "../reference.ts";
 import { STATUS } from "../status.ts";
 import { type Content, readPayload } from "../twin.chunk.ts";
 import type { Case } from "./cases.ts";
@@ -9,9 +9,11 @@ export const STREAMS: Partial<Record<Kind, { code: number; width: number; float:
   pivot: { code: CODE.PIVOT, width: 1, float: false, int4: false },
   huffman: { code: CODE.HUFFMAN, width: 1, float: false, int4: false },
   mask: { code: CODE.MASK, width: 1, float: false, int4: false },
+  classes: { code: CODE.CLASSES, width: 1, float: false, int4: false },
   zrl: { code: CODE.ZRL, width: 1, float: false, int4: false },
   zrl4: { code: CODE.ZRL, width: 1, float: false, int4: true },
   planes2: { code: CODE.PLANES, width: 2, float: true, int4: false },
+  int16: { code: CODE.PLANES, width: 2, float: false, int4: false },
   planes4: { code: CODE.PLANES, width: 4, float: true, int4: false },
   planes4i: { code: CODE.PLANES, width: 4, float: false, int4: false },
   planes8: { code: CODE.PLANES, width: 8, float: true, int4: false },
@@ -40,6 +42,7 @@ function decoded({ kind, n, bytes }: Case): Uint8Array {
     if (bytes.length !== Math.ceil(n / 2)) throw new Error("SIZES");
     return new Uint8Array(unpack4(bytes, n).buffer);
   }
+  if (kind === "dequantize16") return dequantized16(bytes, n);
   return dequantized(bytes, n);
 }
 
@@ -60,6 +63,13 @@ export function partsOf(
   const zeros = 2 + 4 * rows;
   const codes = zeros + asymmetric * rows;
   return bytes.length === codes + n ? { rows, cols, zeros: asymmetric ? zeros : 0, codes } : undefined;
+}
+
+function dequantized16(bytes: Uint8Array, n: number): Uint8Array {
+  if (bytes.length !== 4 + 2 * n) throw new Error("SIZES");
+  const [scale] = new Float32Array(bytes.slice(0, 4).buffer);
+  if (!Number.isFinite(scale)) throw new Error("NOT_FINITE");
+  return new Uint8Array(dequantize16(bytes.slice(4), scale).buffer);
 }
 
 function dequantized(bytes: Uint8Array, n: number): Uint8Array {

@@ -60,7 +60,7 @@ export function machineOf(tier: FuzzTier): Machine {
     const src = memory.length - 64 - (state.turn++ & 15) - bytes.length;
     if (src < at.end) throw new Error("this case is too large");
     memory.set(bytes, src);
-    result = one.kind === "dequantize" ? at.floats : at.plain;
+    result = one.kind.startsWith("dequantize") ? at.floats : at.plain;
     const status = decodeCase(state, one, src);
     if (!same(memory, src, bytes)) throw new Error("the input was changed");
     return status;
@@ -117,6 +117,7 @@ function decodeCase(state: State, { kind, n, bytes }: Case, src: number): number
     return used < 0 ? used : used === bytes.length ? n : STATUS.SIZES;
   }
   if (kind === "dequantize") return dequantize(state, bytes, n, src);
+  if (kind === "dequantize16") return dequantize16(state, bytes, n, src);
   if (bytes.length !== Math.ceil(n / 2)) return STATUS.SIZES;
   return guarded(state, "unpack4", at.plain, n, 0, true, src, n, at.plain);
 }
@@ -138,7 +139,8 @@ function outer(state: State, src: number, size: number, n: number, dst: number):
 /** As outer, but only of the codes that may stand inside zrl and mask. */
 function inner(state: State, src: number, size: number, n: number, dst: number): number {
   const code = state.memory[src];
-  if (size >= 4 && (code === CODE.ZRL || code === CODE.MASK)) return STATUS.COUNT;
+  const nests = code === CODE.ZRL || code === CODE.MASK || code === CODE.CLASSES;
+  if (size >= 4 && nests) return STATUS.COUNT;
   return outer(state, src, size, n, dst);
 }
 
@@ -166,6 +168,7 @@ function payload(
   if (code === CODE.HUFFMAN) return huffman(state, src, size, n, dst);
   if (code === CODE.PIVOT) return pivot(state, src, size, n, dst);
   if (code === CODE.MASK) return mask(state, src, size, n, dst);
+  if (code === CODE.CLASSES) return classes(state, src, size, n, dst);
   if (code === CODE.ZRL) return zrl(state, src, size, n, 8, dst);
   if (code === CODE.PLANES && width > 1) return planes(state, src, size, n, width, float, dst);
   return STATUS.COUNT;
@@ -218,6 +221,47 @@ function mask(state: State, src: number, size: number, n: number, dst: number): 
   const taken = guarded(state, "maskExpand", dst, n, SLACK, true, at.mask, n, at.values, dst);
   if (taken !== count) throw new Error(`maskExpand took ${taken} of ${count}`);
   return n;
+}
+
+function classes(state: State, src: number, size: number, n: number, dst: number): number {
+  const { at, memory, view } = state;
+  if (size < 4) return STATUS.SIZES;
+  const [width, count, columns] = [u24(memory, src), memory[src + 3] & 127, memory[src + 3] >> 7];
+  if (width < 1 || width > n || count < 2 || count > 8) return STATUS.COUNT;
+  const entries = columns ? width : Math.ceil(n / width);
+  const map = inner(state, src + 4, size - 4, entries, at.symbols);
+  if (map < 0) return map;
+  const counted = guarded(
+    state,
+    "classCounts",
+    at.scales,
+    32,
+    0,
+    true,
+    at.symbols,
+    n,
+    width,
+    columns,
+    count,
+    at.scales,
+  );
+  if (counted < 0) return counted;
+  let [used, start] = [4 + map, 0];
+  for (let k = 0; k < 8; k++) {
+    const length = view.getUint32(at.scales + 4 * k, true);
+    view.setUint32(at.scales + 4 * k, start, true);
+    if (k < count) {
+      // Decoded apart, because canaries would fall on the list before.
+      const taken = inner(state, src + used, size - used, length, dst);
+      if (taken < 0) return taken;
+      memory.copyWithin(at.values + start, dst, dst + length);
+      used += taken;
+    } else if (length > 0) throw new Error(`classCounts counted class ${k}`);
+    start += length;
+  }
+  if (used !== size || start !== n) return STATUS.SIZES;
+  const args = [at.values, n, width, columns, at.symbols, at.scales, dst, at.work];
+  return guarded(state, "classScatter", dst, n, 0, true, ...args);
 }
 
 function zrl(state: State, src: number, size: number, n: number, bits: number, dst: number): number {
@@ -273,4 +317,12 @@ function dequantize(state: State, bytes: Uint8Array, n: number, src: number): nu
     if (!Number.isFinite(view.getFloat32(at.scales + 4 * i, true))) return STATUS.NOT_FINITE;
   const args = [src + codes, rows, cols, at.scales, zeros ? src + zeros : 0, at.floats];
   return 4 * guarded(state, "dequantize", at.floats, 4 * n, 0, true, ...args);
+}
+
+function dequantize16(state: State, bytes: Uint8Array, n: number, src: number): number {
+  const { at, memory, view } = state;
+  if (bytes.length !== 4 + 2 * n) return STATUS.SIZES;
+  memory.copyWithin(at.scales, src, src + 4);
+  if (!Number.isFinite(view.getFloat32(at.scales, true))) return STATUS.NOT_FINITE;
+  return 4 * guarded(state, "dequantize16", at.floats, 4 * n, 0, true, src + 4, n, at.scales, at.floats);
 }

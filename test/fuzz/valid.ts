@@ -3,6 +3,8 @@ import { concat } from "../reference/huffman.ts";
 import {
   BLOCK,
   CODE,
+  classesEncode,
+  entriesOf,
   maskSplit,
   pivotEncode,
   splitPlanes,
@@ -15,7 +17,7 @@ import {
 import { drawn, type Growth, grownLengths, shapes } from "../trees.ts";
 
 export interface Payload {
-  /** Decoded bytes; of zrl4 and unpack4 the count of codes; of dequantize the count of elements. */
+  /** Decoded bytes; of zrl4 and unpack4 the count of codes; of dequantize and dequantize16 the count of elements. */
   n: number;
   bytes: Uint8Array;
 }
@@ -95,6 +97,17 @@ function mask(bytes: Uint8Array, next: Next): Uint8Array {
   return concat(inner(mask, next), inner(values, next));
 }
 
+/** Rows or columns; sometimes all of one class, so that the others are empty. */
+function classes(bytes: Uint8Array, next: Next): Uint8Array {
+  const n = bytes.length;
+  const width = pick(next, [1, n, 1 + below(next, n), 1 + below(next, Math.min(n, 40))]);
+  const columns = next() < 0.5;
+  const count = 2 + below(next, 7);
+  const used = next() < 0.1 ? 1 : count;
+  const map = new Uint8Array(entriesOf(n, width, columns)).map(() => below(next, used));
+  return classesEncode(bytes, { width, columns, map }, count, (list) => inner(list, next));
+}
+
 function zrl(n: number, next: Next, most: number): Payload {
   const values = valuesOf(n, next, most);
   const group = pick(next, [n, 1 + below(next, n), 1 + below(next, Math.min(n, 40))]);
@@ -112,6 +125,7 @@ function planes(width: number, rotate: boolean, next: Next): Payload {
     const plane = split.subarray(k * n, (k + 1) * n);
     const chance = next();
     if (chance < 0.1) return streamOf(CODE.MASK, mask(plane, next));
+    if (chance > 0.9) return streamOf(CODE.CLASSES, classes(plane, next));
     return chance < 0.2 ? streamOf(CODE.ZRL, zrlOf(plane, next)) : inner(plane, next);
   });
   return { n: n * width, bytes: concat(...parts) };
@@ -143,15 +157,21 @@ const GROW = {
     const n = countOf(next);
     return { n, bytes: mask(new Uint8Array(valuesOf(n, next)), next) };
   },
+  classes: (next) => {
+    const n = countOf(next);
+    return { n, bytes: classes(new Uint8Array(valuesOf(n, next)), next) };
+  },
   zrl: (next) => zrl(countOf(next), next, 127),
   zrl4: (next) => zrl(countOf(next), next, 7),
   planes2: (next) => planes(2, true, next),
+  int16: (next) => planes(2, false, next),
   planes4: (next) => planes(4, true, next),
   planes4i: (next) => planes(4, false, next),
   planes8: (next) => planes(8, true, next),
   stream: (next) => {
     const n = countOf(next);
     const bytes = new Uint8Array(valuesOf(n, next));
+    if (next() < 0.2) return { n, bytes: streamOf(CODE.CLASSES, classes(bytes, next)) };
     return { n, bytes: next() < 0.5 ? streamOf(CODE.MASK, mask(bytes, next)) : inner(bytes, next) };
   },
   unpack4: (next) => {
@@ -159,6 +179,18 @@ const GROW = {
     return { n, bytes: new Uint8Array(Math.ceil(n / 2)).map(() => below(next, 256)) };
   },
   dequantize,
+  /** f32 scale, int16 codes. */
+  dequantize16: (next) => {
+    const n = countOf(next);
+    const scale = Float32Array.of(pick(next, [1, 1e-38, 1e38, next(), -next()]));
+    return {
+      n,
+      bytes: concat(
+        new Uint8Array(scale.buffer),
+        new Uint8Array(2 * n).map(() => below(next, 256)),
+      ),
+    };
+  },
 } satisfies Record<string, (next: Next) => Payload>;
 
 export type Kind = keyof typeof GROW;

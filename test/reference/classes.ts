@@ -1,3 +1,7 @@
+import { readU24, u24 } from "./bits.ts";
+import { concat } from "./huffman.ts";
+import { CODE, innerStream, streamOf } from "./stream.ts";
+
 /** How bytes in rows of `width` are parted: by the class of their row, or of their column. */
 export interface Parted {
   readonly width: number;
@@ -32,4 +36,40 @@ export function classScatter(lists: Uint8Array, parted: Parted): Uint8Array {
   const counts = classCounts(lists.length, parted, 8);
   const next = [...counts].map((_, k) => counts.slice(0, k).reduce((sum, n) => sum + n, 0));
   return lists.map((_, i) => lists[next[classAt(i, parted)]++]);
+}
+
+/** The payload of docs/FORMAT.md, its streams as `inner` makes them. */
+export function classesEncode(
+  bytes: Uint8Array,
+  parted: Parted,
+  classes: number,
+  inner = (list: Uint8Array) => streamOf(CODE.RAW, list),
+): Uint8Array {
+  const counts = classCounts(bytes.length, parted, classes);
+  const lists = classGather(bytes, parted);
+  let at = 0;
+  const streams = Array.from({ length: classes }, (_, k) => {
+    at += counts[k];
+    return inner(lists.slice(at - counts[k], at));
+  });
+  const head = [...u24(parted.width), classes + (parted.columns ? 128 : 0)];
+  return concat(Uint8Array.from(head), inner(parted.map), ...streams);
+}
+
+export function classesDecode(payload: Uint8Array, n: number): Uint8Array {
+  if (payload.length < 4) throw new Error("SIZES");
+  const [width, columns, classes] = [readU24(payload, 0), payload[3] >= 128, payload[3] % 128];
+  if (width < 1 || width > n || classes < 2 || classes > 8) throw new Error("COUNT");
+  const map = innerStream(payload.subarray(4), entriesOf(n, width, columns));
+  const parted = { width, columns, map: map.bytes };
+  const counts = classCounts(n, parted, classes);
+  const lists: Uint8Array[] = [];
+  let at = 4 + map.size;
+  for (let k = 0; k < classes; k++) {
+    const { bytes, size } = innerStream(payload.subarray(at), counts[k]);
+    lists.push(bytes);
+    at += size;
+  }
+  if (at !== payload.length) throw new Error("SIZES");
+  return classScatter(concat(...lists), parted);
 }

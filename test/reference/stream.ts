@@ -2,7 +2,7 @@ import { readU24, u24 } from "./bits.ts";
 import { huffmanDecode } from "./huffman.ts";
 import { pivotDecode } from "./pivot.ts";
 
-export const CODE = { RAW: 0, CONSTANT: 1, HUFFMAN: 2, ZRL: 3, PLANES: 4, PIVOT: 5, MASK: 6 } as const;
+export const CODE = { RAW: 0, CONSTANT: 1, HUFFMAN: 2, ZRL: 3, PLANES: 4, PIVOT: 5, MASK: 6, CLASSES: 7 } as const;
 
 export function streamOf(code: number, payload: Uint8Array): Uint8Array {
   return Uint8Array.from([code, ...u24(payload.length), ...payload]);

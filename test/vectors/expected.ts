@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type LazyTensor, lazyTensor, parsePlan, printSteps, type StoredTensor, stepsFor } from "../../src/index.ts";
 import { elementCount, toFloat32 } from "../../src/tensor.ts";
-import { columnMax, pack4, prune, prunePattern, smooth, smoothFactor, unsmooth } from "../reference.ts";
+import { binOf, columnMax, pack4, prune, prunePattern, smooth, smoothFactor, toWide, unsmooth } from "../reference.ts";
 import { columns, quantizedTwin, wayOf } from "../twin.ts";
 import type { Vector } from "./models.ts";
 
@@ -53,6 +53,8 @@ async function expectedTensor(tensor: LazyTensor, plan: string): Promise<Expecte
   if (!plan.includes("int")) {
     return { ...head, stored: digest(bytes), scales: null, zeroPoints: null, f32: digest(values) };
   }
+  const target = /int(8|16) tensor step (\S+) dead (\S+)/.exec(plan);
+  if (target) return { ...head, ...targetTwin(values, Number(target[1]), Number(target[2]), Number(target[3])) };
   const way = wayOf(plan);
   const cols = columns(shape, way.per);
   const factors = plan.startsWith("smooth") ? powersOf(values, shape) : null;
@@ -111,6 +113,25 @@ async function withoutChannels(tensor: LazyTensor, plan: string, list: string): 
   });
   const { name, dtype, shape } = tensor;
   return { ...expected, name, dtype, shape, plan, f32: digest(whole), channels: kept };
+}
+
+// Levels of bins, and their borders at whole bins, as docs/FORMAT.md says.
+function targetTwin(values: Float32Array, bits: number, step: number, dead: number) {
+  const most = values.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
+  const inverse = most > 0 ? Math.fround(32767 / most) : 0;
+  const scale = most > 0 ? Math.fround(step) : 1;
+  const border = (level: number) => Math.round((level + 0.5 + (level < 0 ? -dead : dead)) * scale * inverse) + 32768;
+  const levels = Int16Array.from(values, (x) => {
+    let level = -Math.ceil(most / step);
+    while (level < Math.ceil(most / step) && binOf(x, inverse) >= border(level)) level++;
+    return level;
+  });
+  return {
+    stored: digest(bits === 8 ? Int8Array.from(levels) : toWide(levels)),
+    scales: digest(Float32Array.of(scale)),
+    zeroPoints: null,
+    f32: digest(Float32Array.from(levels, (level) => level * scale)),
+  };
 }
 
 /** The same of what a reader made. */

@@ -241,6 +241,29 @@ function pruned(): Vector {
   return { name: "pruned", plan, model: { metadata: null, tensors } };
 }
 
+/** Rows and columns (of 1024 elements, so that none share a chunk) under tables of their own, among bytes, planes and codes, and the targets of the step size. */
+function classes(): Vector {
+  const spread = (rows: number, columns: number, seed: number, kind: (row: number, column: number) => number) =>
+    bell(rows * columns, seed).map((x, i) => x * kind(Math.floor(i / columns), i % columns));
+  const byRow = spread(27, 40, 1, (row) => [100, 400, 1300][row % 3]);
+  const byColumn = spread(44, 24, 2, (_, column) => [80, 1200][column % 2]);
+  const wide = spread(44, 24, 3, (_, column) => [100, 9000][column % 2]);
+  const weights = spread(30, 32, 4, (_, column) => [1, 16, 4][column % 3]);
+  const tensors = [
+    tensor("rows", "I8", [27, 40], Int8Array.from(byRow)),
+    tensor("columns", "I8", [44, 24], Int8Array.from(byColumn)),
+    tensor("planes", "I16", [44, 24], Int16Array.from(wide)),
+    tensor("int8", "F32", [30, 32], weights),
+    tensor("int8 step", "F32", [30, 32], weights),
+    tensor("int16 step", "F32", [30, 32], weights),
+    tensor("int16 step zeros", "F32", [30, 32], new Float32Array(960)),
+    floats("int8 step one", [1], 5),
+  ];
+  const plan =
+    "int8=int8 channel > smallest; int8 step*=int8 step 0.02 dead 0.1 > smallest; int16 step*=int16 step 0.004 dead 0 > smallest; smallest";
+  return { name: "classes", plan, model: { metadata: null, tensors } };
+}
+
 export function vectors(): readonly Vector[] {
-  return [dtypes(), codes(), int8(), int4(), zrl(), chunks(), shared(), pivot(), mask(), pruned()];
+  return [dtypes(), codes(), int8(), int4(), zrl(), chunks(), shared(), pivot(), mask(), pruned(), classes()];
 }
