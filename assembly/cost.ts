@@ -43,12 +43,8 @@ function stepsOf(work: usize): f64 {
   return steps;
 }
 
-/**
- * Exact bytes of the nodes of a block whose symbols have the 256 u32 counts at hist. lengths: complete, at most 12 bits, one for
- * every symbol that occurs. work: 80 KiB.
- */
-export function pivotSize(hist: usize, lengths: usize, work: usize): i32 {
-  buildTree(lengths, work);
+/** Exact bytes of the nodes of a block whose symbols have the 256 u32 counts at hist, under the tree that pivotTree left in `work`. */
+export function pivotSize(hist: usize, work: usize): i32 {
   countNodes(hist, work);
   let bytes: u32 = 0;
   for (let i = levelStart(work, levelCount(work)) - 1; i >= 0; i--) {
@@ -58,16 +54,16 @@ export function pivotSize(hist: usize, lengths: usize, work: usize): i32 {
   return bytes as i32;
 }
 
-/** Steps of decoding symbols with these counts and lengths, without their checksum and copies. work: 80 KiB. */
-export function pivotSteps(hist: usize, lengths: usize, work: usize): i32 {
-  buildTree(lengths, work);
+/** Steps of decoding symbols with these counts under the tree in `work`, without their checksum and copies. */
+export function pivotSteps(hist: usize, work: usize): i32 {
   countNodes(hist, work);
   return stepsOf(work) as i32;
 }
 
-/** Bytes and steps in one figure, in bytes. */
+/** Bytes and steps of these lengths in one figure, in bytes. */
 export function costOf(hist: usize, lengths: usize, work: usize): f64 {
-  return (pivotSize(hist, lengths, work) as f64) + stepsOf(work) / STEPS_PER_BYTE;
+  buildTree(lengths, work);
+  return (pivotSize(hist, work) as f64) + stepsOf(work) / STEPS_PER_BYTE;
 }
 
 /** Steps of decoding the block that pivotBlock decoded last with this `work`, if it has nodes (docs/FORMAT.md, kinds 2 and 3). */

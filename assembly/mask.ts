@@ -1,4 +1,5 @@
-import { compareBits, expand, gather } from "./merge";
+import { expand } from "./merge";
+import { compareBits, gather } from "./split";
 import { PADDING } from "./status";
 import { onesIn } from "./tree";
 

@@ -1,14 +1,12 @@
-// An inner node of a pivoted code: two lists become one under a bitmap, and back. Bit 0 takes from the left list.
+// An inner node of a pivoted code: two lists become one under a bitmap. Bit 0 takes from the left list. split.ts is its mirror.
 
 // For each byte of a bitmap, 8 indices: a one takes its rank among the ones (the right list), a zero 16 + its rank among the
 // zeros (the left list). SECOND holds the same for a byte behind k ones in the 8 bits before, at k * 2048.
 const FIRST = memory.data(2048, 64);
 const SECOND = memory.data(9 * 2048, 64);
-// For each byte, 8 indices that gather its ones to the front, then 8 that gather its zeros.
-const APART = memory.data(4096, 64);
 const SIXTEEN = memory.data<u8>([16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16]);
 
-// When a module is instantiated: 22 KiB that are cheaper to compute than to download.
+// When a module is instantiated: 20 KiB that are cheaper to compute than to download.
 function build(): void {
   for (let byte = 0; byte < 256; byte++) {
     let ones = 0;
@@ -19,7 +17,6 @@ function build(): void {
       for (let before = 0; before < 9; before++) {
         store<u8>(SECOND + (before << 11) + at, (bit ? before + ones : 24 - before + k - ones) as u8);
       }
-      store<u8>(APART + ((byte << 4) + (bit ? ones : 8 + k - ones)), k as u8);
       ones += bit;
     }
   }
@@ -30,7 +27,7 @@ if (ASC_FEATURE_SIMD) build();
 // Without SIMD, eight outputs are a word: the next bytes of the left list from its low end, those of the right one from its high end,
 // backwards, brought into order by a butterfly of three exchanges. For each byte of a bitmap four masks: the bytes of the left list, then
 // which bytes each exchange moves. Of a pair whose lists run into each other from both ends, always one byte belongs to each half.
-const MASKS = memory.data(32 * 256, 64);
+export const MASKS = memory.data(32 * 256, 64);
 
 function buildMasks(): void {
   const places = memory.data(8);
@@ -62,7 +59,7 @@ if (!ASC_FEATURE_SIMD) buildMasks();
 
 // @ts-ignore: decorator
 @inline
-function turn(word: u64): u64 {
+export function turn(word: u64): u64 {
   word = ((word & 0x00ff00ff00ff00ff) << 8) | ((word >> 8) & 0x00ff00ff00ff00ff);
   word = ((word & 0x0000ffff0000ffff) << 16) | ((word >> 16) & 0x0000ffff0000ffff);
   return rotl<u64>(word, 32);
@@ -95,18 +92,6 @@ function mergeStep(first: usize, second: usize, left: usize, right: usize, sixte
   const index = indices(first, second);
   const zeros = i8x16.swizzle(v128.load(left), v128.xor(index, sixteen));
   return v128.or(zeros, i8x16.swizzle(v128.load(right), index));
-}
-
-// Its mirror: the same exchanges the other way round, so that zeros lie at the low end and ones at the high one, backwards.
-// @ts-ignore: decorator
-@inline
-function splitWord(byte: usize, word: u64): u64 {
-  const masks = MASKS + (byte << 5);
-  let moved = (word ^ (word >> 8)) & load<u64>(masks, 24);
-  word ^= moved ^ (moved << 8);
-  moved = (word ^ (word >> 16)) & load<u64>(masks, 16);
-  word ^= moved ^ (moved << 16);
-  return word ^ ((word ^ rotl<u64>(word, 32)) & load<u64>(masks, 8));
 }
 
 /**
@@ -181,113 +166,4 @@ export function expand(bits: usize, n: i32, right: usize, leaf: i32, dst: usize)
 @inline
 function expandStep(first: usize, second: usize, right: usize, flip: v128): v128 {
   return v128.xor(i8x16.swizzle(v128.xor(v128.load(right), flip), indices(first, second)), flip);
-}
-
-/**
- * The first half of a split: bit i at `bits` says whether byte i of the n at src is at least `pivot` (unsigned, 1..255).
- * Unused bits of the last byte are 0. Reads and writes up to 64 bytes beyond. Returns the count of ones.
- */
-export function compareBits(src: usize, n: i32, pivot: i32, bits: usize): i32 {
-  const end = src + n;
-  let ones: i32 = 0;
-  for (; src < end; src += 64, bits += 8) {
-    let word: u64 = 0;
-    if (ASC_FEATURE_SIMD) {
-      const least = i8x16.splat(pivot as i8);
-      word = atLeast(src, least) | (atLeast(src + 16, least) << 16);
-      word |= (atLeast(src + 32, least) | (atLeast(src + 48, least) << 16)) << 32;
-    } else {
-      for (let k = 0; k < 64; k += 8) word |= wordAtLeast(load<u64>(src + k, 0, 1), pivot) << k;
-    }
-    if (end - src < 64) word &= ((1 as u64) << (end - src)) - 1;
-    store<u64>(bits, word, 0, 1);
-    ones += popcnt(word) as i32;
-  }
-  return ones;
-}
-
-// @ts-ignore: decorator
-@inline
-function atLeast(src: usize, least: v128): u64 {
-  return i8x16.bitmask(i8x16.ge_u(v128.load(src), least)) as u64;
-}
-
-// Seven bits are compared by a sum that has the eighth if the byte is at least the pivot; then the eighth ones.
-// @ts-ignore: decorator
-@inline
-function wordAtLeast(word: u64, pivot: i32): u64 {
-  const sum = (word & 0x7f7f7f7f7f7f7f7f) + ((128 - (pivot & 127)) as u64) * 0x0101010101010101;
-  const least = (pivot & 128 ? word & sum : word | sum) & 0x8080808080808080;
-  return ((least >> 7) * 0x0102040810204080) >> 56;
-}
-
-/**
- * The second half: takes the n bytes at src apart, those of zeros to `left`, those of ones to `right`; the mirror of merge.
- * Reads and writes up to 8 bytes beyond. Returns n.
- */
-export function split(bits: usize, src: usize, n: i32, left: usize, right: usize): i32 {
-  const end = src + n;
-  if (ASC_FEATURE_SIMD) {
-    for (const wide = end - (n & 63); src < wide; src += 64, bits += 8) {
-      const word = load<u64>(bits, 0, 1);
-      splitStep(load<u8>(bits), src, left, right);
-      let ones = popcnt(word << 56) as usize;
-      splitStep(load<u8>(bits, 1), src + 8, left + 8 - ones, right + ones);
-      ones = popcnt(word << 48) as usize;
-      splitStep(load<u8>(bits, 2), src + 16, left + 16 - ones, right + ones);
-      ones = popcnt(word << 40) as usize;
-      splitStep(load<u8>(bits, 3), src + 24, left + 24 - ones, right + ones);
-      ones = popcnt(word << 32) as usize;
-      splitStep(load<u8>(bits, 4), src + 32, left + 32 - ones, right + ones);
-      ones = popcnt(word << 24) as usize;
-      splitStep(load<u8>(bits, 5), src + 40, left + 40 - ones, right + ones);
-      ones = popcnt(word << 16) as usize;
-      splitStep(load<u8>(bits, 6), src + 48, left + 48 - ones, right + ones);
-      ones = popcnt(word << 8) as usize;
-      splitStep(load<u8>(bits, 7), src + 56, left + 56 - ones, right + ones);
-      ones = popcnt(word) as usize;
-      left += 64 - ones;
-      right += ones;
-    }
-    for (; src < end; src += 8, bits++) {
-      const ones = popcnt(load<u8>(bits)) as usize;
-      splitStep(load<u8>(bits), src, left, right);
-      left += 8 - ones;
-      right += ones;
-    }
-  } else {
-    for (; src < end; src += 8, bits++) {
-      const byte = load<u8>(bits) as usize;
-      const word = splitWord(byte, load<u64>(src, 0, 1));
-      store<u64>(left, word, 0, 1);
-      store<u64>(right, turn(word), 0, 1);
-      const ones = popcnt(byte);
-      left += 8 - ones;
-      right += ones;
-    }
-  }
-  return n;
-}
-
-// @ts-ignore: decorator
-@inline
-function splitStep(byte: usize, src: usize, left: usize, right: usize): void {
-  const parts = i8x16.swizzle(v128.load64_zero(src), v128.load(APART + (byte << 4)));
-  v128.store64_lane(right, parts, 0);
-  v128.store64_lane(left, parts, 1);
-}
-
-/** Takes the bytes of ones alone: split without its left list. Writes up to 8 bytes beyond. Returns their count. */
-export function gather(bits: usize, src: usize, n: i32, dst: usize): i32 {
-  const first = dst;
-  for (const end = src + n; src < end; src += 8, bits++) {
-    const byte = load<u8>(bits) as usize;
-    if (ASC_FEATURE_SIMD) {
-      v128.store64_lane(dst, i8x16.swizzle(v128.load64_zero(src), v128.load64_zero(APART + (byte << 4))), 0);
-    } else {
-      store<u64>(dst, turn(splitWord(byte, load<u64>(src, 0, 1))), 0, 1);
-    }
-    dst += popcnt(byte);
-  }
-  return (dst - first) as i32;
 }

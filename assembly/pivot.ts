@@ -1,9 +1,11 @@
-import { compareBits, expand, gather, merge, split } from "./merge";
+import { expand, merge } from "./merge";
+import { findSides, ranked, rangesOf, toRanks } from "./sides";
+import { compareBits, gather, rangeBits, split } from "./split";
 import { KIND, SIZES } from "./status";
 import {
-  buildTree, findNodes, forgetTree, INNER, levelCount, levelStart, listsOf, nodeAt, readTree, symbolsOf,
+  buildTree, findNodes, forgetTree, INNER, levelCount, levelStart, listsOf, Node, nodeAt, readTree, symbolsOf,
 } from "./tree";
-import { packFields, runOfSorted, unpackFlat } from "./unpack";
+import { packFields, packRuns, runOfSorted, unpackFlat } from "./unpack";
 
 // A pivoted Huffman code: the bits of a code lie by node of its tree, so that decoding is merging lists, sixteen symbols a step.
 // The idea is published: M. Zukowski, "PivCo-Huffman", arXiv 2606.05765. docs/FORMAT.md is the specification.
@@ -76,50 +78,33 @@ function makeInner(work: usize, bits: usize, count: i32, child: i32, dst: usize)
 
 // Lists of an encoder keep this far apart, because a split writes beyond its end.
 const GAP: u32 = 16;
-const RANKS = memory.data(256 + 64, 16);
 
 /**
- * Writes the nodes of a block: n symbols (1..32768) at src, each with a length in `lengths`, which are complete and at most 12.
- * work: 80 KiB. Reads and writes up to 64 bytes beyond. Returns the bytes written.
+ * Makes the tree of 256 code lengths in `work` (80 KiB), for pivotNodes, pivotSize and pivotSteps. The lengths are complete, at most 12,
+ * and two at least are not 0. Returns its levels.
  */
-export function pivotNodes(src: usize, n: i32, lengths: usize, dst: usize, work: usize): i32 {
+export function pivotTree(lengths: usize, work: usize): i32 {
   buildTree(lengths, work);
-  rankSymbols(work);
-  const root = listsOf(work, 0);
-  // Eight a turn: what lies behind the n symbols is mapped too, and not used.
-  for (let from = src, to = root; from < src + n; from += 8, to += 8) {
-    store<u8>(to, load<u8>(load<u8>(from), RANKS));
-    store<u8>(to, load<u8>(load<u8>(from, 1), RANKS), 1);
-    store<u8>(to, load<u8>(load<u8>(from, 2), RANKS), 2);
-    store<u8>(to, load<u8>(load<u8>(from, 3), RANKS), 3);
-    store<u8>(to, load<u8>(load<u8>(from, 4), RANKS), 4);
-    store<u8>(to, load<u8>(load<u8>(from, 5), RANKS), 5);
-    store<u8>(to, load<u8>(load<u8>(from, 6), RANKS), 6);
-    store<u8>(to, load<u8>(load<u8>(from, 7), RANKS), 7);
+  findSides(lengths, work);
+  return levelCount(work);
+}
+
+/**
+ * Writes the nodes of a block: n symbols (1..32768) at src, all of them leaves of the tree that pivotTree left in `work`.
+ * Reads and writes up to 64 bytes beyond. Returns the bytes written.
+ */
+export function pivotNodes(src: usize, n: i32, dst: usize, work: usize): i32 {
+  const root = nodeAt(work, 0);
+  root.count = n;
+  root.list = src as u32;
+  if (ranked(work)) {
+    root.list = listsOf(work, 0) as u32;
+    toRanks(src, n, root.list, work);
   }
-  nodeAt(work, 0).list = root as u32;
-  nodeAt(work, 0).count = n;
   let out = dst;
   const levels = levelCount(work);
   for (let level = 0; level < levels; level++) out = writeLevel(work, level, out);
   return (out - dst) as i32;
-}
-
-// The rank of a symbol is its place from the left of the tree: flats from the top down, as nodes lie. `src` of a node becomes its least.
-function rankSymbols(work: usize): void {
-  let rank = 0;
-  const nodes = levelStart(work, levelCount(work));
-  for (let i = 0; i < nodes; i++) {
-    const node = nodeAt(work, i);
-    if (node.width == INNER) continue;
-    node.src = rank;
-    const symbols = symbolsOf(work, node);
-    for (let k = 0; k < 1 << node.width; k++) store<u8>(RANKS + load<u8>(symbols + k), rank++ as u8);
-  }
-  for (let i = nodes - 1; i >= 0; i--) {
-    const node = nodeAt(work, i);
-    if (node.width == INNER) node.src = nodeAt(work, node.child).src;
-  }
 }
 
 function writeLevel(work: usize, level: i32, out: usize): usize {
@@ -128,19 +113,42 @@ function writeLevel(work: usize, level: i32, out: usize): usize {
   for (let i = levelStart(work, level); i < end; i++) {
     const node = nodeAt(work, i);
     if (node.width == INNER) {
-      const left = nodeAt(work, node.child);
-      const right = nodeAt(work, node.child + 1);
-      right.count = compareBits(node.list, node.count, right.src, out);
-      left.count = node.count - right.count;
-      // Leaves need no list.
-      left.list = lists as u32;
-      if (left.width > 0) lists += left.count + GAP;
-      right.list = lists as u32;
-      lists += right.count + GAP;
-      if (left.width > 0) split(out, node.list, node.count, left.list, right.list);
-      else gather(out, node.list, node.count, right.list);
+      lists = writeInner(work, i, lists, out);
       out += (node.count + 7) >> 3;
-    } else if (node.width > 0) out += packFields(node.list, node.count, node.width, node.src, out);
+    } else if (node.width > 0) out += writeFlat(work, node, lists, out);
   }
   return out;
+}
+
+// Writes a bitmap, and the lists of both children from `lists` on. Returns the end of the lists.
+function writeInner(work: usize, index: i32, lists: usize, bits: usize): usize {
+  const node = nodeAt(work, index);
+  const left = nodeAt(work, node.child);
+  const right = nodeAt(work, node.child + 1);
+  if (ranked(work)) right.count = compareBits(node.list, node.count, right.src, bits);
+  else {
+    const ranges = rangesOf(work, index);
+    right.count = rangeBits(node.list, node.count, changetype<usize>(ranges), ranges.count, ranges.side, bits);
+  }
+  left.count = node.count - right.count;
+  left.list = lists as u32;
+  // Leaves need no list.
+  if (left.width > 0) lists += left.count + GAP;
+  right.list = lists as u32;
+  if (left.width > 0) split(bits, node.list, node.count, left.list, right.list);
+  else gather(bits, node.list, node.count, right.list);
+  return lists + right.count + GAP;
+}
+
+// Writes the fields of a flat. `spare`: room for its list.
+function writeFlat(work: usize, node: Node, spare: usize, dst: usize): i32 {
+  let list = node.list as usize;
+  if (!ranked(work)) {
+    const symbols = symbolsOf(work, node);
+    const second = runOfSorted(symbols, 1 << node.width);
+    if (second > 0) return packRuns(list, node.count, node.width, symbols, second, dst);
+    toRanks(list, node.count, spare, work);
+    list = spare;
+  }
+  return packFields(list, node.count, node.width, node.src, dst);
 }

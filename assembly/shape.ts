@@ -1,6 +1,6 @@
 import { codeLengths } from "./lengths";
 import { costOf, NODE_STEPS, pivotSize, STEPS_PER_BYTE } from "./cost";
-import { PIVOT_LIMIT } from "./tree";
+import { buildTree, PIVOT_LIMIT } from "./tree";
 
 // Code lengths for a pivoted code. Its speed is decided by how deep the flats lie, so lengths are chosen by bits and depth together, where
 // a Huffman code looks at bits alone: usually two merges a symbol instead of three or four, for 0.1 % more bits.
@@ -129,7 +129,10 @@ export function pivotLengths(hist: usize, blocks: i32, dst: usize, scratch: usiz
     least = keepCheaper(hist, lengths, dst, least, work);
   }
   // The search passes over codes that are rare among weights. Those of Huffman take as long to find as all the rest.
-  if (found && (pivotSize(hist, dst, work) as f64) * 8 < NEAR * entropy) return present;
+  if (found) {
+    buildTree(dst, work);
+    if ((pivotSize(hist, work) as f64) * 8 < NEAR * entropy) return present;
+  }
   codeLengths(hist, PIVOT_LIMIT, scratch + HUFFMAN, scratch);
   keepCheaper(hist, scratch + HUFFMAN, dst, least, work);
   return present;

@@ -1,3 +1,4 @@
+import { wordAtLeast } from "./split";
 import { BITS, COUNT, LEVEL, PADDING, RUN, SYMBOL } from "./status";
 
 // zrl: sets of (zeros before a value, level category), the end of a group, an escape for long runs; magnitudes and
@@ -6,23 +7,23 @@ import { BITS, COUNT, LEVEL, PADDING, RUN, SYMBOL } from "./status";
 // Symbols for runs and categories; two more are left for escape and end.
 const PAIRS: i32 = 254;
 
-// First non-zero byte in [at, end), or end.
+// A bit for each of the 64 bytes at `at` that is not zero.
 // @ts-ignore: decorator
 @inline
-function nextValue(at: usize, end: usize): usize {
+function valuesIn(at: usize): u64 {
+  let word: u64 = 0;
   if (ASC_FEATURE_SIMD) {
-    for (; at + 16 <= end; at += 16) {
-      const mask = i8x16.bitmask(i8x16.ne(v128.load(at), i8x16.splat(0)));
-      if (mask) return at + ctz(mask);
-    }
+    word = valueBits(at) | (valueBits(at + 16) << 16) | ((valueBits(at + 32) | (valueBits(at + 48) << 16)) << 32);
   } else {
-    for (; at + 8 <= end; at += 8) {
-      const word = load<u64>(at, 0, 1);
-      if (word) return at + ((ctz(word) >> 3) as usize);
-    }
+    for (let k = 0; k < 64; k += 8) word |= wordAtLeast(load<u64>(at + k, 0, 1), 1) << k;
   }
-  while (at < end && load<u8>(at) == 0) at++;
-  return at;
+  return word;
+}
+
+// @ts-ignore: decorator
+@inline
+function valueBits(at: usize): u64 {
+  return i8x16.bitmask(i8x16.ne(v128.load(at), i8x16.splat(0))) as u64;
 }
 
 // Per byte: category | raw field << 8. The raw field is the magnitude below its leading one, with the sign above it.
@@ -40,58 +41,40 @@ function buildLevels(): void {
 
 /**
  * Turns n signed bytes at src into symbols (one byte each) and raw bits. categories: 1..8, at least the largest present.
- * Writes at most n + 64 bytes to each of symbols and raw. Returns the count of symbols.
+ * Reads up to 64 bytes beyond src, writes at most n + 64 bytes to each of symbols and raw. Returns the count of symbols.
  */
 export function zrlTokens(src: usize, n: i32, group: i32, categories: i32, symbols: usize, raw: usize): i32 {
   assert(group > 0 && categories > 0 && categories <= 8);
   buildLevels();
-  const runs: u32 = PAIRS / categories;
+  const runs = PAIRS / categories;
   const escape = runs * categories;
   const first = symbols;
-  const end = src + n;
   let acc: u64 = 0;
   let bits: u64 = 0;
-  let groupEnd = src;
-  while (src < end) {
-    groupEnd = min(groupEnd + group, end);
-    let run: u32 = 0;
-    while (src < groupEnd) {
-      // Without a branch per value: a zero writes a symbol too, but the next one takes its place. Up to four values go
-      // between two flushes: 7 + 4 * 8 bits fit.
-      for (const stop = min(src + 4, groupEnd); src < stop; src++) {
-        const level = load<u32>(LEVELS + ((load<u8>(src) as usize) << 2));
-        const category = level & 0xff;
-        store<u8>(symbols, (run * categories + category - 1) as u8);
-        symbols += (category != 0) as usize;
-        run = category ? 0 : run + 1;
-        acc |= ((level >> 8) as u64) << bits;
-        bits += category as u64;
-      }
-      store<u64>(raw, acc, 0, 1);
-      raw += (bits >> 3) as usize;
-      acc >>= bits & 0x38;
-      bits &= 7;
-      if (run < 4) continue;
-      // Four zeros in a row: from here on look for values in larger steps, until one is not followed by a zero.
-      while (run) {
-        const value = nextValue(src, groupEnd);
-        run += (value - src) as u32;
-        src = value;
-        if (value == groupEnd) break;
+  for (const end = src + n; src < end; ) {
+    const groupEnd = min(src + group, end);
+    // The first byte behind the latest value.
+    let from = src;
+    for (; src < groupEnd; src += 64) {
+      let values = valuesIn(src);
+      if (groupEnd - src < 64) values &= ((1 as u64) << (groupEnd - src)) - 1;
+      for (; values; values &= values - 1) {
+        const at = src + (ctz(values) as usize);
+        let run = (at - from) as i32;
+        from = at + 1;
         for (; run >= runs; run -= runs) store<u8>(symbols++, escape as u8);
-        const level = load<u32>(LEVELS + ((load<u8>(src++) as usize) << 2));
+        const level = load<u32>(LEVELS + ((load<u8>(at) as usize) << 2));
         store<u8>(symbols++, (run * categories + (level & 0xff) - 1) as u8);
         acc |= ((level >> 8) as u64) << bits;
-        bits += (level & 0xff) as u64;
+        bits += level & 0xff;
         store<u64>(raw, acc, 0, 1);
         raw += (bits >> 3) as usize;
         acc >>= bits & 0x38;
         bits &= 7;
-        run = (src < groupEnd && load<u8>(src) == 0) as u32;
-        src += run;
       }
     }
-    if (run) store<u8>(symbols++, (escape + 1) as u8);
+    if (from < groupEnd) store<u8>(symbols++, (escape + 1) as u8);
+    src = groupEnd;
   }
   return (symbols - first) as i32;
 }

@@ -36,6 +36,9 @@ export class Node {
   list: u32;
 }
 const NODE: usize = 16;
+// 256 symbols have at most 52 flats under 12 lengths (eight lengths of 15 symbols, four of 31), so 103 nodes.
+/** Where an encoder keeps what it knows besides: 4.9 KiB. */
+export const BEHIND_NODES: usize = NODES + 104 * NODE;
 
 // @ts-ignore: decorator
 @inline

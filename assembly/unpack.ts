@@ -385,24 +385,35 @@ function bitsOf(src: usize, by: u64, mask: i32): u64 {
  * Returns the bytes written.
  */
 export function packFields(src: usize, n: i32, width: i32, first: i32, dst: usize): i32 {
+  return pack(src, n, width, first, 256, 0, dst);
+}
+
+/** As packFields, of symbols in one run or two, where `second` is what runOfSorted says of them; with SIMD only. */
+export function packRuns(src: usize, n: i32, width: i32, symbols: usize, second: i32, dst: usize): i32 {
+  const first = load<u8>(symbols) as i32;
+  const jump = second < 1 << width ? ((load<u8>(symbols + second) - first) & 255) - second : 0;
+  return pack(src, n, width, first, second, jump, dst);
+}
+
+// A byte that is at least `second` above `first` counts as `jump` less.
+// @ts-ignore: decorator
+@inline
+function pack(src: usize, n: i32, width: i32, first: i32, second: i32, jump: i32, dst: usize): i32 {
   const start = dst;
   const groups = src + (n & ~(GROUP - 1));
-  const base = repeat(first);
   for (; src < groups; src += GROUP, dst += width << 4) {
-    if (ASC_FEATURE_SIMD) {
-      if (width < 8) {
-        packGroup(src, width, i8x16.splat(first as i8), dst);
-        continue;
-      }
+    if (ASC_FEATURE_SIMD) packGroup(src, width, i8x16.splat(first as i8), i8x16.splat(second as i8), i8x16.splat(jump as i8), dst);
+    else {
+      packWords(src, width, repeat(first), dst);
+      packWords(src + 8, width, repeat(first), dst + 8);
     }
-    packWords(src, width, base, dst);
-    packWords(src + 8, width, base, dst + 8);
   }
   const end = groups + (n & (GROUP - 1));
   let pool: u64 = 0;
   let bits: u64 = 0;
   for (; src < end; src++) {
-    pool |= ((load<u8>(src) - first) as u64) << bits;
+    const field = (load<u8>(src) - first) & 255;
+    pool |= ((field < second ? field : field - jump) as u64) << bits;
     bits += width as u64;
     if (bits < 32) continue;
     store<u32>(dst, pool as u32, 0, 1);
@@ -423,20 +434,21 @@ function left(bytes: v128, by: i32, mask: i32): v128 {
 
 // @ts-ignore: decorator
 @inline
-function take(src: usize, row: usize, first: v128): v128 {
-  return i8x16.sub(v128.load(src + (row << 4)), first);
+function take(src: usize, row: usize, first: v128, second: v128, jump: v128): v128 {
+  const field = i8x16.sub(v128.load(src + (row << 4)), first);
+  return i8x16.sub(field, v128.and(i8x16.ge_u(field, second), jump));
 }
 
-// Rows of a group of widths below 8, each with its part of those behind.
-function packGroup(src: usize, width: i32, first: v128, dst: usize): void {
-  const a = take(src, 0, first);
-  const b = take(src, 1, first);
-  const c = take(src, 2, first);
-  const d = take(src, 3, first);
-  const e = take(src, 4, first);
-  const f = take(src, 5, first);
-  const g = take(src, 6, first);
-  const h = take(src, 7, first);
+// Rows of a group, each with its part of those behind.
+function packGroup(src: usize, width: i32, first: v128, second: v128, jump: v128, dst: usize): void {
+  const a = take(src, 0, first, second, jump);
+  const b = take(src, 1, first, second, jump);
+  const c = take(src, 2, first, second, jump);
+  const d = take(src, 3, first, second, jump);
+  const e = take(src, 4, first, second, jump);
+  const f = take(src, 5, first, second, jump);
+  const g = take(src, 6, first, second, jump);
+  const h = take(src, 7, first, second, jump);
   if (width < 4) packNarrow(width, a, b, c, d, e, f, g, h, dst);
   else if (width == 4) {
     v128.store(dst, v128.or(a, left(e, 4, 240)));
@@ -456,7 +468,7 @@ function packGroup(src: usize, width: i32, first: v128, dst: usize): void {
     v128.store(dst, v128.or(d, left(h, 6, 192)), 48);
     v128.store(dst, v128.or(e, left(h, 4, 192)), 64);
     v128.store(dst, v128.or(f, left(h, 2, 192)), 80);
-  } else {
+  } else if (width == 7) {
     v128.store(dst, v128.or(a, left(h, 7, 128)));
     v128.store(dst, v128.or(b, left(h, 6, 128)), 16);
     v128.store(dst, v128.or(c, left(h, 5, 128)), 32);
@@ -464,6 +476,15 @@ function packGroup(src: usize, width: i32, first: v128, dst: usize): void {
     v128.store(dst, v128.or(e, left(h, 3, 128)), 64);
     v128.store(dst, v128.or(f, left(h, 2, 128)), 80);
     v128.store(dst, v128.or(g, left(h, 1, 128)), 96);
+  } else {
+    v128.store(dst, a);
+    v128.store(dst, b, 16);
+    v128.store(dst, c, 32);
+    v128.store(dst, d, 48);
+    v128.store(dst, e, 64);
+    v128.store(dst, f, 80);
+    v128.store(dst, g, 96);
+    v128.store(dst, h, 112);
   }
 }
 

@@ -172,6 +172,7 @@ export interface NodeKernels {
   merge(bits: number, n: number, left: number, right: number, dst: number): number;
   expand(bits: number, n: number, right: number, leaf: number, dst: number): number;
   compareBits(src: number, n: number, pivot: number, bits: number): number;
+  rangeBits(src: number, n: number, ends: number, count: number, side: number, bits: number): number;
   split(bits: number, src: number, n: number, left: number, right: number): number;
   unpack(src: number, n: number, width: number, symbols: number, dst: number): number;
   packFields(src: number, n: number, width: number, first: number, dst: number): number;

@@ -2,7 +2,7 @@ import * as reference from "../test/reference.ts";
 import { CHUNK, kernelCodes } from "./data.ts";
 import { type KernelBench, type KernelCase, must, mustEqual, type Room } from "./harness.ts";
 
-export const pivotBench: KernelBench = { kernels: ["pivotBlock", "pivotNodes"], casesOf: pivotCases };
+export const pivotBench: KernelBench = { kernels: ["pivotBlock", "pivotNodes", "pivotTree"], casesOf: pivotCases };
 
 const BLOCKS = Array.from({ length: CHUNK / reference.BLOCK }, (_, i) => i * reference.BLOCK);
 
@@ -44,7 +44,8 @@ function casesOf(room: Room, codes: Int8Array, data: string): KernelCase[] {
   };
   const encode = () => {
     let size = 0;
-    for (const start of BLOCKS) size += run.pivotNodes(plain + start, reference.BLOCK, at, coded + size, work);
+    run.pivotTree(at, work);
+    for (const start of BLOCKS) size += run.pivotNodes(plain + start, reference.BLOCK, coded + size, work);
     return size;
   };
   return [

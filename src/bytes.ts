@@ -14,6 +14,15 @@ export interface ByteSink {
   close(): Promise<void>;
 }
 
+/** The folder of a model that lies in several files. */
+export interface Folder {
+  /**
+   * @param name - relative, with "/" between its parts, none of them ".."; who reads a model has checked that, but links are the
+   * folder's own affair
+   */
+  open(name: string): Promise<ByteSource>;
+}
+
 /** The source over bytes in memory, which must not change while it is in use. */
 export function bytesSource(bytes: Uint8Array | ArrayBuffer): ByteSource {
   const view = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);

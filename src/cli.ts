@@ -30,6 +30,7 @@ Examples:
   quern inspect model.quern
   quern diff model.safetensors model.quern
   quern unpack model.quern -o back.safetensors
+  quern unpack model.quern -o small.onnx --graph model.onnx
 
 Exit codes: 0 done, 1 bad input (the message says where), 2 wrong usage, 130 interrupted.`,
   );

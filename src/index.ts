@@ -1,7 +1,8 @@
 // Entry `quern`: the public exports, enumerated.
-export { type ByteSink, memorySink } from "./bytes.ts";
+export { type ByteSink, type Folder, memorySink } from "./bytes.ts";
 export { decodeTensor } from "./codec/decode.ts";
 export { encodeTensor } from "./codec/encode.ts";
+export { type Smoothing, smoothFactors } from "./codec/factors.ts";
 export { dequantize, type Quantized, type QuantizeOptions, quantize } from "./codec/quantize.ts";
 export { resolveSteps } from "./codec/resolve.ts";
 export type { EncodedChunk } from "./codec/tensor.ts";
@@ -9,7 +10,16 @@ export { type VerifyOptions, type VerifyReport, verify } from "./container/verif
 export { type PackedTensor, type PackOptions, type PackReport, type Progress, pack } from "./container/writer.ts";
 export { DataError, PlanError } from "./errors.ts";
 export { diffModels, type ModelDiff, type TensorDiff } from "./model/diff.ts";
+export { readGguf } from "./model/gguf/read.ts";
+export { writeGguf } from "./model/gguf/write.ts";
+export type { QuantizedParts, QuantizedTensor, Sharing } from "./model/onnx/dequantize.ts";
+export { readOnnx } from "./model/onnx/read.ts";
+export { type OnnxOptions, type OnnxReport, writeOnnx } from "./model/onnx/write.ts";
+export type { WriteOptions } from "./model/pieces.ts";
+export { type Format, formatOf, readModel } from "./model/recognise.ts";
 export { readSafetensors, writeSafetensors } from "./model/safetensors.ts";
+export { readTfjs } from "./model/tfjs/read.ts";
+export { type TfjsOptions, writeTfjs } from "./model/tfjs/write.ts";
 export {
   type Code,
   type CodeStep,
@@ -27,6 +37,7 @@ export {
   type QuantizeStep,
   type Ranges,
   type Rule,
+  type SmoothStep,
   type Step,
   stepsFor,
 } from "./plan.ts";

@@ -14,6 +14,8 @@ export interface Arena {
   /** Decoded bytes that a chunk may have with this arena. */
   readonly capacity: number;
   readonly histogram: number;
+  /** A histogram of each block, to encode. */
+  readonly counts: number;
   /** A table of code lengths, 260 bytes. */
   readonly lengths: number;
   readonly scratch: number;
@@ -119,7 +121,7 @@ async function loadTier(tier: Tier, { module: given, encode = true }: KernelOpti
     return kernelsOver(tier, plainExports(memory), memory);
   }
   const module = given ?? (await WebAssembly.compile(await embeddedBytes(tier, encode)));
-  const memory = new WebAssembly.Memory({ initial: 1 });
+  const memory = new WebAssembly.Memory({ initial: 2 });
   const instance = await WebAssembly.instantiate(module, { env: { memory } });
   return kernelsOver(tier, instance.exports as unknown as KernelExports, memory);
 }
@@ -168,6 +170,7 @@ function layOut(base: number, capacity: number, purpose: "decode" | "encode"): A
   return {
     capacity,
     histogram: region(1024),
+    counts: region(purpose === "encode" ? capacity / 32 + 1024 : 0),
     lengths: region(260),
     scratch: region(purpose === "encode" ? SCRATCH_BYTES : 1024),
     work: region(WORK_BYTES),

@@ -1,6 +1,7 @@
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import type { ByteSink, ByteSource } from "./bytes.ts";
+import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative } from "node:path";
+import type { ByteSink, ByteSource, Folder } from "./bytes.ts";
+import { demand } from "./errors.ts";
 
 export type { Workers } from "./container/workers.ts";
 export { type NodeWorkersOptions, nodeWorkers } from "./node/workers.ts";
@@ -16,6 +17,37 @@ export async function fileSource(path: string): Promise<ByteSource & { close(): 
     slice: (start, end) => readRange(handle, start, end),
     close: () => handle.close(),
   };
+}
+
+/**
+ * A folder of which files can be read, but none outside it: not through "..", nor through links. A file is opened for every read, so
+ * that hundreds of shards need no hundreds of handles, and has to stay the one that it was.
+ */
+export function fileFolder(path: string): Folder {
+  return {
+    async open(name) {
+      const root = await realpath(path);
+      const file = await realpath(join(root, name));
+      const inside = relative(root, file);
+      const field = `file ${JSON.stringify(name)}`;
+      const within = inside !== "" && !isAbsolute(inside) && !/^\.\.(?:[\\/]|$)/.test(inside);
+      demand(within, "path", 0, field, "a file in the model's folder", "a link or path that leaves it");
+      const found = await stat(file);
+      demand(found.isFile(), "path", 0, field, "a regular file", "a folder, pipe or device");
+      return { byteLength: found.size, slice: (start, end) => readAgain(file, found, start, end) };
+    },
+  };
+}
+
+async function readAgain(path: string, was: { dev: number; ino: number }, start: number, end: number) {
+  const handle = await open(path, "r");
+  try {
+    const { dev, ino } = await handle.stat();
+    if (dev !== was.dev || ino !== was.ino) throw new Error(`${path} was exchanged for another file while it was read`);
+    return await readRange(handle, start, end);
+  } finally {
+    await handle.close();
+  }
 }
 
 async function readRange(handle: FileHandle, start: number, end: number): Promise<Uint8Array> {

@@ -2,6 +2,7 @@ import { PlanError } from "./errors.ts";
 import { AUTO, type CodeStep, parseCode, printCode } from "./plan/code.ts";
 import { checkPrune, type PruneStep, parsePrune, printPrune } from "./plan/prune.ts";
 import { parseQuantize, printQuantize, type QuantizeStep } from "./plan/quantize.ts";
+import { parseSmooth, printSmooth, type SmoothStep } from "./plan/smooth.ts";
 import type { StepParser } from "./plan/words.ts";
 import { elementCount, isFloat, type TensorInfo } from "./tensor.ts";
 
@@ -9,10 +10,11 @@ export type { Code, CodeStep, Grouping } from "./plan/code.ts";
 export type { PruneChannels, PruneMagnitude, PrunePattern, PruneRemoved, PruneStep, Ranges } from "./plan/prune.ts";
 export { patternAxis, rangesCount } from "./plan/prune.ts";
 export type { QuantizeStep } from "./plan/quantize.ts";
+export type { SmoothStep } from "./plan/smooth.ts";
 export type { LikeFormat, Target } from "./plan/target.ts";
 export { AUTO };
 
-export type Step = PruneStep | QuantizeStep | CodeStep;
+export type Step = SmoothStep | PruneStep | QuantizeStep | CodeStep;
 
 /** Steps for the tensors that the rule takes: by name (glob), small ones, or all. */
 export interface Rule {
@@ -69,9 +71,9 @@ export function parseSteps(text: string): readonly Step[] {
   const steps = text.split(">").map((part) => parseStep(part.trim().split(/\s+/), text));
   if (steps[steps.length - 1]?.op !== "code") steps.push(AUTO);
   const ops = steps.map((step) => step.op);
-  if (new Set(ops).size < ops.length || ops.indexOf("code") < ops.length - 1) {
+  if (new Set(ops).size < ops.length || ops.indexOf("code") < ops.length - 1 || ops.indexOf("smooth") > 0) {
     throw new PlanError(
-      `steps "${text}": the order is prune and int8 or int4, either first, then a code, each at most once`,
+      `steps "${text}": the order is smooth, then prune and int8 or int4, either first, then a code, each at most once`,
     );
   }
   return steps;
@@ -82,13 +84,14 @@ function parseStep(words: readonly string[], text: string): Step {
   const step = parsers[verb]?.(rest, verb);
   if (step) return step;
   const known =
-    "prune S [global], prune N:M [axis K], prune channels S or LIST, int8 or int4 [tensor|channel|group N] [asymmetric], " +
+    "smooth ALPHA[,ALPHA...] [pow2], prune S [global], prune N:M [axis K], prune channels S or LIST, int8 or int4 [tensor|channel|group N] [asymmetric], " +
     "int8 or int16 snr X|rmse X|bits X|like FORMAT|step X [dead X], raw, lossless, constant, huffman, pivot, mask, zrl, auto, smallest";
   throw new PlanError(`steps "${text}": "${words.join(" ")}" is not a step; known: ${known}`);
 }
 
 const parsers: Record<string, StepParser<Step> | undefined> = {
   __proto__: null as never,
+  smooth: parseSmooth,
   prune: parsePrune,
   int8: parseQuantize,
   int4: parseQuantize,
@@ -122,6 +125,7 @@ export function printSteps(steps: readonly Step[]): string {
 }
 
 function printStep(step: Step): string {
+  if (step.op === "smooth") return printSmooth(step);
   if (step.op === "prune") return printPrune(step);
   return step.op === "code" ? printCode(step) : printQuantize(step);
 }
@@ -136,7 +140,8 @@ export function stepsFor(plan: Plan, tensor: TensorInfo): readonly Step[] {
 
 /** Whether what is pruned are the codes of a quantize step before. */
 export function prunesCodes(steps: readonly Step[]): boolean {
-  return steps[0]?.op === "quantize" && steps[1]?.op === "prune";
+  const ops = steps.map((step) => step.op);
+  return ops.includes("quantize") && ops.indexOf("quantize") < ops.indexOf("prune");
 }
 
 /** Throws a PlanError if the steps cannot be applied to the tensor's dtype or shape. */
@@ -148,6 +153,7 @@ export function checkSteps(steps: readonly Step[], tensor: TensorInfo): void {
   }
   const prune = steps.find((step) => step.op === "prune");
   const quantize = steps.find((step) => step.op === "quantize");
+  if (steps[0]?.op === "smooth") checkSmooth(tensor, quantize);
   if (!prune) return;
   checkPrune(prune, tensor, quantize !== undefined);
   if (quantize?.target && prunesCodes(steps))
@@ -160,6 +166,13 @@ export function checkSteps(steps: readonly Step[], tensor: TensorInfo): void {
       `tensor "${name}": groups of ${quantize.group} cross its channels of ${channel}: prune channels first`,
     );
   }
+}
+
+// Without codes there is nothing to gain; and a target would count errors that decoding divides.
+function checkSmooth({ name, shape }: TensorInfo, quantize: QuantizeStep | undefined): void {
+  if (!quantize || quantize.target)
+    throw new PlanError(`tensor "${name}": smooth needs int8 or int4 behind it, without a target`);
+  if (shape.length < 2) throw new PlanError(`tensor "${name}" of shape [${shape}] has no input axis for smooth`);
 }
 
 function takes(rule: Rule, tensor: TensorInfo): boolean {

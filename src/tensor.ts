@@ -110,8 +110,9 @@ export function lazyTensor(tensor: Tensor): LazyTensor {
   };
 }
 
-/** Elements as f32: F32 as it is, F16 and BF16 exactly, F64 rounded half to even. Not for integer dtypes. */
+/** Elements as f32: F32 as it is, F16 and BF16 exactly, F64 rounded half to even, blocks by their formula. Not for integer dtypes. */
 export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
+  if (isBlocks(dtype)) return widenBlocks(dtype, bytes);
   const aligned = bytes.byteOffset % dtypeWidth(dtype) === 0 ? bytes : copyOf(bytes);
   const { buffer, byteOffset, byteLength } = aligned;
   if (dtype === "F32") return new Float32Array(buffer, byteOffset, byteLength / 4);
@@ -127,12 +128,12 @@ export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
 /** Elements of any dtype as f32: floats as widen does, integers rounded to the nearest f32. */
 export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
   if (dtype === "I64") return Float32Array.from(wideIntegers(copyOf(bytes).buffer, true));
-  return isFloat(dtype) ? widen(dtype, bytes) : new Float32Array(toNumbers(dtype, bytes));
+  return isFloat(dtype) || isBlocks(dtype) ? widen(dtype, bytes) : new Float32Array(toNumbers(dtype, bytes));
 }
 
 /** Elements of any dtype as numbers; exact but for I64 beyond 2^53. */
 export function toNumbers(dtype: DType, bytes: Uint8Array): NumberArray {
-  if (isFloat(dtype) && dtype !== "F64") return widen(dtype, bytes);
+  if (isBlocks(dtype) || (isFloat(dtype) && dtype !== "F64")) return widen(dtype, bytes);
   const { buffer } = copyOf(bytes);
   if (dtype === "F64") return new Float64Array(buffer);
   if (dtype === "I8") return new Int8Array(buffer);
@@ -163,6 +164,26 @@ function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 export type NumberArray = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | Uint8Array;
+
+// Q8_0: x = d * code; Q4_0: d * (code - 8); Q4_1: d * code + m. Of 4 bits byte j has elements j and j + 16. Sums and products of f16 and
+// codes are exact in f64.
+function widenBlocks(dtype: BlockDType, bytes: Uint8Array): Float32Array {
+  const size = BLOCK_BYTES[dtype];
+  const out = new Float32Array((bytes.length / size) * BLOCK_ELEMENTS);
+  const half = (at: number): number => halfValue((bytes[at] as number) | ((bytes[at + 1] as number) << 8));
+  for (let start = 0, to = 0; start < bytes.length; start += size, to += BLOCK_ELEMENTS) {
+    const d = half(start);
+    const least = dtype === "Q4_1" ? half(start + 2) : -8 * d;
+    const codes = start + size - (dtype === "Q8_0" ? 32 : 16);
+    for (let j = 0; j < 32; j++) {
+      const byte = bytes[codes + (dtype === "Q8_0" ? j : j & 15)] as number;
+      out[to + j] = dtype === "Q8_0" ? d * ((byte << 24) >> 24) : d * ((j < 16 ? byte : byte >> 4) & 15) + least;
+    }
+  }
+  return out;
+}
+
+const halfValue = (bits: number): number => new Float32Array(Uint32Array.of(halfToFloatBits(bits)).buffer)[0] as number;
 
 function halfToFloatBits(half: number): number {
   const sign = (half & 0x8000) << 16;

@@ -5,7 +5,7 @@ import { measureMask } from "../src/codec/mask.ts";
 import { measurePivot } from "../src/codec/pivot.ts";
 import { BYTES, type Content, readStream, writeStream } from "../src/codec/planes.ts";
 import { type Candidate, type CodeName, costOf, HEADER_BYTES, LAMBDA } from "../src/codec/stream.ts";
-import { categoriesOf, measureZrl } from "../src/codec/tokens.ts";
+import { measureZrl } from "../src/codec/tokens.ts";
 import { CHUNK_BYTES } from "../src/kernels.ts";
 import type { CodeStep, Grouping } from "../src/plan.ts";
 import { BOTH, SIMD } from "./files.ts";
@@ -64,9 +64,9 @@ function singles(stream: Stream): Candidate[] {
   const n = bytes.length;
   const raw = rawCandidate(SIMD, at, n);
   const pivot = measurePivot(SIMD, at, n);
-  const categories = categoriesOf(histogram(nibbles ? bytesOf(nibbles) : bytes));
+  const counts = histogram(nibbles ? bytesOf(nibbles) : bytes);
   const [from, count] = nibbles ? [values, nibbles.length] : [at, n];
-  const zrl = measureZrl(SIMD, from, count, count, categories);
+  const zrl = measureZrl(SIMD, from, count, count, counts);
   const all = [raw, measureHuffman(SIMD, at, n), pivot, measureMask(SIMD, at, n), zrl];
   if (pivot.only >= 0) all.push(constantCandidate(SIMD, pivot.only, n));
   return all.filter((candidate) => candidate === raw || candidate.bytes < n);
@@ -173,9 +173,9 @@ test.each<Grouping>([
     for (const n of [900, 36_000, 9 * 29_000]) {
       const values = codes(n, 30, 5, share).map((code, i) => (Math.floor(i / 9) % 3 === 0 ? 0 : code));
       const stream = { bytes: bytesOf(values), step: { ...AUTO, grouping }, kernel: 9 };
-      const categories = categoriesOf(histogram(stream.bytes));
+      const counts = histogram(stream.bytes);
       const groups = [n, 9, grouping.by === "count" ? grouping.size : 9 * Math.max(1, grouping.size)];
-      const zrl = groups.map((group) => measureZrl(SIMD, place(stream), n, group, categories));
+      const zrl = groups.map((group) => measureZrl(SIMD, place(stream), n, group, counts));
       const { code, bytes } = written(stream);
       const chosen = [...singles(stream), ...zrl].filter(
         (c) => c.code === code && c.bytes === bytes.length - HEADER_BYTES,

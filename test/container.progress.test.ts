@@ -13,7 +13,12 @@ describe("progress and cancelling", () => {
     const { report } = await packed(model, PLAN, { onProgress: (step) => steps.push(step) });
     const done = steps.map((step) => step.done);
     expect(done).toEqual([...done].sort((a, b) => a - b));
-    expect(steps.at(-1)).toEqual({ tensor: "b", done: report.sourceBytes, total: report.sourceBytes });
+    expect(steps.at(-1)).toEqual({
+      phase: "packing",
+      tensor: "b",
+      done: report.sourceBytes,
+      total: report.sourceBytes,
+    });
     expect(steps.filter(({ tensor }) => tensor === "a").length).toBeGreaterThan(2);
   });
 

@@ -1,10 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { byteCases, codes, out, random, run, SLACK, type Tier, tiers } from "./helpers.ts";
+import {
+  byteCases,
+  codes,
+  encodeNodes,
+  inout,
+  out,
+  random,
+  run,
+  SLACK,
+  type Tier,
+  tiers,
+  treeFor,
+  WORK,
+} from "./helpers.ts";
 import { BLOCK, codeLengths, histogram, PIVOT_LIMIT, pivotCost, writeLengths, writeNodes } from "./reference.ts";
 import { completeCode, drawn, shapes } from "./trees.ts";
-
-const WORK = 81920;
 
 describe("the twin", () => {
   // docs/FORMAT.md: the root passes all 8, the inner node beside {5} three, {6, 7} two.
@@ -36,7 +47,7 @@ describe("the twin", () => {
 function check(tier: Tier, symbols: Uint8Array, lengths: Uint8Array, what: string): void {
   const counts = histogram(symbols);
   const nodes = writeNodes(symbols, lengths);
-  const written = run(tier, "pivotNodes", symbols, symbols.length, lengths, out(nodes.length, SLACK), out(WORK));
+  const written = encodeNodes(tier, symbols, lengths, nodes.length);
   const expected = pivotCost(counts, lengths);
   expect(expected.bytes, what).toBe(nodes.length);
   expect(written.status, what).toBe(nodes.length);
@@ -60,8 +71,9 @@ function check(tier: Tier, symbols: Uint8Array, lengths: Uint8Array, what: strin
 /** Of the fraction of a step nothing is said. */
 function checkCounts(tier: Tier, counts: Uint32Array, lengths: Uint8Array, what: string): void {
   const expected = pivotCost(counts, lengths);
-  expect(run(tier, "pivotSize", counts, lengths, out(WORK)).status, what).toBe(expected.bytes);
-  const { status } = run(tier, "pivotSteps", counts, lengths, out(WORK));
+  const work = treeFor(tier, lengths);
+  expect(run(tier, "pivotSize", counts, inout(work)).status, what).toBe(expected.bytes);
+  const { status } = run(tier, "pivotSteps", counts, inout(work));
   expect(Math.abs(status - expected.steps), `${what}: ${status} steps, ${expected.steps}`).toBeLessThan(1);
 }
 

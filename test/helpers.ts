@@ -20,6 +20,8 @@ const PAGES = 128;
 const ZONE = 64;
 /** What the ABI lets some encoders write behind their output. */
 export const SLACK = 64;
+/** Room for the tree and lists of pivot. */
+export const WORK = 81920;
 
 type Kernels = Record<string, (...args: number[]) => number>;
 
@@ -190,6 +192,19 @@ export function readTable(tier: Tier, bytes: Uint8Array, limit = 11) {
   const result = run(tier, "readLengths", bytes, bytes.length, limit, out(260));
   const onlySymbol = new DataView(result.out[0].buffer).getInt32(256, true);
   return { status: result.status, lengths: result.out[0].slice(0, 256), onlySymbol };
+}
+
+/** pivotNodes under the tree of these lengths, which are to give `size` bytes. */
+export function encodeNodes(tier: Tier, symbols: Uint8Array, lengths: Uint8Array, size: number): Run {
+  const tree = treeFor(tier, lengths);
+  return run(tier, "pivotNodes", symbols, symbols.length, out(size, SLACK), inout(tree));
+}
+
+/** What pivotTree leaves in `work`. */
+export function treeFor(tier: Tier, lengths: Uint8Array): Uint8Array {
+  const { status, out: work } = run(tier, "pivotTree", lengths, out(WORK));
+  expect(status, `levels of ${lengths}`).toBeLessThanOrEqual(12);
+  return work[0];
 }
 
 export function bytesOf(data: ArrayBufferView): Uint8Array<ArrayBuffer> {

@@ -1,18 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeTiers, expectSame, has, out, random, randomBytes, run, SIZES, SLACK, type Tier } from "./helpers.ts";
-import { compareBits, maskCount, merge, split } from "./reference.ts";
+import { decodeTiers, expectSame, out, random, randomBytes, run, SIZES, SLACK, type Tier } from "./helpers.ts";
+import { maskCount, merge } from "./reference.ts";
 
 const BITS = Uint8Array.of(0b01001010, 0b1);
 const LEFT = Uint8Array.of(1, 2, 3, 4, 5);
 const RIGHT = Uint8Array.of(101, 102, 103, 104);
 const MERGED = Uint8Array.of(1, 101, 2, 102, 3, 4, 103, 5, 104);
 
-test("the twin merges, splits and compares by hand", () => {
-  expectSame(merge(BITS, 9, LEFT, RIGHT), MERGED);
-  expect(split(BITS, MERGED)).toEqual({ left: LEFT, right: RIGHT });
-  expectSame(compareBits(MERGED, 101), BITS);
-});
+test("the twin merges by hand", () => expectSame(merge(BITS, 9, LEFT, RIGHT), MERGED));
 
 interface Lists {
   bits: Uint8Array;
@@ -36,24 +32,6 @@ function check(tier: Tier, { bits, left, right }: Lists, expected: Uint8Array, w
   expectSame(merged.out[0], expected, `${what}: merged`);
 }
 
-/** The mirror, for which any bytes will do. */
-function checkSplit(tier: Tier, { bits, left, right }: Lists, merged: Uint8Array, what: string): void {
-  if (!has(tier, "split")) return;
-  const n = merged.length;
-  const parts = run(tier, "split", bits, merged, n, out(left.length, SLACK), out(right.length, SLACK));
-  expect(parts.status, what).toBe(n);
-  expectSame(parts.out[0], left, `${what}: left`);
-  expectSame(parts.out[1], right, `${what}: right`);
-}
-
-function checkCompare(tier: Tier, bytes: Uint8Array, pivot: number, what: string): void {
-  if (!has(tier, "compareBits")) return;
-  const bits = compareBits(bytes, pivot);
-  const compared = run(tier, "compareBits", bytes, bytes.length, pivot, out(bits.length, SLACK));
-  expect(compared.status, what).toBe(maskCount(bits, bytes.length));
-  expectSame(compared.out[0], bits, `${what}: compared with ${pivot}`);
-}
-
 function checkExpand(tier: Tier, { bits, right }: Lists, n: number, leaf: number, what: string): void {
   const expanded = run(tier, "expand", bits, n, right, leaf, out(n, SLACK));
   expect(expanded.status, what).toBe(right.length);
@@ -69,8 +47,6 @@ test.each([...SIZES, 7, 8, 9, 15, 16, 17, 32, 47, 48, 49, 255, 32767, 32768])(
       const expected = merge(lists.bits, n, lists.left, lists.right);
       for (const tier of decodeTiers()) {
         check(tier, lists, expected, `${ones} on ${tier.name}`);
-        checkSplit(tier, lists, expected, `${ones} on ${tier.name}`);
-        for (const pivot of [1, 127, 128, 129, 255]) checkCompare(tier, expected, pivot, `${n} bytes on ${tier.name}`);
         for (const leaf of [0, 200]) checkExpand(tier, lists, n, leaf, `${ones}, ${leaf} on ${tier.name}`);
       }
     }
@@ -101,8 +77,6 @@ describe.each(decodeTiers())("merge on $name", (tier) => {
       const lists = listsOf(n, ones / 10, seed);
       const merged = merge(lists.bits, n, lists.left, lists.right);
       check(tier, lists, merged, `n = ${n}, seed ${seed}`);
-      checkSplit(tier, lists, merged, `n = ${n}, seed ${seed}`);
-      checkCompare(tier, merged, Math.max(1, leaf), `n = ${n}, seed ${seed}`);
       checkExpand(tier, lists, n, leaf, `n = ${n}, seed ${seed}`);
     };
     const count = fc.oneof(fc.nat({ max: 80 }), fc.nat({ max: 3000 }));

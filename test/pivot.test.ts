@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   byteCases,
   decodeTiers,
+  encodeNodes,
   expectSame,
   fibonacci,
   has,
@@ -13,6 +14,8 @@ import {
   run,
   SLACK,
   type Tier,
+  treeFor,
+  WORK,
 } from "./helpers.ts";
 import { concat } from "./reference/huffman.ts";
 import {
@@ -30,7 +33,6 @@ import {
 } from "./reference.ts";
 import { completeCode, drawn, shapes } from "./trees.ts";
 
-const WORK = 81920;
 const LENGTHS = [1, 2, 7, 8, 9, 31, 33, 255, 1023, 4097, 32767, 32768];
 
 const SYMBOLS = Uint8Array.of(5, 7, 5, 6, 5, 5, 8, 5);
@@ -104,7 +106,7 @@ describe("the twin", () => {
 function checkBlock(tier: Tier, symbols: Uint8Array, lengths: Uint8Array, nodes: Uint8Array, what: string): void {
   const n = symbols.length;
   if (has(tier, "pivotNodes")) {
-    const encoded = run(tier, "pivotNodes", symbols, n, lengths, out(nodes.length, SLACK), out(WORK));
+    const encoded = encodeNodes(tier, symbols, lengths, nodes.length);
     expect(encoded.status, what).toBe(nodes.length);
     expectSame(encoded.out[0], nodes, `${what}: encoded`);
   }
@@ -163,7 +165,7 @@ test("every tier agrees with the twin where most nodes are passed by no symbol",
 describe.each(decodeTiers())("pivot on $name", (tier) => {
   test("codes by hand", () => {
     if (has(tier, "pivotNodes")) {
-      const encoded = run(tier, "pivotNodes", SYMBOLS, 8, CODE, out(3, SLACK), out(WORK));
+      const encoded = encodeNodes(tier, SYMBOLS, CODE, 3);
       expect(encoded.status).toBe(3);
       expectSame(encoded.out[0], Uint8Array.from(NODES));
     }
@@ -210,6 +212,20 @@ describe.each(decodeTiers())("pivot on $name", (tier) => {
       take(0, Uint8Array.of(1, 200), new Uint8Array(500).fill(200));
       take(0, Uint8Array.of(3, ...writeNodes(a, lengths)), a);
     });
+  });
+
+  test("codes blocks under the tree it has", () => {
+    if (!has(tier, "pivotNodes")) return;
+    for (const [name, lengths] of shapes()) {
+      let work = treeFor(tier, lengths);
+      for (const n of [300, 1, 40, 300]) {
+        const symbols = drawn(lengths, n, random(n), n < 300);
+        const nodes = writeNodes(symbols, lengths);
+        const coded = run(tier, "pivotNodes", symbols, n, out(nodes.length, SLACK), inout(work));
+        expectSame(coded.out[0], nodes, `${name}, ${n}`);
+        work = coded.out[1];
+      }
+    }
   });
 
   test("decodes what it codes, under any complete code", () => {

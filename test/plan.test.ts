@@ -17,6 +17,7 @@ import {
   type Ranges,
   type Rule,
   SMALL,
+  type SmoothStep,
   type Step,
   stepsFor,
   type Target,
@@ -88,9 +89,15 @@ const code: fc.Arbitrary<CodeStep> = fc
   })
   .map((step) => (step.code === "zrl" || step.code === "auto" ? step : { ...step, grouping: CHUNK }));
 
+const smooth: fc.Arbitrary<SmoothStep> = fc.record({
+  op: fc.constant("smooth" as const),
+  alphas: fc.array(share, { minLength: 1, maxLength: 4 }),
+  powers: fc.boolean(),
+});
+
 const steps: fc.Arbitrary<Step[]> = fc
-  .tuple(fc.option(prune), fc.option(fc.oneof(quantize, targeted)), code, fc.boolean())
-  .map(([first, second, last, swap]) => [...(swap ? [second, first] : [first, second]), last])
+  .tuple(fc.option(prune), fc.option(fc.oneof(quantize, targeted)), code, fc.boolean(), fc.option(smooth))
+  .map(([first, second, last, swap, before]) => [before, ...(swap ? [second, first] : [first, second]), last])
   .map((all) => all.filter((step) => step !== null));
 
 const glob = fc
@@ -161,6 +168,8 @@ describe("printing and parsing", () => {
     ["  prune   0.60 >  int8   group 64>zrl ", "prune 0.6 > int8 group 64 > zrl"],
     ["int4 tensor asymmetric > huffman", "int4 tensor asymmetric > huffman"],
     ["prune .5", "prune 0.5 > auto"],
+    ["smooth .50 > int8", "smooth 0.5 > int8 channel > auto"],
+    ["smooth 0.5,1,0 pow2 > int8 > prune 0.5", "smooth 0.5,1,0 pow2 > int8 channel > prune 0.5 > auto"],
     ["prune 8e-1 global", "prune 0.8 global > auto"],
     ["int8 > prune 0.5", "int8 channel > prune 0.5 > auto"],
     ["prune 2:4 > int8", "prune 2:4 > int8 channel > auto"],
@@ -217,6 +226,11 @@ const BAD_STEPS: [text: string, word: string][] = [
   ["prune 0.5 0.5", '"prune 0.5 0.5"'],
   ["prune 0.5 globally", '"prune 0.5 globally"'],
   ["prune 0.5 global 1", '"prune 0.5 global 1"'],
+  ["smooth > int8", '"smooth"'],
+  ["smooth 1.1 > int8", '"smooth 1.1"'],
+  ["smooth 0.5, > int8", '"smooth 0.5,"'],
+  ["smooth 0.5 pow3 > int8", '"smooth 0.5 pow3"'],
+  ["smooth 0.5 pow2 2 > int8", '"smooth 0.5 pow2 2"'],
   ["prune global", '"prune global"'],
   ["prune 0:4", '"prune 0:4"'],
   ["prune 4:4", '"prune 4:4"'],
@@ -265,6 +279,8 @@ describe("refusals", () => {
   test.each([
     "prune 2:4 > int8 > prune 0.5",
     "int8 > raw > prune 0.5",
+    "int8 > smooth 0.5",
+    "prune 0.5 > smooth 0.5 > int8",
     "raw > int8",
     "zrl > raw",
     "int8 > int4",
@@ -364,6 +380,11 @@ describe("stepsFor", () => {
   });
 
   test.each([
+    ["smooth 0.5", [8, 8], "smooth needs int8 or int4"],
+    ["smooth 0.5 > prune 0.5", [8, 8], "smooth needs int8 or int4"],
+    ["smooth 0.5 > int8 snr 20", [8, 8], "without a target"],
+    ["smooth 0.5 > int8", [8], "no input axis"],
+    ["int8 snr 20 > prune 0.5", [8, 8], "undo its target"],
     ["prune 2:4", [], "no dimension"],
     ["prune 2:4 axis 2", [8, 8], "no dimension"],
     ["prune channels 0.5", [], "no dimension"],

@@ -27,7 +27,7 @@ export {
 } from "./reference/huffman.ts";
 export { binError, binLevels, binOf, countBins, dequantize16, fromWide, toWide } from "./reference/levels.ts";
 export { type Masked, maskCount, maskJoin, maskSplit } from "./reference/mask.ts";
-export { compareBits, merge, split } from "./reference/merge.ts";
+export { compareBits, merge, rangeBits, split } from "./reference/merge.ts";
 export {
   BLOCK,
   type Flat,
@@ -51,6 +51,7 @@ export {
   type Scales,
   scales,
 } from "./reference/quantize.ts";
+export { columnMax, smooth, smoothFactor, unsmooth } from "./reference/smooth.ts";
 export { CODE, cutStream, innerPayload, innerStream, streamOf } from "./reference/stream.ts";
 export {
   categoryOf,

@@ -130,9 +130,9 @@ describe("what the writer puts together", () => {
     const seen: unknown[] = [];
     await packed(network(2), PLAN, { onProgress: (progress) => seen.push(progress) });
     expect(seen.slice(0, 3)).toEqual([
-      { tensor: "block0.conv.weight", done: 4800, total: 2 * (4800 + 328 + 1500) },
-      { tensor: "block0.bn.weight and 3 more", done: 4800 + 640, total: 13_256 },
-      { tensor: "block0.bn.batches and 1 more", done: 4800 + 656, total: 13_256 },
+      { phase: "packing", tensor: "block0.conv.weight", done: 4800, total: 2 * (4800 + 328 + 1500) },
+      { phase: "packing", tensor: "block0.bn.weight and 3 more", done: 4800 + 640, total: 13_256 },
+      { phase: "packing", tensor: "block0.bn.batches and 1 more", done: 4800 + 656, total: 13_256 },
     ]);
   });
 });

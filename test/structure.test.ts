@@ -34,6 +34,8 @@ function insideOf(file: string): string[] {
   return relative.map((from) => normalize(join(dirname(file), from)));
 }
 
+const PROTOBUF = "@bufbuild/protobuf/wire";
+
 // Each layer may import those before it, and files of its own folder.
 const LAYERS = [
   "errors",
@@ -104,11 +106,12 @@ describe("imports", () => {
     expect(others.filter((file) => layerOf(file) !== "plain").sort()).toEqual(["kernels.ts", "plain.ts"]);
   });
 
-  test("only the command line imports packages, and node a pool of threads; only they builtins", () => {
+  test("only the command line imports packages, node a pool of threads, and ONNX protobuf; only they builtins", () => {
     for (const file of SRC.filter((name) => layerOf(name) !== "cli")) {
       const foreign = importsOf(join("src", file)).filter((from) => !from.startsWith("."));
       const node = layerOf(file) === "node" ? foreign.filter((from) => /^(node:.*|piscina)$/.test(from)) : [];
-      expect(foreign, file).toEqual(node);
+      const protobuf = file.startsWith("model/onnx/") ? foreign.filter((from) => from === PROTOBUF) : [];
+      expect(foreign, file).toEqual([...node, ...protobuf]);
     }
   });
 
@@ -188,11 +191,20 @@ const INDEX = [
   "printPlan",
   "printSteps",
   "quantize",
+  "formatOf",
+  "readGguf",
+  "readModel",
+  "readOnnx",
   "readSafetensors",
+  "readTfjs",
   "resolveSteps",
+  "smoothFactors",
   "stepsFor",
   "verify",
+  "writeGguf",
+  "writeOnnx",
   "writeSafetensors",
+  "writeTfjs",
 ];
 
 describe("the package", () => {
@@ -200,13 +212,24 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/read.ts")).sort()).toEqual([...READ].sort());
     expect(Object.keys(await import("../src/index.ts")).sort()).toEqual([...INDEX].sort());
     expect(Object.keys(await import("../src/plain.ts")).sort()).toEqual(PLAIN);
-    expect(Object.keys(await import("../src/node.ts")).sort()).toEqual(["fileSink", "fileSource", "nodeWorkers"]);
+    expect(Object.keys(await import("../src/node.ts")).sort()).toEqual([
+      "fileFolder",
+      "fileSink",
+      "fileSource",
+      "nodeWorkers",
+    ]);
     expect(Object.keys(await import("../src/workers.ts"))).toEqual(["webWorkers"]);
   });
 
-  test("depends on three packages for the command line, and one for threads in Node", () => {
+  test("depends on three packages for the command line, one for threads in Node, and one for protobuf", () => {
     const { dependencies, peerDependencies, optionalDependencies } = JSON.parse(textOf("package.json"));
-    expect(Object.keys(dependencies)).toEqual(["cli-progress", "cli-table3", "commander", "piscina"]);
+    expect(Object.keys(dependencies)).toEqual([
+      "@bufbuild/protobuf",
+      "cli-progress",
+      "cli-table3",
+      "commander",
+      "piscina",
+    ]);
     expect([peerDependencies, optionalDependencies]).toEqual([undefined, undefined]);
   });
 

@@ -135,3 +135,16 @@ export function diffText(diff: ModelDiff): string {
   for (const name of diff.shapes) lines.push(`shapes differ: ${name}`);
   return lines.join("\n");
 }
+
+/** What unpack has written; of ONNX also what stayed quantized. */
+export function unpackText(
+  output: string,
+  tensors: number,
+  written: { bytes: number; quantized?: readonly string[]; floats?: readonly string[] },
+): string {
+  const { bytes, quantized = [], floats = [] } = written;
+  const lines = [`${output}: ${tensors} tensors, ${size(bytes)}`];
+  if (quantized.length > 0) lines.push(`quantized, with a DequantizeLinear each: ${quantized.length}`);
+  if (floats.length > 0) lines.push(`floats, because ONNX cannot have them so: ${floats.join(", ")}`);
+  return lines.join("\n");
+}

@@ -1,32 +1,26 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import type { ByteSource } from "../bytes.ts";
 import { open, type QuernFile } from "../container/reader.ts";
 import { verify } from "../container/verify.ts";
-import type { Workers } from "../container/workers.ts";
 import { pack } from "../container/writer.ts";
-import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
 import { diffModels } from "../model/diff.ts";
-import { readSafetensors, writeSafetensors } from "../model/safetensors.ts";
-import { fileSink, fileSource } from "../node.ts";
+import { formatOf, readModel } from "../model/recognise.ts";
+import { fileFolder } from "../node.ts";
 import { parsePlan } from "../plan.ts";
-import type { Model } from "../tensor.ts";
-import { diffText, inspectText, packText, size } from "./print.ts";
+import { kernelsFor, type OpenFlags, withFile, withModel, withSinks, withSource } from "./files.ts";
+import { diffText, inspectText, packText, size, unpackText } from "./print.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
 import { THREADS_HELP, withWorkers } from "./threads.ts";
+import { AS, TARGETS, type UnpackFlags, unpackingOf, writeUnpacked } from "./unpack.ts";
 import { costsOf, costsText } from "./verbose.ts";
 
 const DEFAULT_PLAN = "int8 channel > auto";
 
-interface Options {
+interface Options extends OpenFlags, UnpackFlags {
   json?: boolean;
-  output?: string;
   plan?: string;
   planFor?: string[];
-  as?: "original" | "f32";
-  tier?: Tier;
-  threads?: string;
   seconds?: string;
   verbose?: boolean;
 }
@@ -36,7 +30,7 @@ type Verb = (task: Task, options: Options, ...paths: string[]) => Promise<Result
 /** Adds the verbs to the program. */
 export function addVerbs(program: Command): void {
   const collect = (value: string, list: string[] = []): string[] => [...list, value];
-  verb(program, "pack <in>", "packs a safetensors model into a .quern file", packVerb)
+  verb(program, "pack <in>", "packs a model (safetensors, GGUF, ONNX, TensorFlow.js) into a .quern file", packVerb)
     .option("-o, --output <file>", "the file to write (default: the input's name with .quern)")
     .option("-p, --plan <plan>", "what is done to every tensor", DEFAULT_PLAN)
     .option(
@@ -44,10 +38,14 @@ export function addVerbs(program: Command): void {
       'other steps for tensors by name, such as "*.bias=raw"; may be repeated',
       collect,
     );
-  verb(program, "unpack <in>", "turns a .quern file back into safetensors", unpackVerb)
-    .option("-o, --output <file>", "the file to write (default: the input's name with .safetensors)")
+  verb(program, "unpack <in>", "turns a .quern file back into safetensors, GGUF, ONNX or TensorFlow.js", unpackVerb)
+    .option("-o, --output <file>", "the file to write (default: the input's name with the format's extension)")
+    .addOption(new Option("--to <format>", "default: by the output's extension, or safetensors").choices(TARGETS))
+    .option("--graph <file>", "the original .onnx file or model.json, for all that is not weights")
     .addOption(
-      new Option("--as <dtype>", "dtype of quantized tensors").choices(["original", "f32"]).default("original"),
+      new Option("--as <dtype>", "dtype of quantized tensors; quantized: with DequantizeLinear, in ONNX")
+        .choices(AS)
+        .default("original"),
     );
   verb(
     program,
@@ -56,7 +54,7 @@ export function addVerbs(program: Command): void {
     inspectVerb,
   ).option("-v, --verbose", "decodes it too, and shows every stream with what it costs in bytes and in decoding");
   verb(program, "verify <file>", "checks every byte of a .quern file: hashes, and that each chunk decodes", verifyVerb);
-  verb(program, "diff <a> <b>", "error of b against a, per tensor; each a .quern or safetensors file", diffVerb);
+  verb(program, "diff <a> <b>", "error of b against a, per tensor; each of any format", diffVerb);
   verb(
     program,
     "bench <file>",
@@ -90,26 +88,26 @@ async function packVerb(task: Task, options: Options, input = ""): Promise<Resul
   if (kernels.tier === "js") throw new UsageError("pack needs WebAssembly: the js tier (QUERN_TIER) only decodes");
   const start = performance.now();
   const report = await withSource(input, async (source) => {
-    if (await isQuern(source)) throw new UsageError(`${input} is packed already: unpack it first`);
-    const model = await readSafetensors(source);
-    return withSink(output, (sink) =>
-      withWorkers(options, [input], (workers) =>
+    if ((await formatOf(source)) === "quern") throw new UsageError(`${input} is packed already: unpack it first`);
+    const model = await readModel(source, fileFolder(dirname(input)));
+    return withSinks(async (create) => {
+      const sink = await create(output);
+      return withWorkers(options, [input], (workers) =>
         pack(model, plan, sink, { kernels, workers, signal: task.signal, onProgress: task.progress }),
-      ),
-    );
+      );
+    });
   });
   const seconds = (performance.now() - start) / 1000;
   return { json: { output, seconds, ...report }, text: () => packText(report, output, seconds) };
 }
 
 async function unpackVerb(task: Task, options: Options, input = ""): Promise<Result> {
-  const output = outputPath(input, options.output, ".safetensors");
+  const unpacking = unpackingOf(input, options);
+  const { output } = unpacking;
   return withFile(input, options, async (file) => {
-    const model = file.model(options.as);
-    const write = { signal: task.signal, onProgress: task.progress };
-    const bytes = await withSink(output, (sink) => writeSafetensors(model, sink, write));
-    const json = { output, bytes, tensors: model.tensors.length };
-    return { json, text: () => `${output}: ${model.tensors.length} tensors, ${size(bytes)}` };
+    const written = await writeUnpacked(file, unpacking, { signal: task.signal, onProgress: task.progress });
+    const tensors = file.index.length;
+    return { json: { output, tensors, ...written }, text: () => unpackText(output, tensors, written) };
   });
 }
 
@@ -181,60 +179,9 @@ async function benchFile(task: Task, input: string, file: QuernFile, seconds: nu
   return { json: result, text };
 }
 
-// A tier that does not exist, or cannot run here, is the user's to mend: --tier and QUERN_TIER name it.
-async function kernelsFor({ tier }: Options): Promise<Kernels> {
-  return loadKernels({ tier }).catch((error: Error) => {
-    throw new UsageError(error.message);
-  });
-}
-
 function outputPath(input: string, output: string | undefined, extension: string): string {
-  const path = output ?? input.replace(/\.(safetensors|quern)$/, "") + extension;
+  const path = output ?? input.replace(/\.(safetensors|gguf|onnx|json)$/, "") + extension;
   if (resolve(path) === resolve(input))
     throw new UsageError(`the output would replace the input ${input}: name another with -o`);
   return path;
-}
-
-async function withSource<T>(path: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
-  const source = await fileSource(path);
-  try {
-    return await use(source);
-  } finally {
-    await source.close();
-  }
-}
-
-async function withSink<T>(path: string, use: (sink: Awaited<ReturnType<typeof fileSink>>) => Promise<T>): Promise<T> {
-  const sink = await fileSink(path);
-  try {
-    return await use(sink);
-  } finally {
-    // After close this does nothing; after an error or Ctrl-C it leaves no half-written file.
-    await sink.discard();
-  }
-}
-
-async function withFile<T>(path: string, options: Options, use: (file: QuernFile) => Promise<T>): Promise<T> {
-  const kernels = await kernelsFor(options);
-  return withSource(path, (source) =>
-    withWorkers(options, [], async (workers) => use(await open(source, { kernels, workers }))),
-  );
-}
-
-async function withModel<T>(
-  path: string,
-  options: Options,
-  workers: Workers | undefined,
-  use: (model: Model) => Promise<T>,
-): Promise<T> {
-  return withSource(path, async (source) => {
-    if (!(await isQuern(source))) return use(await readSafetensors(source));
-    const file = await open(source, { kernels: await kernelsFor(options), workers });
-    return use(file.model("f32"));
-  });
-}
-
-async function isQuern(source: ByteSource): Promise<boolean> {
-  const head = await source.slice(0, Math.min(4, source.byteLength));
-  return head[0] === 0x89 && head[1] === 0x51 && head[2] === 0x52 && head[3] === 0x4e;
 }

@@ -4,6 +4,7 @@ import { type Bins, levelsFor, type Outcome, stepRange } from "./levels.ts";
 
 /** A step size and what it comes to. */
 export interface Point {
+  /** 0: the tensor as it is, without loss. */
   readonly step: number;
   /** Sum of squared errors, times the tensor's weight. */
   readonly error: number;
@@ -15,18 +16,20 @@ export interface Point {
 const PER_OCTAVE = 8;
 
 /**
- * Points from the coarsest step to the finest.
+ * Points from the coarsest step to the finest, and the tensor without loss.
  * @param weight - how much an error in this tensor counts
+ * @param lossless - bits of the tensor without loss
  */
-export function curveOf(bins: Bins, dead: number | undefined, weight: number): Point[] {
+export function curveOf(bins: Bins, dead: number | undefined, weight: number, lossless: number): Point[] {
   if (bins.inverse === 0) return [{ step: 1, error: 0, bits: 0 }];
   const [finest, coarsest] = stepRange(bins);
   const count = Math.floor(PER_OCTAVE * Math.log2(coarsest / finest));
-  return Array.from({ length: count + 1 }, (_, i): Point => {
+  const points = Array.from({ length: count + 1 }, (_, i): Point => {
     const step = coarsest * 2 ** (-i / PER_OCTAVE);
     const { error, bits }: Outcome = levelsFor(bins, step, dead);
     return { step, error: weight * error, bits };
   });
+  return [...points, { step: 0, error: 0, bits: lossless }];
 }
 
 /**

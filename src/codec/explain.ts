@@ -45,6 +45,7 @@ export function explainChunk(
   const arena = kernels.arena(shape.room, "decode");
   const where = { kernels, place, end: arena.stored + size };
   const parts: [name: string, n: number, content: Content][] = [];
+  if (layout.smooth) parts.push(["factors", shape.factorBytes, SCALES]);
   if (layout.quantize) parts.push(["scales", shape.scaleBytes, SCALES]);
   if (layout.quantize?.asymmetric) parts.push(["zero points", shape.zeroBytes, BYTES]);
   parts.push([layout.quantize ? "codes" : "elements", shape.codeBytes, contentOf(layout, shape)]);

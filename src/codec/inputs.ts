@@ -1,11 +1,13 @@
 import type { Kernels } from "../kernels.ts";
 import { prunesCodes, type QuantizeStep, type Ranges, type Step } from "../plan.ts";
 import { bytesOf, elementCount, type LazyTensor, readElements } from "../tensor.ts";
+import { chunkFactors, type Smoothing, smoothedValues } from "./factors.ts";
 import { chunkShape, columnsOf, type Layout } from "./layout.ts";
 import type { Levels } from "./levels.ts";
 import { patternValues } from "./pattern.ts";
 import { findThreshold, type Threshold, thresholdValues } from "./prune.ts";
 import { keptInfo, keptRuns, removedChannels } from "./removed.ts";
+import { inputAxis } from "./smooth.ts";
 import { blocksOf, dequantizedValues, named, rowRanges, sourceValues, type Values } from "./values.ts";
 
 // What a tensor's chunks are encoded from. All that goes from chunk to chunk is found here, in order.
@@ -14,8 +16,12 @@ import { blocksOf, dequantizedValues, named, rowRanges, sourceValues, type Value
 export interface Asked {
   readonly tensor: LazyTensor;
   readonly steps: readonly Step[];
+  /** What `smooth` is to go by; default: the weights alone. */
+  readonly smoothing?: Smoothing | undefined;
   /** Where to prune, if that was found over several tensors. */
   readonly threshold?: Threshold | undefined;
+  /** Of the input channels, if the steps smooth. */
+  readonly factors?: Float32Array | undefined;
 }
 
 /** A tensor and what is done to it: steps that say what is in the file, and the levels that a target has chosen, or null. */
@@ -32,29 +38,40 @@ export interface ChunkInput {
   readonly ranges: Float32Array | null;
   /** What a target has chosen, or null. */
   readonly levels: Levels | null;
+  /** What the elements were multiplied by, or null. */
+  readonly factors: Float32Array | null;
 }
 
 /** The inputs of a tensor's chunks in order: what pruning and long rows carry from chunk to chunk is done here. */
 export async function* chunkInputs(kernels: Kernels, resolved: Resolved, layout: Layout): AsyncGenerator<ChunkInput> {
   try {
-    const { quantize, cols, elements } = layout;
+    const { quantize, cols, elements, smooth } = layout;
     const { tensor, steps, levels } = resolved;
     const kept = keptTensor(tensor, removedChannels(steps));
     const before = prunesCodes(steps) && quantize ? await scaleRanges(kernels, resolved, quantize) : null;
-    const values = before && quantize ? dequantizedValues(kernels, sourceValues(kept), before, quantize, cols) : null;
-    const pass = await pruning(kernels, resolved, layout, values ?? sourceValues(kept));
+    const source = elementValues(kernels, resolved, kept);
+    const values = before && quantize ? dequantizedValues(kernels, source, before, quantize, cols) : source;
+    const pass = await pruning(kernels, resolved, layout, values);
     const long = quantize !== null && !levels && cols > layout.chunkElements;
-    const ranges = before ?? (long ? await rowRanges(kernels, pass?.() ?? sourceValues(kept), elements, cols) : null);
-    const pruned = pass?.();
+    const ranges = before ?? (long ? await rowRanges(kernels, pass?.() ?? source, elements, cols) : null);
+    const changed = pass?.() ?? (smooth ? source : null);
     for (let index = 0; index < layout.chunks; index++) {
       const { start, count, rows } = chunkShape(layout, index);
-      const chunk = pruned ? await pruned(start, start + count) : await readElements(kept, start, start + count);
+      const chunk = changed ? await changed(start, start + count) : await readElements(kept, start, start + count);
       const row = Math.floor(start / cols);
-      yield { index, elements: chunk, ranges: ranges?.slice(2 * row, 2 * (row + rows)) ?? null, levels };
+      const own = ranges?.slice(2 * row, 2 * (row + rows)) ?? null;
+      const factors = smooth && resolved.factors ? chunkFactors(resolved.factors, smooth, start, count) : null;
+      yield { index, elements: chunk, ranges: own, levels, factors };
     }
   } catch (error) {
     throw named(resolved.tensor, error);
   }
+}
+
+// The elements of the tensor, or of what is kept of it, smoothed if the steps say so.
+function elementValues(kernels: Kernels, { factors }: Asked, tensor: LazyTensor): Values {
+  const values = sourceValues(tensor);
+  return factors ? smoothedValues(kernels, values, factors, inputAxis(tensor.shape)) : values;
 }
 
 /** Passes over the elements that reach a quantize step. */
@@ -63,14 +80,14 @@ export async function prunedBlocks(
   asked: Asked,
   layout: Layout,
 ): Promise<() => AsyncIterable<Float32Array>> {
-  const values = sourceValues(keptTensor(asked.tensor, removedChannels(asked.steps)));
+  const values = elementValues(kernels, asked, keptTensor(asked.tensor, removedChannels(asked.steps)));
   const pass = await pruning(kernels, asked, layout, values);
   return () => blocksOf(pass?.() ?? values, layout.elements);
 }
 
 /** What is pruned: the elements, or what their codes stand for if the steps quantize first. */
 export async function valuesToPrune(kernels: Kernels, asked: Asked): Promise<Values> {
-  const values = sourceValues(asked.tensor);
+  const values = elementValues(kernels, asked, asked.tensor);
   const quantize = asked.steps.find((step) => step.op === "quantize");
   if (!quantize || !prunesCodes(asked.steps)) return values;
   const cols = columnsOf(asked.tensor, quantize, elementCount(asked.tensor.shape));
@@ -78,10 +95,11 @@ export async function valuesToPrune(kernels: Kernels, asked: Asked): Promise<Val
 }
 
 // Ranges of the rows that codes are made of before they are pruned. Rows lie in channels, or hold all of them.
-async function scaleRanges(kernels: Kernels, { tensor, steps }: Asked, step: QuantizeStep): Promise<Float32Array> {
+async function scaleRanges(kernels: Kernels, asked: Asked, step: QuantizeStep): Promise<Float32Array> {
+  const { tensor, steps } = asked;
   const source = step.per === "tensor" ? tensor : keptTensor(tensor, removedChannels(steps));
   const elements = elementCount(source.shape);
-  return rowRanges(kernels, sourceValues(source), elements, columnsOf(source, step, elements));
+  return rowRanges(kernels, elementValues(kernels, asked, source), elements, columnsOf(source, step, elements));
 }
 
 // A pass over the values pruned, from the first to the last; null if no value changes.

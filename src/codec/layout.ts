@@ -4,6 +4,7 @@ import { type CodeStep, checkSteps, printSteps, type QuantizeStep, type Step } f
 import { dtypeWidth, elementCount, type TensorInfo } from "../tensor.ts";
 import { rowCount } from "./quantize.ts";
 import { keptInfo, removedChannels } from "./removed.ts";
+import { factorCount, type InputAxis, inputAxis } from "./smooth.ts";
 
 // How a tensor is cut into chunks, and what lies in each.
 
@@ -15,6 +16,8 @@ export interface Layout {
   /** Elements in every chunk but the last. */
   readonly chunkElements: number;
   readonly chunks: number;
+  /** The axis of the factors that the elements are divided by, or null. */
+  readonly smooth: InputAxis | null;
   readonly quantize: QuantizeStep | null;
   readonly code: CodeStep;
   /** Elements that share a scale; 1 if not quantized. */
@@ -32,7 +35,8 @@ export interface ChunkShape {
   readonly count: number;
   /** Scales in the chunk. */
   readonly rows: number;
-  /** Bytes of scales, zero points and codes (or elements). */
+  /** Bytes of factors, scales, zero points and codes (or elements). */
+  readonly factorBytes: number;
   readonly scaleBytes: number;
   readonly zeroBytes: number;
   readonly codeBytes: number;
@@ -54,12 +58,14 @@ export function layoutOf(whole: TensorInfo, steps: readonly Step[], chunkElement
   if (!code) throw new PlanError(`tensor "${tensor.name}": steps without a code`);
   const cols = quantize ? columnsOf(tensor, quantize, elements) : 1;
   const kernel = kernelSize(tensor.shape);
-  const chunk = chunkElements ?? cutChunks(tensor, quantize, code, cols, kernel);
+  const smooth = steps[0]?.op === "smooth" ? inputAxis(tensor.shape) : null;
+  const chunk = chunkElements ?? cutChunks(tensor, smooth, quantize, code, cols, kernel);
   return {
     tensor,
     elements,
     chunkElements: chunk,
     chunks: Math.ceil(elements / chunk),
+    smooth,
     quantize,
     code,
     cols,
@@ -89,16 +95,21 @@ function kernelSize(shape: readonly number[]): number {
 // As many elements as fit the chunk size, cut at the boundaries of rows and of zrl groups where these fit.
 function cutChunks(
   tensor: TensorInfo,
+  smooth: InputAxis | null,
   quantize: QuantizeStep | null,
   code: CodeStep,
   cols: number,
   kernel: number,
 ): number {
-  const width = quantize
+  // The factors of all channels, or of as many as there are elements.
+  const all = smooth ? 4 * smooth.channels : 0;
+  const fixed = (quantize ? 16 : 0) + (all <= CHUNK_BYTES / 2 ? all : 8);
+  const each = all > CHUNK_BYTES / 2 && smooth ? 4 / smooth.inner : 0;
+  const own = quantize
     ? (quantize.bits === 16 ? 2 : 1) + (quantize.asymmetric ? 5 : 4) / cols
     : dtypeWidth(tensor.dtype);
   // A row that is cut adds one more scale than its share.
-  const most = Math.floor((CHUNK_BYTES - (quantize ? 16 : 0)) / width);
+  const most = Math.floor((CHUNK_BYTES - fixed) / (own + each));
   const { by, size } = code.grouping;
   // Under "smallest" rows have classes: more is gained where they begin with the chunk.
   const row = code.code === "smallest" ? elementCount(tensor.shape.slice(1)) : 1;
@@ -116,13 +127,24 @@ function lcm(a: number, b: number): number {
 
 /** The shape of the index-th chunk. */
 export function chunkShape(layout: Layout, index: number): ChunkShape {
-  const { tensor, elements, chunkElements, quantize, cols } = layout;
+  const { tensor, elements, chunkElements, smooth, quantize, cols } = layout;
   const start = index * chunkElements;
   const count = Math.min(chunkElements, elements - start);
   const rows = quantize ? rowCount(start, count, cols) : 0;
+  const factorBytes = smooth ? 4 * factorCount(smooth, start, count) : 0;
   const scaleBytes = 4 * rows;
   const zeroBytes = quantize?.asymmetric ? rows : 0;
   const codeBytes = quantize ? Math.ceil((count * quantize.bits) / 8) : count * dtypeWidth(tensor.dtype);
-  const decodedBytes = scaleBytes + zeroBytes + codeBytes;
-  return { start, count, rows, scaleBytes, zeroBytes, codeBytes, decodedBytes, room: Math.max(decodedBytes, count) };
+  const decodedBytes = factorBytes + scaleBytes + zeroBytes + codeBytes;
+  return {
+    start,
+    count,
+    rows,
+    factorBytes,
+    scaleBytes,
+    zeroBytes,
+    codeBytes,
+    decodedBytes,
+    room: Math.max(decodedBytes, count),
+  };
 }

@@ -1,6 +1,6 @@
 import { demand } from "../errors.ts";
 import { type Arena, checked, type Kernels } from "../kernels.ts";
-import { countsOf, sumCounts } from "./huffman.ts";
+import { sumCounts } from "./huffman.ts";
 import { type Candidate, fileOffset, LAMBDA, type OnPart, type Place, STEPS } from "./stream.ts";
 
 // Bytes to a pivot payload and back (docs/FORMAT.md): blocks under one code, its bits laid out by node of the code's tree.
@@ -8,6 +8,8 @@ import { type Candidate, fileOffset, LAMBDA, type OnPart, type Place, STEPS } fr
 /** Symbols in a block. */
 export const BLOCK = 32768;
 const LIMIT = 12;
+/** 256 u32. */
+const COUNTS_BYTES = 1024;
 
 const RAW = 0;
 const CONSTANT = 1;
@@ -34,12 +36,32 @@ interface Block {
  * @param lambda - bytes that a step is worth; 0: lengths by bytes alone, the better of two kinds
  */
 export function measurePivot(kernels: Kernels, src: number, n: number, lambda = LAMBDA): PivotCandidate {
-  const places = blocksOf(n);
-  const parts = places.map(({ start, count }) => countsOf(kernels, src + start, count));
-  const shaped = measureLengths(kernels, src, n, parts, shapedLengths);
+  const counted = countBlocks(kernels, src, n);
+  const shaped = measureLengths(kernels, n, counted, shapedLengths);
   if (lambda > 0 || shaped.only >= 0) return shaped;
-  const plain = measureLengths(kernels, src, n, parts, plainLengths);
+  const plain = measureLengths(kernels, n, counted, plainLengths);
   return plain.bytes < shaped.bytes ? plain : shaped;
+}
+
+interface Counted {
+  /** Of all blocks together. */
+  readonly counts: Uint32Array;
+  readonly blocks: readonly { readonly at: number; readonly n: number; readonly constant: boolean }[];
+}
+
+// Leaves the counts of each block in arena.counts, those of all in arena.histogram.
+function countBlocks(kernels: Kernels, src: number, n: number): Counted {
+  const { counts: at, histogram } = kernels.arena(0, "encode");
+  const symbols = kernels.bytes();
+  const parts = blocksOf(n).map(({ start, count }, i) => {
+    const part = at + COUNTS_BYTES * i;
+    kernels.run.histogram(src + start, count, part);
+    return { at: src + start, n: count, counts: new Uint32Array(symbols.buffer, part, 256) };
+  });
+  const counts = sumCounts(parts.map((part) => part.counts));
+  new Uint32Array(symbols.buffer, histogram, 256).set(counts);
+  const blocks = parts.map((part) => ({ ...part, constant: part.counts[symbols[part.at] as number] === part.n }));
+  return { counts, blocks };
 }
 
 /** Finds lengths from arena.histogram and returns how many symbols occur. */
@@ -51,43 +73,30 @@ const shapedLengths: FindLengths = ({ run }, { histogram, lengths, scratch, work
 const plainLengths: FindLengths = ({ run }, { histogram, lengths, scratch }) =>
   run.codeLengths(histogram, LIMIT, lengths, scratch);
 
-function measureLengths(
-  kernels: Kernels,
-  src: number,
-  n: number,
-  parts: readonly Uint32Array[],
-  find: FindLengths,
-): PivotCandidate {
+function measureLengths(kernels: Kernels, n: number, counted: Counted, find: FindLengths): PivotCandidate {
   const { run } = kernels;
+  const { counts } = counted;
   const arena = kernels.arena(0, "encode");
-  const counts = sumCounts(parts);
-  kernels.bytes().set(new Uint8Array(counts.buffer), arena.histogram);
-  const present = find(kernels, arena, parts.length);
+  const present = find(kernels, arena, counted.blocks.length);
   const only = present === 1 ? counts.findIndex((c) => c > 0) : -1;
   const lengths = kernels.bytes().slice(arena.lengths, arena.lengths + 256);
   const table = only < 0 ? run.writeLengths(arena.lengths, -1, LIMIT, arena.scratch) : 0;
-  const steps = only < 0 ? run.pivotSteps(arena.histogram, arena.lengths, arena.work) : STEPS.constant * n;
+  if (only < 0) run.pivotTree(arena.lengths, arena.work);
+  const steps = only < 0 ? run.pivotSteps(arena.histogram, arena.work) : STEPS.constant * n;
   let bytes = 0;
   let coded = false;
-  const blocks = blocksOf(n).map(({ start, count }, i): Block => {
-    const part = parts[i] as Uint32Array;
-    const nodes = only < 0 ? blockSize(kernels, part) : 0;
+  const blocks = counted.blocks.map(({ at, n: count, constant }, i): Block => {
+    const nodes = only < 0 ? run.pivotSize(arena.counts + COUNTS_BYTES * i, arena.work) : 0;
     let kind = coded ? NODES : TABLE;
     let size = nodes + (coded ? 0 : table);
-    if (part.includes(count)) [kind, size] = [CONSTANT, 1];
+    if (constant) [kind, size] = [CONSTANT, 1];
     else if (size >= count) [kind, size] = [RAW, count];
     else coded = true;
     bytes += 1 + size;
-    return { kind, at: src + start, n: count };
+    return { kind, at, n: count };
   });
   const write = (dst: number) => writePivot(kernels, blocks, lengths, dst);
   return { code: "pivot", bytes, steps, counts, only, write };
-}
-
-function blockSize(kernels: Kernels, counts: Uint32Array): number {
-  const { scratch, lengths, work } = kernels.arena(0, "encode");
-  kernels.bytes().set(new Uint8Array(counts.buffer), scratch);
-  return kernels.run.pivotSize(scratch, lengths, work);
 }
 
 /** Where the blocks of n symbols lie. */
@@ -101,6 +110,7 @@ function writePivot(kernels: Kernels, blocks: readonly Block[], lengths: Uint8Ar
   const arena = kernels.arena(0, "encode");
   const bytes = kernels.bytes();
   bytes.set(lengths, arena.lengths);
+  if (blocks.some(({ kind }) => kind === TABLE)) run.pivotTree(arena.lengths, arena.work);
   let at = dst;
   for (const { kind, at: src, n } of blocks) {
     bytes[at++] = kind;
@@ -111,7 +121,7 @@ function writePivot(kernels: Kernels, blocks: readonly Block[], lengths: Uint8Ar
       bytes[at++] = bytes[src] as number;
     } else {
       if (kind === TABLE) at += run.writeLengths(arena.lengths, -1, LIMIT, at);
-      at += run.pivotNodes(src, n, arena.lengths, at, arena.work);
+      at += run.pivotNodes(src, n, at, arena.work);
     }
   }
   return at - dst;

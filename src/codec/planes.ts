@@ -21,7 +21,7 @@ import {
   writeCandidate,
   writeHeader,
 } from "./stream.ts";
-import { categoriesOf, measureZrl, readZrl, type ZrlCandidate } from "./tokens.ts";
+import { measureZrl, readZrl, type ZrlCandidate } from "./tokens.ts";
 
 // Streams: bytes, or wider elements split into planes of bytes, under the code that the plan asks for.
 
@@ -146,12 +146,11 @@ function zrlCandidates(
   kernel: number,
   lambda: number,
 ): Candidate[] {
-  const categories = categoriesOf(counts);
   const sizes = new Set(groupings.map((grouping) => groupSize(grouping, n, kernel)));
   let latest = 0;
   const measure = (group: number): ZrlCandidate => {
     latest = group;
-    return measureZrl(kernels, at, n, group, categories, lambda);
+    return measureZrl(kernels, at, n, group, counts, lambda);
   };
   return Array.from(sizes, (group) => {
     const candidate = measure(group);

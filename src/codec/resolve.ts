@@ -2,6 +2,7 @@ import type { Kernels } from "../kernels.ts";
 import type { PruneChannels, PruneMagnitude, Step } from "../plan.ts";
 import { elementCount, type LazyTensor } from "../tensor.ts";
 import { leastChannels } from "./channels.ts";
+import { tensorFactors } from "./factors.ts";
 import { type Asked, type Resolved, valuesToPrune } from "./inputs.ts";
 import { countTies, findThreshold, type Source, type Threshold } from "./prune.ts";
 import { resolveTarget } from "./target.ts";
@@ -44,14 +45,25 @@ export async function resolveAll(kernels: Kernels, given: readonly Asked[], sign
 
 /** All of that but what targets choose. */
 export async function prepareAll(kernels: Kernels, given: readonly Asked[], signal?: AbortSignal): Promise<Asked[]> {
-  const thresholds = await globalThresholds(kernels, given, signal);
-  const prepared: Asked[] = [];
+  const all: Asked[] = [];
   for (const asked of given) {
+    signal?.throwIfAborted();
+    all.push(await withFactors(kernels, asked));
+  }
+  const thresholds = await globalThresholds(kernels, all, signal);
+  const prepared: Asked[] = [];
+  for (const asked of all) {
     signal?.throwIfAborted();
     const steps = await chooseChannels(kernels, asked);
     prepared.push({ ...asked, steps, threshold: thresholds.get(asked) });
   }
   return prepared;
+}
+
+async function withFactors(kernels: Kernels, asked: Asked): Promise<Asked> {
+  const [step] = asked.steps;
+  if (step?.op !== "smooth") return asked;
+  return { ...asked, factors: await tensorFactors(kernels, asked.tensor, step, asked.smoothing) };
 }
 
 // A share so small that it takes no channel leaves nothing to prune.

@@ -16,6 +16,7 @@ import {
   segmentsOf,
   toFloats,
 } from "./quantize.ts";
+import { checkFactors, unsmooth } from "./smooth.ts";
 import { type CodeName, type Place, within } from "./stream.ts";
 import { named } from "./values.ts";
 import { zeroCodes, zeroElements } from "./zeros.ts";
@@ -38,13 +39,13 @@ export const STORED_EXTRA = 128;
 /** Encodes one chunk. @throws DataError, with the tensor's name, for what a step or code cannot take */
 export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput): EncodedChunk {
   const { tensor, quantize } = layout;
-  const { index, elements, ranges, levels } = input;
+  const { index, elements, levels } = input;
   try {
     const pruned = elements instanceof Float32Array;
     if (!quantize) return encodeBytes(kernels, layout, index, pruned ? narrow(tensor.dtype, elements) : elements);
     const values = pruned ? elements : widen(tensor.dtype, elements);
     if (levels) return encodeLevels(kernels, layout, index, values, levels);
-    return encodeValues(kernels, layout, quantize, index, values, ranges);
+    return encodeValues(kernels, layout, quantize, input, values);
   } catch (error) {
     throw named(tensor, error);
   }
@@ -61,11 +62,11 @@ function encodeValues(
   kernels: Kernels,
   layout: Layout,
   step: QuantizeStep,
-  index: number,
+  { index, factors, ranges }: ChunkInput,
   values: Float32Array,
-  ranges: Float32Array | null,
 ): EncodedChunk {
   const shape = chunkShape(layout, index);
+  const before = factors ? writeFactors(kernels, factors) : 0;
   const arena = toFloats(kernels, values);
   const segments = segmentsOf(shape.start, shape.count, layout.cols);
   const scales = chunkScales(kernels, layout, step, shape, ranges);
@@ -79,10 +80,18 @@ function encodeValues(
   if (scales.zeroPoints) bytes.set(new Uint8Array(scales.zeroPoints.slice().buffer), arena.plain + shape.scaleBytes);
   const scalePart = { at: arena.plain, n: shape.scaleBytes, content: SCALES };
   const zeroPart = { at: arena.plain + shape.scaleBytes, n: shape.zeroBytes, content: BYTES };
-  let end = arena.stored;
+  let end = arena.stored + before;
   end += writeStream(kernels, scalePart, AUTO, NO_GEOMETRY, end).bytes;
   if (step.asymmetric) end += writeStream(kernels, zeroPart, AUTO, NO_GEOMETRY, end).bytes;
   return finishChunk(kernels, layout, shape, end, zeros);
+}
+
+// Goes first, because writing a stream takes most regions.
+function writeFactors(kernels: Kernels, factors: Float32Array): number {
+  const { plain, stored } = kernels.arena(CHUNK_BYTES, "encode");
+  kernels.bytes().set(new Uint8Array(factors.buffer, factors.byteOffset, factors.byteLength), plain);
+  const part = { at: plain, n: factors.byteLength, content: SCALES };
+  return writeStream(kernels, part, AUTO, NO_GEOMETRY, stored).bytes;
 }
 
 // Codes by a table of bins, under one scale.
@@ -138,6 +147,7 @@ export function contentOf({ tensor, quantize }: Layout, { count }: ChunkShape): 
 /** A decoded chunk, still in the arena: addresses of its parts, valid until the next kernel call. */
 export interface DecodedChunk {
   readonly shape: ChunkShape;
+  readonly factors: number;
   readonly scales: number;
   /** 0 if there are none. */
   readonly zeros: number;
@@ -168,9 +178,15 @@ export function decodeChunk(
   // Codes lie where their region begins, which is a good place to copy from; the rest beyond what decoding them may spoil.
   const codes = arena.plain;
   const behind = codes + Math.ceil(shape.codeBytes / 64) * 64 + 64;
-  const scales = layout.quantize ? behind : 0;
-  const zeros = layout.quantize?.asymmetric ? behind + shape.scaleBytes : 0;
+  const factors = layout.smooth ? behind : 0;
+  const scales = layout.quantize ? behind + shape.factorBytes : 0;
+  const zeros = layout.quantize?.asymmetric ? scales + shape.scaleBytes : 0;
   let at = arena.stored;
+  if (factors) {
+    const part = { at: factors, n: shape.factorBytes, content: SCALES };
+    at = readStream(kernels, at, end, part, within(place, "factors")).next;
+    checkFactors(kernels, factors, shape.factorBytes / 4, place);
+  }
   if (scales) {
     const part = { at: scales, n: shape.scaleBytes, content: SCALES };
     at = readStream(kernels, at, end, part, within(place, "scales")).next;
@@ -181,7 +197,7 @@ export function decodeChunk(
     at = readStream(kernels, at, end, part, within(place, "zero points")).next;
   }
   const part = { at: codes, n: shape.codeBytes, content: contentOf(layout, shape) };
-  const head = { shape, scales, zeros, codes };
+  const head = { shape, factors, scales, zeros, codes };
   const where = within(place, layout.quantize ? "codes" : "elements");
   const { next, code } = readStream(kernels, at, end, part, where, (start, count) => onPart(head, start, count));
   const rest = end - next;
@@ -209,9 +225,11 @@ export function decodeChunkFloats(
   into: Float32Array,
 ): CodeName {
   if (layout.quantize) {
-    return decodeChunk(kernels, layout, index, size, place, (head, start, count) => {
+    const chunk = decodeChunk(kernels, layout, index, size, place, (head, start, count) => {
       codesToFloats(kernels, layout, head, start, count, into);
-    }).code;
+    });
+    divideFactors(kernels, layout, chunk, into);
+    return chunk.code;
   }
   const chunk = decodeChunk(kernels, layout, index, size, place);
   chunkFloats(kernels, layout, chunk, into);
@@ -222,8 +240,14 @@ export function decodeChunkFloats(
 export function chunkFloats(kernels: Kernels, layout: Layout, chunk: DecodedChunk, into: Float32Array): void {
   const { shape, codes } = chunk;
   const bytes = shape.codeBytes;
-  if (layout.quantize) codesToFloats(kernels, layout, chunk, 0, bytes, into);
-  else into.set(toFloat32(layout.tensor.dtype, kernels.bytes().slice(codes, codes + bytes)));
+  if (layout.quantize) {
+    codesToFloats(kernels, layout, chunk, 0, bytes, into);
+    divideFactors(kernels, layout, chunk, into);
+  } else into.set(toFloat32(layout.tensor.dtype, kernels.bytes().slice(codes, codes + bytes)));
+}
+
+function divideFactors(kernels: Kernels, { smooth }: Layout, { shape, factors }: ChunkHead, into: Float32Array): void {
+  if (smooth) unsmooth(kernels, smooth, shape.start, factors, shape.factorBytes / 4, into);
 }
 
 // Dequantizes the codes in `count` bytes from `from` on.

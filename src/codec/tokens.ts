@@ -1,7 +1,6 @@
 import { demand } from "../errors.ts";
 import { checked, type Kernels } from "../kernels.ts";
 import { readSimple } from "./entropy.ts";
-import { countsOf } from "./huffman.ts";
 import { bestSimple } from "./mask.ts";
 import {
   type Candidate,
@@ -18,7 +17,6 @@ import {
 
 /** What lies before the stream of symbols. */
 export const HEAD_BYTES = 7;
-const PAIRS = 254;
 
 /** A zrl payload that has been measured, not written: until the next measureZrl its parts lie in the arena. */
 export interface ZrlCandidate extends Candidate {
@@ -30,7 +28,7 @@ export interface ZrlCandidate extends Candidate {
 }
 
 /** Largest level category of the values whose bytes were counted; 1 if all are zero. */
-export function categoriesOf(counts: Uint32Array): number {
+function categoriesOf(counts: Uint32Array): number {
   let largest = 1;
   for (let byte = 1; byte < 256; byte++) {
     if (counts[byte]) largest = Math.max(largest, categoryOf(byte));
@@ -42,21 +40,27 @@ function categoryOf(byte: number): number {
   return 32 - Math.clz32(Math.abs((byte << 24) >> 24));
 }
 
+/** Raw bits of values with these counts: the category of each, as a field takes one bit less and a sign one. */
+function rawBits(counts: Uint32Array): number {
+  return counts.reduce((bits, count, byte) => bits + count * categoryOf(byte), 0);
+}
+
 /**
- * Measures n >= 1 signed bytes at src in groups of `group`. Leaves the symbols in arena.symbols and the raw bits in arena.floats, where
- * writing takes them from.
+ * Measures n >= 1 signed bytes at src, of which each occurs as often as `counts` say, in groups of `group`. Leaves the symbols in
+ * arena.symbols and the raw bits in arena.floats, where writing takes them from.
  */
 export function measureZrl(
   kernels: Kernels,
   src: number,
   n: number,
   group: number,
-  categories: number,
+  counts: Uint32Array,
   lambda = LAMBDA,
 ): ZrlCandidate {
+  const categories = categoriesOf(counts);
   const arena = kernels.arena(0, "encode");
   const count = kernels.run.zrlTokens(src, n, group, categories, arena.symbols, arena.floats);
-  const raw = Math.ceil(rawBits(countsOf(kernels, arena.symbols, count), categories) / 8);
+  const raw = Math.ceil(rawBits(counts) / 8);
   const symbols = bestSimple(kernels, arena.symbols, count, lambda);
   const bytes = HEAD_BYTES + HEADER_BYTES + symbols.bytes + raw;
   const steps = symbols.steps + STEPS.zrlSymbol * count + STEPS.zrlByte * n;
@@ -69,14 +73,6 @@ export function measureZrl(
     return end + raw - dst;
   };
   return { code: "zrl", bytes, steps, group, symbols, raw, write };
-}
-
-// Raw bits behind symbols with these counts.
-function rawBits(counts: Uint32Array, categories: number): number {
-  const escapeSymbol = Math.floor(PAIRS / categories) * categories;
-  let bits = 0;
-  for (let s = 0; s < escapeSymbol; s++) bits += (counts[s] as number) * ((s % categories) + 1);
-  return bits;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { DType } from "../tensor.ts";
-import { dtypeWidth, isFloat } from "../tensor.ts";
+import { dtypeWidth, isBlocks, isFloat } from "../tensor.ts";
 import type { Segment } from "./quantize.ts";
 
 // Counting what is zero, for the report.
@@ -24,6 +24,8 @@ function count(codes: Int8Array, start: number, end: number, zero: number): numb
 
 /** How many elements of a dtype are zero, of either sign. */
 export function zeroElements(dtype: DType, bytes: Uint8Array): number {
+  // Blocks are not looked into.
+  if (isBlocks(dtype)) return 0;
   const width = dtypeWidth(dtype);
   // The sign is the highest bit of the last byte.
   const rest = isFloat(dtype) ? 0x7f : 0xff;

@@ -41,8 +41,8 @@ export async function answerTo(
 
 function owned(task: Task, result: Gives<Kind>): Gives<Kind> {
   if (task.kind !== "parts") return result;
-  const { codes, scales, zeros } = result as Parts;
-  return { codes: codes.slice(), scales: scales.slice(), zeros: zeros.slice() };
+  const { codes, factors, scales, zeros } = result as Parts;
+  return { codes: codes.slice(), factors: factors.slice(), scales: scales.slice(), zeros: zeros.slice() };
 }
 
 function buffersOf({ kind }: Task, result: Gives<Kind>): ArrayBuffer[] {

@@ -6,7 +6,7 @@ import { binsOf, resolveTarget } from "../codec/target.ts";
 import { named } from "../codec/values.ts";
 import { argument, DataError } from "../errors.ts";
 import type { QuantizeStep, Step } from "../plan.ts";
-import { elementCount } from "../tensor.ts";
+import { bytesOf, elementCount } from "../tensor.ts";
 import { encodedChunks } from "./encoded.ts";
 import { headerLength } from "./format.ts";
 import { type Group, type Grouped, groupTensors } from "./grouping.ts";
@@ -31,6 +31,8 @@ interface Options {
     | undefined;
 }
 
+/** Share of its bytes that a tensor of floats is reckoned to take without loss. */
+const LOSSLESS = 0.85;
 /** Measured files before the best is taken; and how full one must be to be taken at once. */
 const TURNS = 6;
 const FULL = 0.998;
@@ -107,7 +109,7 @@ async function curvesOf(
     try {
       const targeted = { ...one, steps: withStep(steps, 1) };
       const { bins } = await binsOf(kernels, await prunedBlocks(kernels, targeted, layoutOf(tensor, targeted.steps)));
-      curves.set(one, curveOf(bins, quantize.dead, weight));
+      curves.set(one, curveOf(bins, quantize.dead, weight, LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements)));
     } catch (error) {
       throw named(tensor, error);
     }
@@ -115,7 +117,9 @@ async function curvesOf(
   return curves;
 }
 
+// 0: without the quantize step.
 function withStep(steps: readonly Step[], size: number): readonly Step[] {
+  if (size === 0) return steps.filter((step) => step.op !== "quantize");
   // Few digits, because the header says it.
   const target = { by: "step", value: Number(size.toPrecision(6)) } as const;
   return steps.map((step) => {
@@ -143,8 +147,9 @@ async function choose(
   for (const one of asked) {
     signal?.throwIfAborted();
     const step = chosen.get(one);
-    const finest = curves.get(one)?.at(-1)?.step ?? 0;
-    const steps = step === undefined ? one.steps : withStep(one.steps, Math.max(step * finer, finest * 1.001));
+    const finest = curves.get(one)?.at(-2)?.step ?? 0;
+    const size = step && Math.max(step * finer, finest * 1.001);
+    const steps = size === undefined ? one.steps : withStep(one.steps, size);
     resolved.push(await resolveTarget(kernels, { ...one, steps }));
   }
   return resolved;
@@ -160,7 +165,7 @@ async function measure(
   { signal, onProgress }: Options,
 ): Promise<{ coded: number; rest: number }> {
   const names = new Set([...curves.keys()].map(({ tensor }) => tensor.name));
-  const isFree = ({ source }: Group): boolean => names.has(source.tensor.name);
+  const isFree = (group: Group): boolean => group.names.some((name) => names.has(name));
   const chunks = grouped.groups.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerLength(headerOf(grouped), chunks);
   const todo = grouped.groups.filter((group) => isFree(group) || !fixed.has(group.source.tensor.name));

@@ -11,6 +11,8 @@ export interface Group {
   readonly layout: Layout;
   /** What is encoded: a tensor, or several read as one. */
   readonly source: Resolved;
+  /** Of the tensors. */
+  readonly names: readonly string[];
 }
 
 /** Groups in the order of their first tensors, and where each tensor lies. */
@@ -59,9 +61,10 @@ function groupOf({ first, members, elements }: Open): Group {
   const { steps, tensor } = first;
   const { name, dtype, shape } = tensor;
   // Layouts go to workers, which a tensor that can read cannot.
-  if (members.length === 1) return { layout: layoutOf({ name, dtype, shape }, steps), source: first };
+  if (members.length === 1) return { layout: layoutOf({ name, dtype, shape }, steps), source: first, names: [name] };
   const info = standIn(name, members.length, dtype, elements);
-  return { layout: layoutOf(info, steps, elements), source: { ...first, tensor: { ...info, read: readAll(members) } } };
+  const source = { ...first, tensor: { ...info, read: readAll(members) } };
+  return { layout: layoutOf(info, steps, elements), source, names: members.map((member) => member.name) };
 }
 
 function readAll(members: readonly LazyTensor[]): LazyTensor["read"] {

@@ -22,6 +22,7 @@ export interface Span {
 /** Parts of a decoded chunk: views of the kernels' memory, valid until the next kernel call, unless a worker copied them. */
 export interface Parts {
   readonly codes: Uint8Array;
+  readonly factors: Uint8Array;
   readonly scales: Uint8Array;
   readonly zeros: Uint8Array;
 }
@@ -137,10 +138,11 @@ function decodeFirst(kernels: Kernels, span: Span): DecodedChunk {
   return decodeChecked(kernels, span, 0, decode, ({ code }) => code);
 }
 
-function toParts(kernels: Kernels, { shape, codes, scales, zeros }: DecodedChunk): Parts {
+function toParts(kernels: Kernels, { shape, codes, factors, scales, zeros }: DecodedChunk): Parts {
   const memory = kernels.bytes();
   return {
     codes: memory.subarray(codes, codes + shape.codeBytes),
+    factors: memory.subarray(factors, factors + shape.factorBytes),
     scales: memory.subarray(scales, scales + shape.scaleBytes),
     zeros: memory.subarray(zeros, zeros + shape.zeroBytes),
   };

@@ -31,6 +31,11 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
   /** The indices of the first dimension that `bytes` holds, where channels were removed (those are zero); null: all. */
   readonly channels: Uint32Array | null;
+  /**
+   * Factors of the input channels (indices of dimension 1) that the dequantized elements are still to be divided by; null: none. With these
+   * the smoothed weights can be used as they are, if activations are divided by the same factors.
+   */
+  readonly smooth: Float32Array | null;
   /** null if the bytes are elements of dtype. cols = elements per scale. */
   readonly quantization: null | {
     readonly bits: 4 | 8 | 16;
@@ -180,13 +185,14 @@ function floatAssembly(
 }
 
 function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"parts", StoredTensor> {
-  const { quantize, cols, chunkElements } = section.layout;
+  const { quantize, cols, chunkElements, smooth } = section.layout;
   const elements = section.shared ? all : section.layout.elements;
   const { name, dtype, shape } = tensor;
   const width = quantize ? quantize.bits / 8 : dtypeWidth(dtype);
   const rows = quantize && elements > 0 ? Math.ceil(elements / cols) : 0;
   const empty = (bytes: Uint8Array = new Uint8Array(Math.ceil(elements * width))) => ({
     bytes,
+    factors: smooth && new Float32Array(smooth.channels),
     scales: new Float32Array(rows),
     zeroPoints: quantize?.asymmetric ? new Int8Array(rows) : null,
   });
@@ -198,6 +204,7 @@ function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"pa
       const start = first * chunkElements;
       putCodes(made.bytes, start * width, parts.codes);
       const row = Math.floor(start / cols);
+      if (smooth && made.factors) putFactors(made.factors, Math.floor(start / smooth.inner), parts.factors);
       if (quantize) made.scales.set(new Float32Array(new Uint8Array(parts.scales).buffer), row);
       made.zeroPoints?.set(new Int8Array(new Uint8Array(parts.zeros).buffer), row);
     },
@@ -205,14 +212,20 @@ function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"pa
       made = empty(bytes);
     },
     finish() {
-      const { bytes, scales, zeroPoints } = made ?? empty();
+      const { bytes, factors, scales, zeroPoints } = made ?? empty();
       const quantization = quantize ? { bits: quantize.bits, cols, scales, zeroPoints } : null;
       const { steps } = section;
       const removed = removedChannels(steps);
       const channels = removed.length > 0 ? keptChannels(tensor, removed) : null;
-      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, quantization };
+      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, smooth: factors, quantization };
     },
   };
+}
+
+// The factors of a chunk that begins in this row of the input axis.
+function putFactors(factors: Float32Array, row: number, part: Uint8Array): void {
+  const own = new Float32Array(new Uint8Array(part).buffer);
+  for (const [i, factor] of own.entries()) factors[(row + i) % factors.length] = factor;
 }
 
 // Codes of a chunk to their place; a chunk that starts at an odd int4 code starts within a byte.

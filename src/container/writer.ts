@@ -1,4 +1,5 @@
 import { type ByteSink, hex } from "../bytes.ts";
+import type { Smoothing } from "../codec/factors.ts";
 import { resolveAll } from "../codec/resolve.ts";
 import type { CodeName } from "../codec/stream.ts";
 import { argument } from "../errors.ts";
@@ -12,7 +13,7 @@ import { headerBuilder } from "./format.ts";
 import { type Group, type Grouped, groupTensors, headOf } from "./grouping.ts";
 import { portion } from "./sections.ts";
 import type { Sealed } from "./tasks.ts";
-import type { Workers } from "./workers.ts";
+import type { Place, Workers } from "./workers.ts";
 
 /** How far a long task is. Bytes are those of the source's elements. */
 export interface Progress {
@@ -33,6 +34,8 @@ export interface PackOptions {
   budget?: Budget | undefined;
   /** Encode chunks on other threads, several at once; the file's bytes are the same. */
   workers?: Workers | undefined;
+  /** What `smooth` goes by, by name of tensor; default: the weights alone, all input channels in the first group. */
+  smoothing?: ReadonlyMap<string, Smoothing> | undefined;
 }
 
 /** What pack did to one tensor. */
@@ -45,7 +48,7 @@ export interface PackedTensor {
   readonly sourceBytes: number;
   readonly decodedBytes: number;
   readonly storedBytes: number;
-  /** Share of the elements that are zero when decoded. */
+  /** Share of the elements that are zero when decoded; of a chunk that tensors share, the chunk's. */
   readonly sparsity: number;
   /** Chunks by the code of their last stream. */
   readonly codes: Readonly<Partial<Record<CodeName, number>>>;
@@ -79,23 +82,14 @@ export async function pack(
 ): Promise<PackReport> {
   const rules = typeof plan === "string" ? parsePlan(plan) : plan;
   for (const { steps } of rules) parseSteps(printSteps(steps));
-  const asked = model.tensors.map((tensor) => ({ tensor, steps: stepsFor(rules, tensor) }));
-  const names = new Set(model.tensors.map((tensor) => tensor.name));
-  argument(names.size === asked.length, "model", "tensors with unique names", `${asked.length - names.size} repeated`);
   const kernels = options.kernels ?? (await loadKernels());
   // Kernels that only decode are refused here, before anything is read.
   kernels.arena(0, "encode");
   const place = { kernels, workers: options.workers };
-  const headerOf = (given: Grouped) =>
-    encodeDescription(printPlan(rules), model.metadata, given.groups.map(headOf), given.placed);
-  const resolved = options.budget
-    ? await spendBudget(place, asked, options.budget, headerOf, options)
-    : await resolveAll(kernels, asked, options.signal);
-  const grouped = groupTensors(resolved);
+  const { grouped, json } = await decide(place, model, rules, options);
   const { groups, placed } = grouped;
   const sums = () => ({ codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 });
   const jobs = groups.map((group): Job => ({ ...group, sums: sums() }));
-  const json = headerOf(grouped);
   const chunks = jobs.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerBuilder(json, chunks);
   const total = jobs.reduce((sum, { layout }) => sum + bytesOf(layout.tensor.dtype, layout.elements), 0);
@@ -121,6 +115,27 @@ export async function pack(
     sourceBytes: tensors.reduce((sum, tensor) => sum + tensor.sourceBytes, 0),
     tensors,
   };
+}
+
+// What is done to each tensor, and the JSON part of the header that says so.
+async function decide(
+  place: Place,
+  model: Model,
+  rules: Plan,
+  options: PackOptions,
+): Promise<{ grouped: Grouped; json: Uint8Array }> {
+  const asked = model.tensors.map((tensor) => {
+    return { tensor, steps: stepsFor(rules, tensor), smoothing: options.smoothing?.get(tensor.name) };
+  });
+  const names = new Set(model.tensors.map((tensor) => tensor.name));
+  argument(names.size === asked.length, "model", "tensors with unique names", `${asked.length - names.size} repeated`);
+  const describe = ({ groups, placed }: Grouped) =>
+    encodeDescription(printPlan(rules), model.metadata, groups.map(headOf), placed);
+  const resolved = options.budget
+    ? await spendBudget(place, asked, options.budget, describe, options)
+    : await resolveAll(place.kernels, asked, options.signal);
+  const grouped = groupTensors(resolved);
+  return { grouped, json: describe(grouped) };
 }
 
 function note(sums: Job["sums"], { code, bytes, shape, zeros }: Sealed): void {

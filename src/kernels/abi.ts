@@ -46,10 +46,11 @@ export interface KernelExports {
   huffmanDecode(src: number, size: number, n: number, lengths: number, dst: number): number;
   pivotBlock(src: number, size: number, n: number, first: number, dst: number, work: number): number;
   pivotLengths(hist: number, blocks: number, dst: number, scratch: number, work: number): number;
-  pivotSize(hist: number, lengths: number, work: number): number;
-  pivotSteps(hist: number, lengths: number, work: number): number;
+  pivotTree(lengths: number, work: number): number;
+  pivotSize(hist: number, work: number): number;
+  pivotSteps(hist: number, work: number): number;
   blockSteps(work: number): number;
-  pivotNodes(src: number, n: number, lengths: number, dst: number, work: number): number;
+  pivotNodes(src: number, n: number, dst: number, work: number): number;
   maskCount(mask: number, n: number): number;
   maskExpand(mask: number, n: number, values: number, dst: number): number;
   maskSplit(src: number, n: number, mask: number, values: number): number;

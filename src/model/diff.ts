@@ -1,4 +1,12 @@
-import { dtypeWidth, elementCount, type LazyTensor, type Model, type NumberArray, toNumbers } from "../tensor.ts";
+import {
+  BLOCK_ELEMENTS,
+  bytesOf,
+  elementCount,
+  type LazyTensor,
+  type Model,
+  type NumberArray,
+  toNumbers,
+} from "../tensor.ts";
 
 /** Error between two tensors of the same name, `b` against `a`. */
 export interface TensorDiff {
@@ -31,7 +39,7 @@ interface Sums {
   identical: boolean;
 }
 
-const PIECE = 128 * 1024;
+const PIECE_BYTES = 128 * 1024;
 
 /** Compares two models, tensor by tensor, a piece at a time. */
 export async function diffModels(
@@ -73,7 +81,8 @@ async function diffTensor(a: LazyTensor, b: LazyTensor): Promise<Sums> {
   const sums = newSums();
   sums.identical = a.dtype === b.dtype;
   const count = elementCount(a.shape);
-  const step = PIECE / Math.max(dtypeWidth(a.dtype), dtypeWidth(b.dtype));
+  const block = Math.max(bytesOf(a.dtype, BLOCK_ELEMENTS), bytesOf(b.dtype, BLOCK_ELEMENTS));
+  const step = BLOCK_ELEMENTS * Math.floor(PIECE_BYTES / block);
   for (let start = 0; start < count; start += step) {
     const end = Math.min(start + step, count);
     const [x, y] = await Promise.all([a.read(start, end), b.read(start, end)]);

@@ -1,21 +1,22 @@
 import { type ByteSink, type ByteSource, readExactly } from "../bytes.ts";
-import { argument, demand, FormatError, printed } from "../errors.ts";
+import { argument, DataError, demand, FormatError, printed } from "../errors.ts";
 import {
   dtypeWidth,
   elementCount,
+  isBlocks,
   isDType,
   type LazyTensor,
   type Model,
-  readElements,
   type TensorInfo,
 } from "../tensor.ts";
+import { parseObject } from "./json.ts";
+import { appenderTo, tensorBytes, type WriteOptions } from "./pieces.ts";
 
 // The safetensors format as published by Hugging Face (huggingface/safetensors, README "Format"): u64 header length,
 // JSON header, tensor bytes without holes.
 
 /** The published limit; a header is parsed whole, so a longer one is refused before it is read. */
 const MAX_HEADER = 100_000_000;
-const PIECE_BYTES = 1024 * 1024;
 
 interface Place {
   readonly info: TensorInfo;
@@ -54,38 +55,7 @@ function bad(field: string, expected: string, actual: string): FormatError {
 }
 
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw bad("header", "UTF-8 text", "other bytes");
-  }
-  if (!text.startsWith("{")) throw bad("header", 'JSON that starts with "{"', JSON.stringify(text.slice(0, 8)));
-  let value: Record<string, unknown>;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw bad("header", "JSON", (error as Error).message);
-  }
-  checkDuplicates(text);
-  return value;
-}
-
-// JSON.parse keeps the last of two equal keys silently, so the keys of every object are walked in the text.
-function checkDuplicates(text: string): void {
-  const open: (Set<string> | null)[] = [];
-  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(?:\s*:)?|[{}[\]]/g)) {
-    if (token === "{") open.push(new Set());
-    else if (token === "[") open.push(null);
-    else if (token === "}" || token === "]") open.pop();
-    else if (token.endsWith(":")) {
-      const key = JSON.parse(token.slice(0, -1)) as string;
-      const seen = open.at(-1);
-      const field = open.length === 1 ? "tensor names" : "keys of a tensor";
-      if (seen?.has(key)) throw bad(field, "each only once", JSON.stringify(key));
-      seen?.add(key);
-    }
-  }
+  return parseObject(bytes, bad, (depth) => (depth === 1 ? "tensor names" : "keys of a tensor")).value;
 }
 
 function metadataOf(value: unknown): Record<string, string> | null {
@@ -100,7 +70,8 @@ function metadataOf(value: unknown): Record<string, string> | null {
 function placeOf(name: string, value: unknown): Place {
   const field = `tensor ${JSON.stringify(name)}`;
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
-  if (!isDType(dtype)) throw bad(`dtype of ${field}`, "F64 F32 F16 BF16 I64 I32 I16 I8 U8 or BOOL", printed(dtype));
+  if (!isDType(dtype) || isBlocks(dtype))
+    throw bad(`dtype of ${field}`, "F64 F32 F16 BF16 I64 I32 I16 I8 U8 or BOOL", printed(dtype));
   if (!isCounts(shape)) throw bad(`shape of ${field}`, "whole numbers", printed(shape));
   if (!isCounts(offsets) || offsets.length !== 2)
     throw bad(`data_offsets of ${field}`, "[start, end]", printed(offsets));
@@ -136,6 +107,8 @@ function encodeHeader(model: Model): Uint8Array {
   if (model.metadata) header.__metadata__ = model.metadata;
   let at = 0;
   for (const { name, dtype, shape } of model.tensors) {
+    if (isBlocks(dtype))
+      throw new DataError(`tensor "${name}": safetensors has no ${dtype}: write it as f32, or as GGUF`);
     const end = at + elementCount(shape) * dtypeWidth(dtype);
     const free = name !== "__metadata__" && !Object.hasOwn(header, name);
     argument(free, "model", "unique tensor names other than __metadata__", name);
@@ -153,29 +126,16 @@ function encodeHeader(model: Model): Uint8Array {
 
 /**
  * Writes a model as a safetensors file, a piece at a time, and closes the sink. Tensors keep their order; the same model
- * gives the same bytes. @returns bytes written
+ * gives the same bytes.
+ * @returns bytes written
+ * @throws DataError for dtypes of blocks, which safetensors does not have
  */
-export async function writeSafetensors(
-  model: Model,
-  sink: ByteSink,
-  options: { onProgress?: (progress: { done: number; total: number }) => void; signal?: AbortSignal } = {},
-): Promise<number> {
+export async function writeSafetensors(model: Model, sink: ByteSink, options: WriteOptions = {}): Promise<number> {
   const header = encodeHeader(model);
-  await sink.write(header, 0);
-  const sizes = model.tensors.map(({ dtype, shape }) => elementCount(shape) * dtypeWidth(dtype));
-  const total = sizes.reduce((sum, size) => sum + size, header.length);
-  let done = header.length;
-  for (const tensor of model.tensors) {
-    const count = elementCount(tensor.shape);
-    const step = PIECE_BYTES / dtypeWidth(tensor.dtype);
-    for (let start = 0; start < count; start += step) {
-      options.signal?.throwIfAborted();
-      const bytes = await readElements(tensor, start, Math.min(start + step, count));
-      await sink.write(bytes, done);
-      done += bytes.length;
-      options.onProgress?.({ done, total });
-    }
-  }
+  const total = model.tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), header.length);
+  const out = appenderTo(sink, total, options);
+  await out.append(header);
+  for (const tensor of model.tensors) await out.appendTensor(tensor);
   await sink.close();
   return total;
 }

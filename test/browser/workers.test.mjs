@@ -1,5 +1,6 @@
 // npm run test:browser: the built package in a real page, with Web Workers. Needs `npm run build` and a Chromium.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -10,9 +11,14 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
+const PROTOBUF = fileURLToPath(new URL("../../node_modules/@bufbuild/protobuf/dist/esm/", import.meta.url));
+// Bundlers know where the one package is that `quern` imports; a page without one has to say so. `quern/read` imports none.
+const MAP = JSON.stringify({ imports: { "@bufbuild/protobuf/wire": "/protobuf/wire/index.js" } });
+const PAGE = `<!doctype html><title>quern</title><script type="importmap">${MAP}</script>`;
 const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
 // No page may do less: no blob: workers, no data: URLs, no eval, and no cross-origin isolation.
-const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
+const MAP_HASH = `'sha256-${createHash("sha256").update(MAP).digest("base64")}'`;
+const POLICY = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval' ${MAP_HASH}; worker-src 'self'; connect-src 'self'`;
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -31,8 +37,8 @@ before(async () => {
   server = createServer((request, response) => {
     const path = normalize(new URL(request.url, "http://localhost").pathname);
     response.setHeader("content-security-policy", POLICY);
-    if (path === "/") return response.setHeader("content-type", "text/html").end("<!doctype html><title>quern</title>");
-    const file = join(DIST, path);
+    if (path === "/") return response.setHeader("content-type", "text/html").end(PAGE);
+    const file = path.startsWith("/protobuf/") ? join(PROTOBUF, path.slice("/protobuf/".length)) : join(DIST, path);
     if (!existsSync(file)) return response.writeHead(404).end();
     response.setHeader("content-type", TYPES[extname(file)] ?? "application/octet-stream");
     createReadStream(file).pipe(response);

@@ -24,3 +24,9 @@ export function split(bits: Uint8Array, bytes: Uint8Array): { left: Uint8Array; 
 export function compareBits(bytes: Uint8Array, pivot: number): Uint8Array {
   return bytesOfBits(Array.from(bytes, (byte) => (byte >= pivot ? 1 : 0)));
 }
+
+/** A bit per byte: `side`, changed once for each of the ends (signed) that the byte lies above. */
+export function rangeBits(bytes: Uint8Array, ends: readonly number[], side: number): Uint8Array {
+  const sideOf = (value: number) => (side + ends.filter((end) => value > end).length) % 2;
+  return bytesOfBits(Array.from(new Int8Array(bytes), sideOf));
+}

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { type LazyTensor, parsePlan, printSteps, type StoredTensor, stepsFor } from "../../src/index.ts";
+import { type LazyTensor, lazyTensor, parsePlan, printSteps, type StoredTensor, stepsFor } from "../../src/index.ts";
 import { elementCount, toFloat32 } from "../../src/tensor.ts";
-import { binOf, pack4, prune, toWide } from "../reference.ts";
+import { binOf, columnMax, pack4, prune, prunePattern, smooth, smoothFactor, toWide, unsmooth } from "../reference.ts";
 import { columns, quantizedTwin, wayOf } from "../twin.ts";
 import type { Vector } from "./models.ts";
 
@@ -25,6 +25,10 @@ export interface ExpectedTensor {
   scales: string | null;
   zeroPoints: string | null;
   f32: string;
+  /** Where channels were removed: those that were not. */
+  channels?: readonly number[];
+  /** Where there are some: those of `smooth`. */
+  factors?: string;
 }
 
 export interface ExpectedFile {
@@ -41,6 +45,8 @@ export async function expectedFile({ plan, model }: Vector): Promise<ExpectedFil
 
 async function expectedTensor(tensor: LazyTensor, plan: string): Promise<ExpectedTensor> {
   const { name, dtype, shape } = tensor;
+  const list = /prune channels (\S+)/.exec(plan)?.[1];
+  if (list) return withoutChannels(tensor, plan, list);
   const bytes = await tensor.read(0, elementCount(shape));
   const head = { name, dtype, shape, plan };
   const values = toFloat32(dtype, bytes);
@@ -50,14 +56,23 @@ async function expectedTensor(tensor: LazyTensor, plan: string): Promise<Expecte
   const target = /int(8|16) tensor step (\S+) dead (\S+)/.exec(plan);
   if (target) return { ...head, ...targetTwin(values, Number(target[1]), Number(target[2]), Number(target[3])) };
   const way = wayOf(plan);
-  const sparsity = Number(/prune (\S+)/.exec(plan)?.[1] ?? 0);
-  const twin = quantizedTwin(prune(values, sparsity), columns(shape, way.per), way);
+  const cols = columns(shape, way.per);
+  const factors = plan.startsWith("smooth") ? powersOf(values, shape) : null;
+  const smoothed = factors ? smooth(values, factors, elementCount(shape.slice(2))) : values;
+  const last = /int.*prune/.test(plan);
+  const twin = quantizedTwin(last ? smoothed : pruned(smoothed, plan), cols, way);
+  const back = last ? pruned(twin.back, plan) : twin.back;
+  // Codes of what was pruned become the zero point of their row.
+  const codes = twin.codes.map((code, i) =>
+    last && back[i] === 0 ? (twin.zeroPoints[Math.floor(i / cols)] ?? 0) : code,
+  );
   return {
     ...head,
-    stored: digest(way.bits === 4 ? pack4(twin.codes) : twin.codes),
+    stored: digest(way.bits === 4 ? pack4(codes) : codes),
     scales: digest(twin.scales),
     zeroPoints: way.asymmetric ? digest(twin.zeroPoints) : null,
-    f32: digest(twin.back),
+    f32: digest(factors ? unsmooth(back, factors, elementCount(shape.slice(2))) : back),
+    ...(factors && { factors: digest(factors) }),
   };
 }
 
@@ -80,6 +95,45 @@ function targetTwin(values: Float32Array, bits: number, step: number, dead: numb
   };
 }
 
+function pruned(values: Float32Array, plan: string): Float32Array {
+  const [, keep, of] = /prune (\d+):(\d+)/.exec(plan) ?? [];
+  // The patterns of the frozen files run along rows of 24.
+  if (keep) return prunePattern(values, [values.length / 24, 24, 1], Number(keep), Number(of));
+  return prune(values, Number(/prune (\S+)/.exec(plan)?.[1] ?? 0));
+}
+
+/** Factors of `smooth 0.5 pow2`, without activations. */
+function powersOf(values: Float32Array, shape: readonly number[]): Float32Array {
+  const grid = [shape[0], shape[1], elementCount(shape.slice(2))] as const;
+  const maxima = columnMax(values, grid, new Float32Array(shape[1]));
+  return maxima.map((w) => 2 ** Math.round(Math.log2(smoothFactor(1, w, 0.5))));
+}
+
+/** The tensor without the channels that its plan removes, as if it were a tensor of its own, and then put back in its place. */
+async function withoutChannels(tensor: LazyTensor, plan: string, list: string): Promise<ExpectedTensor> {
+  const [channels, ...rest] = tensor.shape;
+  const size = elementCount(rest);
+  const removed = list.split(",").flatMap((run) => {
+    const [first, last = first] = run.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  const kept = Array.from({ length: channels }, (_, i) => i).filter((i) => !removed.includes(i));
+  const values = toFloat32(tensor.dtype, await tensor.read(0, channels * size));
+  const rows = Float32Array.from(kept.flatMap((i) => [...values.subarray(i * size, (i + 1) * size)]));
+  const own = lazyTensor({ ...tensor, shape: [kept.length, ...rest], dtype: "F32", bytes: new Uint8Array(rows.buffer) });
+  const others = plan.replace(/(^prune[^>]*> )|( > prune[^>]*)/, "");
+  const { f32, ...expected } = await expectedTensor(own, others);
+  const way = wayOf(others);
+  const { back } = quantizedTwin(rows, columns(own.shape, way.per), way);
+  if (digest(back) !== f32) throw new Error(`${tensor.name}: removed channels go with quantizing alone`);
+  const whole = new Float32Array(channels * size);
+  kept.forEach((channel, i) => {
+    whole.set(back.subarray(i * size, (i + 1) * size), channel * size);
+  });
+  const { name, dtype, shape } = tensor;
+  return { ...expected, name, dtype, shape, plan, f32: digest(whole), channels: kept };
+}
+
 /** The same of what a reader made. */
 export function actualTensor(stored: StoredTensor, f32: Float32Array): ExpectedTensor {
   const { name, dtype, shape, plan, bytes, quantization } = stored;
@@ -93,5 +147,7 @@ export function actualTensor(stored: StoredTensor, f32: Float32Array): ExpectedT
     scales: quantization ? digest(quantization.scales) : null,
     zeroPoints: zeroPoints ? digest(zeroPoints) : null,
     f32: digest(f32),
+    ...(stored.channels && { channels: [...stored.channels] }),
+    ...(stored.smooth && { factors: digest(stored.smooth) }),
   };
 }

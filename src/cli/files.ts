@@ -1,0 +1,72 @@
+import { dirname } from "node:path";
+import type { ByteSource } from "../bytes.ts";
+import { open, type QuernFile } from "../container/reader.ts";
+import type { Workers } from "../container/workers.ts";
+import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
+import { formatOf, readModel } from "../model/recognise.ts";
+import { fileFolder, fileSink, fileSource } from "../node.ts";
+import type { Model } from "../tensor.ts";
+import { UsageError } from "./terminal.ts";
+import { withWorkers } from "./threads.ts";
+
+// Files that are open while something is done with them.
+
+/** What opening takes from the command line. */
+export interface OpenFlags {
+  tier?: Tier;
+  threads?: string;
+}
+
+// A tier that does not exist, or cannot run here, is the user's to mend: --tier and QUERN_TIER name it.
+export async function kernelsFor({ tier }: OpenFlags): Promise<Kernels> {
+  return loadKernels({ tier }).catch((error: Error) => {
+    throw new UsageError(error.message);
+  });
+}
+
+export async function withSource<T>(path: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
+  const source = await fileSource(path);
+  try {
+    return await use(source);
+  } finally {
+    await source.close();
+  }
+}
+
+type Sink = Awaited<ReturnType<typeof fileSink>>;
+
+/** Makes sinks of files. After an error or Ctrl-C none of them is left half written. */
+export async function withSinks<T>(use: (create: (path: string) => Promise<Sink>) => Promise<T>): Promise<T> {
+  const sinks: Sink[] = [];
+  try {
+    return await use(async (path) => {
+      const sink = await fileSink(path);
+      sinks.push(sink);
+      return sink;
+    });
+  } finally {
+    // After close this does nothing.
+    for (const sink of sinks) await sink.discard();
+  }
+}
+
+export async function withFile<T>(path: string, flags: OpenFlags, use: (file: QuernFile) => Promise<T>): Promise<T> {
+  const kernels = await kernelsFor(flags);
+  return withSource(path, (source) =>
+    withWorkers(flags, [], async (workers) => use(await open(source, { kernels, workers }))),
+  );
+}
+
+/** A model in whatever format it is; a .quern file as f32. */
+export async function withModel<T>(
+  path: string,
+  flags: OpenFlags,
+  workers: Workers | undefined,
+  use: (model: Model) => Promise<T>,
+): Promise<T> {
+  return withSource(path, async (source) => {
+    if ((await formatOf(source)) !== "quern") return use(await readModel(source, fileFolder(dirname(path))));
+    const file = await open(source, { kernels: await kernelsFor(flags), workers });
+    return use(file.model("f32"));
+  });
+}

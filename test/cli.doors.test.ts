@@ -1,0 +1,149 @@
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { memorySink, writeGguf } from "../src/index.ts";
+import { modelOf, tensorOf } from "./files.ts";
+import { bytesOf, expectSame, weights } from "./helpers.ts";
+import { lengthField, modelFile, node, outside, RAW, tensor } from "./onnx.files.ts";
+import { jsonOf } from "./tfjs.files.ts";
+
+// The built command with models of other formats, run as a user runs it.
+
+const CLI = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
+
+let folder = "";
+
+function quern(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [CLI, ...args], { cwd: folder, encoding: "utf8" }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, stdout, stderr });
+    });
+  });
+}
+
+async function json(...args: string[]) {
+  const { code, stdout, stderr } = await quern(...args, "--json");
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+const VALUES = weights(64 * 48, 1);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "quern-cli-doors-"));
+  const bytes = bytesOf(VALUES);
+  const w = tensor("w", 1, [64, 48], lengthField(RAW, bytes));
+  const nodes = [node("MatMul", ["x", "w"], ["y"])];
+  await writeFile(join(folder, "m.onnx"), modelFile({ nodes, initializers: [w], inputs: ["x"] }));
+  await writeFile(join(folder, "old.onnx"), modelFile({ opset: 12, nodes, initializers: [w], inputs: ["x"] }));
+  const external = outside("w", [64, 48], { location: "m.data" });
+  await writeFile(join(folder, "external.onnx"), modelFile({ nodes, initializers: [external], inputs: ["x"] }));
+  await writeFile(join(folder, "m.data"), bytes);
+  const manifest = [{ name: "w", shape: [64, 48], dtype: "float32" }];
+  await writeFile(
+    join(folder, "model.json"),
+    jsonOf(manifest, ["m.data"], { format: "layers-model", modelTopology: {} }),
+  );
+  const sink = memorySink();
+  await writeGguf(modelOf([tensorOf("w", "F32", [64, 48], VALUES)], { "general.name": "test" }), sink);
+  await writeFile(join(folder, "m.gguf"), sink.bytes());
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe("models of other formats", () => {
+  test.each(["m.onnx", "external.onnx", "model.json", "m.gguf"])(
+    "%s is packed and compared like any other",
+    async (input) => {
+      const { output, tensors } = await json("pack", input);
+      expect(output).toBe(input.replace(/\.\w+$/, ".quern"));
+      expect(tensors).toMatchObject([{ name: "w", shape: [64, 48] }]);
+      const { total } = await json("diff", "m.gguf", output);
+      expect(total.snr).toBeGreaterThan(30);
+      expect((await json("diff", input, "m.onnx")).total).toMatchObject({ identical: true, elements: 3072 });
+    },
+  );
+
+  test("are known by their content, whatever they are called", async () => {
+    for (const [input, name] of [
+      ["m.onnx", "a.gguf"],
+      ["m.gguf", "b.json"],
+      ["model.json", "c.safetensors"],
+    ]) {
+      await copyFile(join(folder, input), join(folder, name));
+      expect((await json("diff", name, "m.onnx")).total).toMatchObject({ identical: true });
+    }
+  });
+
+  test("come back as they were, byte for byte, from a lossless file", async () => {
+    await json("pack", "m.gguf", "-o", "g.quern", "--plan", "lossless");
+    await json("unpack", "g.quern", "--to", "gguf");
+    expectSame(await readFile(join(folder, "g.gguf")), await readFile(join(folder, "m.gguf")));
+    await json("pack", "m.onnx", "-o", "o.quern", "--plan", "lossless");
+    await json("unpack", "o.quern", "-o", "back.onnx", "--graph", "m.onnx");
+    expectSame(await readFile(join(folder, "back.onnx")), await readFile(join(folder, "m.onnx")));
+    await json("pack", "model.json", "-o", "t.quern", "--plan", "lossless");
+    await mkdir(join(folder, "out"), { recursive: true });
+    await json("unpack", "t.quern", "-o", "out/model.json", "--graph", "model.json");
+    expect((await readdir(join(folder, "out"))).sort()).toEqual(["group1-shard1of1.bin", "model.json"]);
+    expectSame(await readFile(join(folder, "out/group1-shard1of1.bin")), bytesOf(VALUES));
+    expect((await json("diff", "out/model.json", "m.gguf")).total).toMatchObject({ identical: true });
+  });
+
+  test("change format on the way", async () => {
+    await json("pack", "model.json", "-o", "x.quern", "--plan", "lossless");
+    for (const [output, ...more] of [["x.gguf"], ["x.safetensors"], ["x.onnx", "--graph", "old.onnx"]]) {
+      await json("unpack", "x.quern", "-o", output, ...more);
+      expect((await json("diff", output, "m.onnx")).total).toMatchObject({ identical: true });
+    }
+  });
+
+  test("ONNX with DequantizeLinear tells what is quantized", async () => {
+    await json("pack", "m.onnx", "-o", "q.quern");
+    const { code, stdout } = await quern("unpack", "q.quern", "-o", "q.onnx", "--graph", "m.onnx", "--as", "quantized");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/q\.onnx: 1 tensors.*\nquantized, with a DequantizeLinear each: 1\n/);
+    expect((await readFile(join(folder, "q.onnx"))).length).toBeLessThan(4000);
+  });
+});
+
+describe("mistakes", () => {
+  beforeAll(async () => {
+    await json("pack", "m.gguf", "-o", "e.quern");
+    await writeFile(join(folder, "cut.gguf"), (await readFile(join(folder, "m.gguf"))).subarray(0, 2000));
+    await writeFile(join(folder, "cut.onnx"), (await readFile(join(folder, "m.onnx"))).subarray(0, 100));
+    const climbing = outside("w", [1], { location: "../../etc/passwd" });
+    await writeFile(join(folder, "climbing.onnx"), modelFile({ initializers: [climbing] }));
+    await symlink("/etc/hostname", join(folder, "link.bin"));
+    const weight = [{ name: "w", shape: [1], dtype: "float32" }];
+    await writeFile(join(folder, "linking.json"), jsonOf(weight, ["link.bin"]));
+    await writeFile(join(folder, "gone.json"), jsonOf(weight, ["gone.bin"]));
+  });
+
+  test.each([
+    [2, "give the original ONNX file with --graph", ["unpack", "e.quern", "--to", "onnx"]],
+    [2, "give the original model.json with --graph", ["unpack", "e.quern", "-o", "bad.json"]],
+    [2, "name the first with -o FOLDER/model.json", ["unpack", "e.quern", "--to", "tfjs", "--graph", "model.json"]],
+    [2, "write into another folder", ["unpack", "e.quern", "-o", "bad.json", "--graph", "model.json"]],
+    [2, "--graph is for --to onnx", ["unpack", "e.quern", "-o", "bad.gguf", "--graph", "m.onnx"]],
+    [2, "--as quantized is for --to onnx", ["unpack", "e.quern", "--as", "quantized"]],
+    [2, "would replace m.onnx", ["unpack", "e.quern", "-o", "m.onnx", "--graph", "m.onnx"]],
+    [2, "Allowed choices are safetensors, gguf, onnx, tfjs", ["unpack", "e.quern", "--to", "zip"]],
+    [2, "packed already", ["pack", "e.quern", "-o", "bad.quern"]],
+    [1, "needs ONNX opset 13", ["unpack", "e.quern", "-o", "bad.onnx", "--graph", "old.onnx", "--as", "quantized"]],
+    [1, "no such file", ["unpack", "e.quern", "-o", "bad.onnx", "--graph", "none.onnx"]],
+    [1, "expected a .quern, safetensors, GGUF or ONNX file", ["pack", "m.data", "-o", "bad.quern"]],
+    [1, 'offset of tensor "w" at byte', ["pack", "cut.gguf", "-o", "bad.quern"]],
+    [1, "field 7", ["diff", "m.onnx", "cut.onnx"]],
+    [1, "a relative path below the model's folder", ["pack", "climbing.onnx", "-o", "bad.quern"]],
+    [1, "a link or path that leaves it", ["pack", "linking.json", "-o", "bad.quern"]],
+    [1, "gone.bin: no such file", ["pack", "gone.json", "-o", "bad.quern"]],
+  ])("end with %i and say: %s", async (wanted, text, args) => {
+    const { code, stdout, stderr } = await quern(...args);
+    expect(stderr).toContain(text);
+    expect([code, stdout]).toEqual([wanted, ""]);
+    expect((await readdir(folder)).filter((name) => /^\.?bad\./.test(name))).toEqual([]);
+  });
+});
