@@ -76,25 +76,6 @@ async function expectedTensor(tensor: LazyTensor, plan: string): Promise<Expecte
   };
 }
 
-// Levels of bins, and their borders at whole bins, as docs/FORMAT.md says.
-function targetTwin(values: Float32Array, bits: number, step: number, dead: number) {
-  const most = values.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
-  const inverse = most > 0 ? Math.fround(32767 / most) : 0;
-  const scale = most > 0 ? Math.fround(step) : 1;
-  const border = (level: number) => Math.round((level + 0.5 + (level < 0 ? -dead : dead)) * scale * inverse) + 32768;
-  const levels = Int16Array.from(values, (x) => {
-    let level = -Math.ceil(most / step);
-    while (level < Math.ceil(most / step) && binOf(x, inverse) >= border(level)) level++;
-    return level;
-  });
-  return {
-    stored: digest(bits === 8 ? Int8Array.from(levels) : toWide(levels)),
-    scales: digest(Float32Array.of(scale)),
-    zeroPoints: null,
-    f32: digest(Float32Array.from(levels, (level) => level * scale)),
-  };
-}
-
 function pruned(values: Float32Array, plan: string): Float32Array {
   const [, keep, of] = /prune (\d+):(\d+)/.exec(plan) ?? [];
   // The patterns of the frozen files run along rows of 24.
@@ -132,6 +113,25 @@ async function withoutChannels(tensor: LazyTensor, plan: string, list: string): 
   });
   const { name, dtype, shape } = tensor;
   return { ...expected, name, dtype, shape, plan, f32: digest(whole), channels: kept };
+}
+
+// Levels of bins, and their borders at whole bins, as docs/FORMAT.md says.
+function targetTwin(values: Float32Array, bits: number, step: number, dead: number) {
+  const most = values.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
+  const inverse = most > 0 ? Math.fround(32767 / most) : 0;
+  const scale = most > 0 ? Math.fround(step) : 1;
+  const border = (level: number) => Math.round((level + 0.5 + (level < 0 ? -dead : dead)) * scale * inverse) + 32768;
+  const levels = Int16Array.from(values, (x) => {
+    let level = -Math.ceil(most / step);
+    while (level < Math.ceil(most / step) && binOf(x, inverse) >= border(level)) level++;
+    return level;
+  });
+  return {
+    stored: digest(bits === 8 ? Int8Array.from(levels) : toWide(levels)),
+    scales: digest(Float32Array.of(scale)),
+    zeroPoints: null,
+    f32: digest(Float32Array.from(levels, (level) => level * scale)),
+  };
 }
 
 /** The same of what a reader made. */

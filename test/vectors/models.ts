@@ -221,6 +221,26 @@ function mask(): Vector {
   return { name: "mask", plan, model: { metadata: null, tensors } };
 }
 
+/** Pruned before and behind quantizing, without some of the channels, and smoothed. */
+function pruned(): Vector {
+  const tensors = [
+    floats("first", [5, 24], 1),
+    floats("last", [5, 24], 2),
+    floats("pattern", [7, 24], 3),
+    floats("pattern last", [7, 24], 4),
+    floats("channels", [9, 4, 3], 5),
+    floats("channels last", [9, 16], 6),
+    floats("smooth", [6, 5, 3], 7),
+    floats("smooth pattern", [4, 24], 8),
+  ];
+  const plan =
+    "first=prune 0.6 > int8 > mask; last=int8 channel asymmetric > prune 0.6; pattern=prune 2:4 > int4 group 8; " +
+    "pattern last=int8 > prune 4:8; channels=prune channels 0,3-5,8 > int8 > raw; " +
+    "channels last=int4 group 8 asymmetric > prune channels 2,4; smooth=smooth 0.5 pow2 > int8; " +
+    "smooth pattern=smooth 0.5 pow2 > prune 2:4 > int8; raw";
+  return { name: "pruned", plan, model: { metadata: null, tensors } };
+}
+
 /** Rows and columns (of 1024 elements, so that none share a chunk) under tables of their own, among bytes, planes and codes, and the targets of the step size. */
 function classes(): Vector {
   const spread = (rows: number, columns: number, seed: number, kind: (row: number, column: number) => number) =>
@@ -244,26 +264,6 @@ function classes(): Vector {
   return { name: "classes", plan, model: { metadata: null, tensors } };
 }
 
-/** Pruned before and behind quantizing, without some of the channels, and smoothed. */
-function pruned(): Vector {
-  const tensors = [
-    floats("first", [5, 24], 1),
-    floats("last", [5, 24], 2),
-    floats("pattern", [7, 24], 3),
-    floats("pattern last", [7, 24], 4),
-    floats("channels", [9, 4, 3], 5),
-    floats("channels last", [9, 16], 6),
-    floats("smooth", [6, 5, 3], 7),
-    floats("smooth pattern", [4, 24], 8),
-  ];
-  const plan =
-    "first=prune 0.6 > int8 > mask; last=int8 channel asymmetric > prune 0.6; pattern=prune 2:4 > int4 group 8; " +
-    "pattern last=int8 > prune 4:8; channels=prune channels 0,3-5,8 > int8 > raw; " +
-    "channels last=int4 group 8 asymmetric > prune channels 2,4; smooth=smooth 0.5 pow2 > int8; " +
-    "smooth pattern=smooth 0.5 pow2 > prune 2:4 > int8; raw";
-  return { name: "pruned", plan, model: { metadata: null, tensors } };
-}
-
 export function vectors(): readonly Vector[] {
-  return [dtypes(), codes(), int8(), int4(), zrl(), chunks(), shared(), pivot(), mask(), classes(), pruned()];
+  return [dtypes(), codes(), int8(), int4(), zrl(), chunks(), shared(), pivot(), mask(), pruned(), classes()];
 }
