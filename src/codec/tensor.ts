@@ -53,7 +53,7 @@ export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput)
 function encodeBytes(kernels: Kernels, layout: Layout, index: number, bytes: Uint8Array): EncodedChunk {
   const arena = kernels.arena(CHUNK_BYTES, "encode");
   kernels.bytes().set(bytes, arena.plain);
-  const zeros = zeroElements(layout.tensor.dtype, bytes);
+  const zeros = zeroElements(kernels, layout.tensor.dtype, arena.plain, bytes.length);
   return finishChunk(kernels, layout, chunkShape(layout, index), arena.stored, zeros);
 }
 
