@@ -93,26 +93,14 @@ function parseStep(words: readonly string[], text: string): Step {
 // How steps are written, for whoever wrote one otherwise.
 const FORMS = [
   "smooth ALPHA[,ALPHA...] [pow2]",
-  "prune S [global] (S from 0 to 1)",
-  "prune N:M [axis K] (N below M, M up to 32)",
-  "prune channels S or LIST (S between 0 and 1, LIST as 3,7-9 ascending)",
+  "prune S [global]",
+  "prune N:M [axis K] (N below M)",
+  "prune channels S or LIST (as 3,7-9)",
   "int8 or int4 [tensor|channel|group N] [axis K] [asymmetric]",
   "uint8 [tensor|channel|group N] [axis K]",
   "int8 or int16 snr X|rmse X|bits X|like FORMAT|step X [dead X]",
-  "q8_0",
-  "q4_0",
-  "q4_1",
-  "nf4 [group N]",
-  "nbits4 [group N] [asymmetric]",
-  "raw",
-  "lossless",
-  "constant",
-  "huffman",
-  "pivot",
-  "mask",
-  "zrl [N|kernel [N]]",
-  "auto",
-  "smallest",
+  "q8_0, q4_0, q4_1, nf4 [group N], nbits4 [group N] [asymmetric]",
+  "raw, lossless, constant, huffman, pivot, mask, zrl [N|kernel [N]], auto, smallest",
 ];
 
 const parsers: Record<string, StepParser<Step> | undefined> = {

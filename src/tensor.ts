@@ -110,36 +110,29 @@ export function lazyTensor(tensor: Tensor): LazyTensor {
   };
 }
 
-/** Elements as f32: F32 as it is, F16 and BF16 exactly, F64 rounded half to even, blocks by their formula. Not for integer dtypes. */
-export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
+/**
+ * Elements as f32: F32 as it is, F16 and BF16 exactly, F64 rounded half to even, blocks by their formula. Not for integer dtypes.
+ * @param into - where F16 and BF16 go, so that no large array is made
+ */
+export function widen(dtype: DType, bytes: Uint8Array, into?: Float32Array): Float32Array {
   if (isBlocks(dtype)) return widenBlocks(dtype, bytes);
   const aligned = bytes.byteOffset % dtypeWidth(dtype) === 0 ? bytes : copyOf(bytes);
   const { buffer, byteOffset, byteLength } = aligned;
   if (dtype === "F32") return new Float32Array(buffer, byteOffset, byteLength / 4);
   if (dtype === "F64") return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
   argument(dtype === "F16" || dtype === "BF16", "dtype", "a floating-point dtype", dtype);
-  const out = new Float32Array(byteLength / 2);
-  widenHalves(dtype, new Uint16Array(buffer, byteOffset, out.length), out);
-  return out;
-}
-
-function widenHalves(dtype: "F16" | "BF16", halves: Uint16Array, out: Float32Array): void {
+  const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
+  const out = into ?? new Float32Array(halves.length);
   const bits = new Int32Array(out.buffer, out.byteOffset, out.length);
   if (dtype === "BF16") for (let i = 0; i < bits.length; i++) bits[i] = (halves[i] as number) << 16;
   else for (let i = 0; i < bits.length; i++) bits[i] = halfToFloatBits(halves[i] as number);
+  return out;
 }
 
 /** Elements of any dtype as f32: floats as widen does, integers rounded to the nearest f32. */
-export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
+export function toFloat32(dtype: DType, bytes: Uint8Array, into?: Float32Array): Float32Array {
   if (dtype === "I64") return Float32Array.from(wideIntegers(copyOf(bytes).buffer, true));
-  return isFloat(dtype) || isBlocks(dtype) ? widen(dtype, bytes) : new Float32Array(toNumbers(dtype, bytes));
-}
-
-/** The same into `out`, which has as many elements: a large array less to make, which costs more than the work. `bytes` are aligned. */
-export function fillFloat32(dtype: DType, bytes: Uint8Array, out: Float32Array): void {
-  if (dtype === "F16" || dtype === "BF16") {
-    widenHalves(dtype, new Uint16Array(bytes.buffer, bytes.byteOffset, out.length), out);
-  } else out.set(toFloat32(dtype, bytes));
+  return isFloat(dtype) || isBlocks(dtype) ? widen(dtype, bytes, into) : new Float32Array(toNumbers(dtype, bytes));
 }
 
 /** Elements of any dtype as numbers; exact but for I64 beyond 2^53. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LazyTensor, lazyTensor, writeSafetensors } from "../src/index.ts";
+import { type LazyTensor, lazyTensor, pack, writeSafetensors } from "../src/index.ts";
 import { fileSink } from "../src/node.ts";
 import { bytesOf, weights } from "./helpers.ts";
 
@@ -165,7 +165,11 @@ describe("mistakes", () => {
   test("names cannot speak to the terminal", async () => {
     const name = "a\x1b[31m\x07";
     const tensor = lazyTensor({ name, dtype: "F32", shape: [1], bytes: new Uint8Array(4) });
-    await pack({ tensors: [tensor], metadata: { key: "\x1b]0;title\x07" } }, "raw", await fileSink(join(folder, "t.quern")));
+    await pack(
+      { tensors: [tensor], metadata: { key: "\x1b]0;title\x07" } },
+      "raw",
+      await fileSink(join(folder, "t.quern")),
+    );
     const { stdout } = await quern("inspect", "t.quern");
     expect(stdout).toContain("a\\x1b[31m\\x07");
     expect(stdout).toContain("key: \\x1b]0;title\\x07");

@@ -1,7 +1,7 @@
 import { demand } from "../errors.ts";
 import { CHUNK_BYTES, type Kernels } from "../kernels.ts";
 import { AUTO } from "../plan.ts";
-import { type BlockDType, dtypeWidth, fillFloat32, isFloat, narrow, widen } from "../tensor.ts";
+import { type BlockDType, dtypeWidth, isFloat, narrow, toFloat32, widen } from "../tensor.ts";
 import { codesToFloats, levelCodes, makeCodes, type Steps, splitChunk, stepsOf } from "./codes.ts";
 import type { ChunkInput } from "./inputs.ts";
 import { type ChunkShape, chunkShape, type Layout } from "./layout.ts";
@@ -184,7 +184,10 @@ export function chunkFloats(kernels: Kernels, layout: Layout, chunk: DecodedChun
   if (steps) {
     codesToFloats(kernels, layout, shape, steps, codes, 0, bytes, into);
     divideFactors(kernels, layout, chunk, into);
-  } else fillFloat32(layout.tensor.dtype, kernels.bytes().subarray(codes, codes + bytes), into);
+    return;
+  }
+  const values = toFloat32(layout.tensor.dtype, kernels.bytes().subarray(codes, codes + bytes), into);
+  if (values !== into) into.set(values);
 }
 
 function divideFactors(kernels: Kernels, { smooth }: Layout, { shape, factors }: ChunkHead, into: Float32Array): void {
