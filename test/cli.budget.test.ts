@@ -79,7 +79,9 @@ test("pack --total-size --report keeps the size and tells what each tensor came 
   const args = ["pack", "model.safetensors", "-o", "a.quern", "--total-size", "5kB", "--report"];
   const text = await quern(...args);
   expect(text.code, text.stderr).toBe(0);
-  expect(text.stdout).toMatch(/^second\.weight +int(8|16) tensor step \S+ > auto +6000 +\S+ k?B +\d\.\d\d +\d+\.\d\d$/m);
+  expect(text.stdout).toMatch(
+    /^second\.weight +int(8|16) tensor step \S+ > auto +6000 +\S+ k?B +\d\.\d\d +\d+\.\d\d$/m,
+  );
   expect(text.stdout).toMatch(/^bias +lossless +60 .*inf$/m);
   const { size } = await stat(join(folder, "a.quern"));
   expect(size).toBeLessThanOrEqual(5000);
