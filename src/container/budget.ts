@@ -34,6 +34,8 @@ interface Options {
 
 /** Share of its bytes that a tensor of floats is reckoned to take without loss. */
 const LOSSLESS = 0.85;
+/** Bits that a quantized tensor takes besides its levels: entries of the header, stream headers, a small table of code lengths. */
+const FIXED = 8 * 90;
 /** Measured files before the best is taken; and how full one must be to be taken at once. */
 const TURNS = 6;
 const FULL = 0.998;
@@ -110,7 +112,8 @@ async function curvesOf(
     try {
       const targeted = { ...one, steps: withStep(steps, 1) };
       const { bins } = await binsOf(kernels, await prunedBlocks(kernels, targeted, cutLayout(tensor, targeted.steps)));
-      curves.set(one, curveOf(bins, quantize.dead, weight, LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements)));
+      const lossless = LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements);
+      curves.set(one, curveOf(bins, quantize.dead, weight, lossless, FIXED));
     } catch (error) {
       throw named(tensor, error);
     }
