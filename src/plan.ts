@@ -95,7 +95,7 @@ const FORMS = [
   "smooth ALPHA[,ALPHA...] [pow2]",
   "prune S [global]",
   "prune N:M [axis K] (N below M)",
-  "prune channels S or LIST (as 3,7-9)",
+  "prune channels S or 3,7-9",
   "int8 or int4 [tensor|channel|group N] [axis K] [asymmetric]",
   "uint8 [tensor|channel|group N] [axis K]",
   "int8 or int16 snr X|rmse X|bits X|like FORMAT|step X [dead X]",
