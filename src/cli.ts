@@ -29,6 +29,7 @@ Examples:
   quern pack model.safetensors -o model.quern --plan "int8 bits 3.5 > smallest"
   quern inspect model.quern
   quern diff model.safetensors model.quern
+  quern compare model.safetensors -o model.html
   quern unpack model.quern -o back.safetensors
   quern unpack model.quern -o small.onnx --graph model.onnx
 

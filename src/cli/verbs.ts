@@ -8,6 +8,7 @@ import { diffModels } from "../model/diff.ts";
 import { formatOf, readModel } from "../model/recognise.ts";
 import { fileFolder } from "../node.ts";
 import { parsePlan } from "../plan.ts";
+import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
 import { kernelsFor, type OpenFlags, withFile, withModel, withSinks, withSource } from "./files.ts";
 import { diffText, inspectText, packText, size, unpackText } from "./print.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
@@ -17,7 +18,7 @@ import { costsOf, costsText } from "./verbose.ts";
 
 const DEFAULT_PLAN = "int8 channel > auto";
 
-interface Options extends OpenFlags, UnpackFlags {
+interface Options extends OpenFlags, UnpackFlags, Pick<CompareFlags, "points" | "tensors"> {
   json?: boolean;
   plan?: string;
   planFor?: string[];
@@ -57,17 +58,27 @@ export function addVerbs(program: Command): void {
   verb(program, "diff <a> <b>", "error of b against a, per tensor; each of any format", diffVerb);
   verb(
     program,
+    "compare <model>",
+    "bits and error of a model as .quern and in other formats, as a table and a page",
+    compareVerb,
+  )
+    .option("-o, --output <file>", COMPARE_HELP.output)
+    .option("-p, --plan <plan>", COMPARE_HELP.plan)
+    .option("--points <n>", COMPARE_HELP.points)
+    .option("--tensors", COMPARE_HELP.tensors);
+  verb(
+    program,
     "bench <file>",
     "decodes a .quern file from memory again and again and prints the speed",
     benchVerb,
   ).option("--seconds <n>", "how long to measure", "2");
 }
 
-const THREADED = ["pack", "unpack", "verify", "diff", "bench"];
+const THREADED = ["pack", "unpack", "verify", "diff", "compare", "bench"];
 
 function verb(program: Command, usage: string, description: string, action: Verb): Command {
   // The js tier only decodes.
-  const tiers = action === packVerb ? ["simd", "scalar"] : ["simd", "scalar", "js"];
+  const tiers = action === packVerb || action === compareVerb ? ["simd", "scalar"] : ["simd", "scalar", "js"];
   const command = program
     .command(usage)
     .description(description)
