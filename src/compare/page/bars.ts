@@ -1,11 +1,18 @@
 import type { Comparison, TensorEqual, TensorFigures } from "../comparison.ts";
-import { element, type Markup, nameOf } from "./markup.ts";
-import { bitsText, bytesText, shapeText, snrText, tableOf } from "./words.ts";
+import { all, element, type Markup, nameOf } from "./markup.ts";
+import { bitsText, bytesText, legend, shapeText, snrText, tableOf } from "./words.ts";
 
 // Where the bytes of a file go: a bar for each tensor, the largest first.
 
 /** Tensors with a bar of their own. */
 const ROWS = 40;
+
+const KINDS = [
+  ["bar-codes", "codes with their tables"],
+  ["bar-scales", "scales"],
+  ["bar-kept", "tensors kept without loss"],
+  ["bar-header", "header: names, shapes, hashes"],
+] as const;
 
 interface Row {
   readonly name: string | Markup;
@@ -30,17 +37,14 @@ export function byteBars({ tensors, headerBytes, reference }: Comparison): Marku
   const most = Math.max(...rows.map(bytesOfRow), 1);
   const cells = rows.map((row) => [
     row.name,
-    row.what,
-    row.bits,
-    row.snr,
     bytesText(bytesOfRow(row)),
     barOf(row, most),
+    row.bits,
+    row.snr,
+    row.what,
   ]);
-  return tableOf(
-    "Bytes by tensor",
-    ["tensor", "shape", "bits per weight", "SNR, dB", "bytes", "codes, scales, kept without loss, header"],
-    cells,
-  );
+  const head = ["tensor", "bytes", "", "bits per weight", "SNR, dB", "shape"];
+  return all([tableOf("Bytes by tensor", head, cells), legend(KINDS)]);
 }
 
 type Followed = TensorFigures & { readonly equal: TensorEqual };

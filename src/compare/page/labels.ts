@@ -1,4 +1,4 @@
-// Labels beside points, so that none covers another or a point.
+// Labels beside points: to the right of those that lie close together, one below the other.
 
 export interface Spot {
   readonly x: number;
@@ -6,72 +6,51 @@ export interface Spot {
   readonly text: string;
 }
 
+/** A label that begins at (x, y), its point at (from.x, from.y). */
 export interface Label extends Spot {
-  readonly anchor: "start" | "middle" | "end";
+  readonly from: { readonly x: number; readonly y: number };
 }
 
-interface Box {
-  readonly left: number;
-  readonly top: number;
-  readonly right: number;
-  readonly bottom: number;
+interface Cluster {
+  readonly spots: readonly Spot[];
+  /** Of the middle of its labels. */
+  readonly y: number;
 }
 
-/** Of a character, about, in a font of 13 units; and of a line. */
-const [WIDTH, HEIGHT] = [7, 14];
-const GAP = 9;
-const RADIUS = 6;
+const LINE = 16;
+const GAP = 24;
+/** Of a character, about. */
+const WIDTH = 7.5;
 
-/**
- * The first of eight places around its point where a label covers nothing; else the one that covers least.
- * @param others - points to keep clear of
- * @param right - where the drawing ends
- */
-export function placeLabels(
-  spots: readonly Spot[],
-  others: readonly { x: number; y: number }[],
-  right: number,
-): Label[] {
-  const taken = [...spots, ...others].map(({ x, y }): Box => boxAround(x, y));
-  return spots.map((spot) => {
-    const places = candidates(spot).map((label) => ({ label, box: boxOf(label) }));
-    const costs = places.map(({ box }) => {
-      const outside = Math.max(box.right - right, 0) * HEIGHT * 10;
-      return taken.reduce((sum, other) => sum + overlap(box, other), outside);
-    });
-    const best = places[costs.indexOf(Math.min(...costs))] as (typeof places)[number];
-    taken.push(best.box);
-    return best.label;
+/** Labels in the order of their points from the top. @param right - where the drawing ends */
+export function placeLabels(spots: readonly Spot[], right: number): Label[] {
+  return clustersOf(spots).flatMap((cluster) => {
+    const widest = Math.max(...cluster.spots.map(({ text }) => WIDTH * text.length));
+    const x = Math.min(Math.max(...cluster.spots.map((spot) => spot.x)) + GAP, right - widest);
+    const top = topOf(cluster);
+    return cluster.spots.map((from, i) => ({ x, y: top + (i + 0.5) * LINE, text: from.text, from }));
   });
 }
 
-function candidates({ x, y, text }: Spot): Label[] {
-  const middle = y + HEIGHT / 3;
-  const [above, below] = [y - GAP, y + GAP + HEIGHT / 2 + 3];
-  return [
-    { x: x + GAP, y: middle, text, anchor: "start" },
-    { x: x + GAP, y: below, text, anchor: "start" },
-    { x, y: below + 3, text, anchor: "middle" },
-    { x: x + GAP, y: above + 3, text, anchor: "start" },
-    { x, y: above - 3, text, anchor: "middle" },
-    { x: x - GAP, y: middle, text, anchor: "end" },
-    { x: x - GAP, y: below, text, anchor: "end" },
-    { x: x + GAP, y: below + HEIGHT, text, anchor: "start" },
-  ];
+function topOf({ spots, y }: Cluster): number {
+  return y - (spots.length * LINE) / 2;
 }
 
-function boxAround(x: number, y: number): Box {
-  return { left: x - RADIUS, right: x + RADIUS, top: y - RADIUS, bottom: y + RADIUS };
+// Points whose labels would overlap become one cluster, until none do.
+function clustersOf(spots: readonly Spot[]): Cluster[] {
+  const clusters: Cluster[] = [];
+  for (const spot of [...spots].sort((a, b) => a.y - b.y)) {
+    let last: Cluster = { spots: [spot], y: spot.y };
+    for (let before = clusters.at(-1); before && bottomOf(before) > topOf(last); before = clusters.at(-1)) {
+      clusters.pop();
+      const all = [...before.spots, ...last.spots];
+      last = { spots: all, y: all.reduce((sum, { y }) => sum + y, 0) / all.length };
+    }
+    clusters.push(last);
+  }
+  return clusters;
 }
 
-function boxOf({ x, y, text, anchor }: Label): Box {
-  const width = WIDTH * text.length;
-  const left = anchor === "start" ? x : anchor === "end" ? x - width : x - width / 2;
-  return { left, right: left + width, top: y - HEIGHT * 0.8, bottom: y + HEIGHT * 0.2 };
-}
-
-function overlap(a: Box, b: Box): number {
-  const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-  const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-  return width > 0 && height > 0 ? width * height : 0;
+function bottomOf(cluster: Cluster): number {
+  return topOf(cluster) + cluster.spots.length * LINE;
 }

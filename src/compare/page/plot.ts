@@ -3,7 +3,7 @@ import { curveMonotoneX, line } from "d3-shape";
 import type { Comparison, Figures } from "../comparison.ts";
 import { placeLabels } from "./labels.ts";
 import { all, element, type Markup } from "./markup.ts";
-import { bitsText, bytesText, scrolled, snrText } from "./words.ts";
+import { bitsText, bytesText, legend, scrolled, snrText } from "./words.ts";
 
 // Rate against distortion: bits per weight to the right, dB upwards.
 
@@ -27,10 +27,10 @@ export function ratePlot({ curve, formats }: Comparison): Markup | null {
   if (points.length === 0) return null;
   const scales = scalesFor(points);
   const spots = others.map(({ label, own }) => ({ ...at(scales, own), text: label }));
-  const clear = points.map((point) => at(scales, point));
-  const labels = placeLabels(spots, clear, RIGHT).map(({ x, y, text, anchor }) => {
-    return element("text", { x, y, "text-anchor": anchor, class: "label" }, text);
-  });
+  const labels = placeLabels(spots, RIGHT).flatMap(({ x, y, text, from }) => [
+    element("line", { x1: from.x, y1: from.y, x2: x - 4, y2: y, class: "leader" }),
+    element("text", { x, y: y + 4, class: "label" }, text),
+  ]);
   const svg = element(
     "svg",
     {
@@ -41,6 +41,7 @@ export function ratePlot({ curve, formats }: Comparison): Markup | null {
     },
     axes(scales),
     ...others.map(({ own, equal }) => (equal ? gap(scales, own, equal) : null)),
+    ...labels,
     curveLine(scales, ours),
     ...ours.map((point) => dot(scales, point, "ours", 4, "quern, budget")),
     ...others.flatMap(({ label, own, same, equal }) => [
@@ -48,7 +49,6 @@ export function ratePlot({ curve, formats }: Comparison): Markup | null {
       equal && dot(scales, equal, "equal", 4, `quern, error of ${label} or less`),
       dot(scales, own, "other", 6, label),
     ]),
-    ...labels,
   );
   return scrolled("Rate-distortion plot", svg);
 }
@@ -60,7 +60,7 @@ function isLossy({ snr }: Figures): boolean {
 function scalesFor(points: readonly Figures[]): Scales {
   const snrs = points.map(({ snr }) => snr);
   const most = Math.max(...points.map(({ bits }) => bits));
-  const x = scaleLinear([0, most * 1.08], [MARGIN.left, RIGHT]).nice();
+  const x = scaleLinear([0, most * 1.15], [MARGIN.left, RIGHT]).nice();
   const y = scaleLinear([Math.min(0, ...snrs), Math.max(...snrs) + 2], [BOTTOM, MARGIN.top]).nice();
   return { x, y };
 }
@@ -121,15 +121,10 @@ function gap(scales: Scales, own: Figures, equal: Figures): Markup {
 
 /** What the marks of the plot mean. */
 export function plotLegend(): Markup {
-  const entries = [
+  return legend([
     ["ours", "quern under a budget (curve)"],
     ["other", "another format's own file"],
     ["same", "its codes in a .quern file"],
     ["equal", "quern with no more error than it on any tensor"],
-  ] as const;
-  const items = entries.map(([kind, text]) => {
-    const mark = element("circle", { cx: 7, cy: 7, r: kind === "other" ? 6 : 4, class: kind });
-    return element("li", {}, element("svg", { viewBox: "0 0 14 14", "aria-hidden": "true", class: "key" }, mark), text);
-  });
-  return element("ul", { class: "legend" }, ...items);
+  ]);
 }

@@ -15,19 +15,20 @@ p { margin: .5rem 0; max-width: 46rem; }
 .lead { font-size: 1.1rem; }
 .faint { color: var(--faint); }
 code { overflow-wrap: anywhere; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; margin: .75rem 0 1.25rem; }
 .wide:focus-visible { outline: 2px solid var(--ours); }
 table { border-collapse: collapse; font-size: .875rem; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--faint); padding-bottom: .25rem; }
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--grid); white-space: nowrap; vertical-align: middle; }
 th { font-weight: 600; }
 th:first-child { text-align: left; padding-left: 0; }
-tbody th { font-weight: 400; }
-td:last-child:has(.bar), th:last-child { min-width: 9rem; }
+tbody th { font-weight: 400; white-space: normal; overflow-wrap: anywhere; min-width: 13rem; }
+td:has(.bar) { width: 40%; min-width: 6rem; }
 svg text { fill: var(--faint); font: 13px system-ui, sans-serif; }
 svg .label { fill: var(--ink); font-weight: 600; }
 .plot { display: block; width: 100%; min-width: 34rem; height: auto; }
 .grid, .axis { stroke: var(--grid); }
+.leader { stroke: var(--faint); stroke-width: .75; }
 .gap { stroke: var(--faint); stroke-dasharray: 2 3; }
 .curve { fill: none; stroke: var(--ours); stroke-width: 2; }
 .ours { fill: var(--ours); }
@@ -48,4 +49,5 @@ figcaption { font-size: .75rem; line-height: 1.35; overflow-wrap: anywhere; }
 figcaption span { display: block; }
 .weights { fill: var(--ours); }
 .step { stroke: var(--other); stroke-width: 1.5; fill: none; }
+@media (max-width: 40rem) { tbody th { min-width: 7.5rem; } }
 `;

@@ -50,3 +50,12 @@ export function scrolled(label: string, content: Markup): Markup {
 export function section(id: string, title: string, ...content: readonly (string | Markup | null)[]): Markup {
   return element("section", { "aria-labelledby": id }, element("h2", { id }, title), all(content));
 }
+
+/** What marks mean, by class of the style sheet. */
+export function legend(entries: readonly (readonly [kind: string, text: string])[]): Markup {
+  const items = entries.map(([kind, text]) => {
+    const mark = element("circle", { cx: 7, cy: 7, r: 5, class: kind });
+    return element("li", {}, element("svg", { viewBox: "0 0 14 14", "aria-hidden": "true", class: "key" }, mark), text);
+  });
+  return element("ul", { class: "legend" }, ...items);
+}
