@@ -6,7 +6,7 @@ import { bytesOf, elementCount, type Model } from "../tensor.ts";
 import type { Comparison, CurvePoint, FormatFigures } from "./comparison.ts";
 import { curveBudgets } from "./curve.ts";
 import { FORMATS, type Format, REFERENCE } from "./formats.ts";
-import { type Bench, bitsOf, type Measured, measure, worstRatio } from "./measure.ts";
+import { type Bench, bitsOf, exactOf, type Measured, measure, worstRatio } from "./measure.ts";
 import { comparedPlan, likePlan, losslessPlan, quantizedBy, withSteps } from "./plans.ts";
 import { formatBytes } from "./sizes.ts";
 import { tensorFigures } from "./tensors.ts";
@@ -115,7 +115,9 @@ async function measureFormat(
     return { figures: { name, label, file, own: null, same: null, equal: null, why: own.why }, equal: null };
   }
   const { size, same } = own.found;
-  const like = await unlessData(() => measure(bench, likePlan(plan, name), undefined, next()));
+  const like = await unlessData(() =>
+    measure(bench, likePlan(plan, name, exactOf(same.diff, quantized)), undefined, next()),
+  );
   const equal = like.found && {
     ...figuresOf(like.found),
     saved: 1 - like.found.bytes / size,

@@ -62,3 +62,8 @@ export function worstRatio(errors: ModelDiff, than: ModelDiff): number {
   const ratios = [...squaredErrors(errors)].map(([name, error]) => (error === 0 ? 0 : error / (others.get(name) ?? 0)));
   return Math.max(0, ...ratios);
 }
+
+/** Names among these of tensors without any error. */
+export function exactOf({ tensors }: ModelDiff, names: ReadonlySet<string>): string[] {
+  return tensors.filter(({ name, rmse }) => rmse === 0 && names.has(name)).map(({ name }) => name);
+}

@@ -30,9 +30,15 @@ export function withSteps(plan: Plan, text: string): Plan {
   return plan.map((rule) => ({ ...rule, steps: rule.steps.map((step) => (step.op === "quantize" ? other : step)) }));
 }
 
-/** The plan whose tensors err no more than under a format. */
-export function likePlan(plan: Plan, format: LikeFormat): Plan {
-  return withSteps(plan, `int8 like ${format}`);
+/**
+ * The plan whose tensors err no more than under a format.
+ * @param exact - names of tensors that the format errs nowhere on: no step need be able to do that, so they are kept
+ */
+export function likePlan(plan: Plan, format: LikeFormat, exact: readonly string[]): Plan {
+  const code = (plan.at(-1)?.steps ?? []).filter(({ op }) => op === "code");
+  // "*" and "?" in a name may take others too, which then err less.
+  const kept = exact.map((name) => ({ name: name.replaceAll(";", "?"), steps: code }));
+  return [...kept, ...withSteps(plan, `int8 like ${format}`)];
 }
 
 /** The plan that keeps everything. */
