@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { COMPARED_PLAN, CURVE_POINTS, compare, MAX_POINTS } from "../compare/compare.ts";
 import type { Comparison, FormatFigures } from "../compare/comparison.ts";
 import { comparisonPage } from "../compare/page/page.ts";
@@ -23,7 +24,7 @@ export const COMPARE_HELP = {
 
 /** Progress is shown as if each of the model's bytes were worked on once. */
 export async function compareVerb(task: Task, options: CompareFlags, input = ""): Promise<Result> {
-  const output = options.output ?? `${input.replace(/\.(safetensors|gguf|onnx|json|quern)$/, "")}.compare.html`;
+  const output = pagePath(input, options.output);
   const points = pointsOf(options.points);
   const kernels = await kernelsFor(options);
   if (kernels.tier === "js") throw new UsageError("compare needs WebAssembly: the js tier (QUERN_TIER) only decodes");
@@ -41,6 +42,12 @@ export async function compareVerb(task: Task, options: CompareFlags, input = "")
     json: { file: input, output, ...comparison },
     text: () => `${compareText(comparison, options.tensors === true)}\n${output}`,
   };
+}
+
+function pagePath(input: string, output: string | undefined): string {
+  const path = output ?? `${input.replace(/\.(safetensors|gguf|onnx|json|quern)$/, "")}.compare.html`;
+  if (resolve(path) !== resolve(input)) return path;
+  throw new UsageError(`the output would replace the input ${input}: name another with -o`);
 }
 
 function pointsOf(option: string | undefined): number {

@@ -69,7 +69,7 @@ export interface TensorEqual {
   readonly codes: number;
   readonly bits: number;
   readonly snr: number;
-  /** The step between levels; null of tensors that are not quantized. */
+  /** The step between levels; null of tensors that are not quantized, or kept because the reference does not err on them. */
   readonly step: number | null;
 }
 

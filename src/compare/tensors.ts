@@ -40,12 +40,14 @@ function largestOf(tensors: readonly LazyTensor[]): ReadonlySet<string> {
 async function equalFigures({ file, diff }: Measured, index: number, quantized: boolean): Promise<TensorEqual> {
   const entry = file.index[index] as IndexEntry;
   const { storedBytes: bytes, elements } = entry;
+  // Without a step it was kept, and may share its chunk.
+  const step = quantized ? await stepOf(file, entry) : null;
   return {
     bytes,
-    codes: quantized ? await codeBytes(file, entry) : 0,
+    codes: step === null ? (quantized ? bytes : 0) : await codeBytes(file, entry),
     bits: elements === 0 ? 0 : (8 * bytes) / elements,
     snr: diff.tensors[index]?.snr ?? Number.POSITIVE_INFINITY,
-    step: quantized ? await stepOf(file, entry) : null,
+    step,
   };
 }
 
