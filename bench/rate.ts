@@ -80,6 +80,7 @@ function text(rows: readonly Row[], bits: number): string {
     "even",
     "budget",
     "small 17",
+    "all",
   ];
   const lines = rows.map(({ model, q4_0, q8_0, spread: { bytes, even, budget, fine, all } }) => [
     ...[model, `${q4_0.format}`, `${q4_0.ours}`, percent(q4_0.saved), `${q8_0.format}`, `${q8_0.ours}`],
