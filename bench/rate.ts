@@ -13,7 +13,7 @@ const PLAN = comparedPlan("int8 > smallest");
 /** Only vectors and the smallest tensors stay as they are. */
 const FINE = comparedPlan("small 17=lossless; int8 > smallest");
 /** Vectors too. */
-const ALL = comparedPlan("*=int8 > smallest; lossless");
+const ALL = comparedPlan("*=int8 > smallest; smallest");
 
 interface Against {
   /** Bytes of the format's file, and of ours. */

@@ -3,7 +3,7 @@ import { COMPARED_PLAN, CURVE_POINTS, compare, MAX_POINTS } from "../compare/com
 import type { Comparison, FormatFigures } from "../compare/comparison.ts";
 import { comparisonPage } from "../compare/page/page.ts";
 import { kernelsFor, type OpenFlags, withModel, withSinks } from "./files.ts";
-import { table } from "./print.ts";
+import { decibels, table } from "./print.ts";
 import { type Result, type Task, UsageError } from "./terminal.ts";
 import { withWorkers } from "./threads.ts";
 
@@ -126,8 +126,4 @@ function tensorTable({ tensors, reference }: Comparison): string {
 
 function bits(value: number): string {
   return value.toFixed(2);
-}
-
-function decibels(snr: number): string {
-  return Number.isFinite(snr) ? snr.toFixed(2) : "inf";
 }

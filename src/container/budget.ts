@@ -33,9 +33,13 @@ interface Options {
 
 /** Share of its bytes that a tensor of floats is reckoned to take without loss. */
 const LOSSLESS = 0.85;
-/** Measured files before the best is taken; and how full one must be to be taken at once. */
+/** Bits that a quantized tensor takes besides its levels: entries of the header, stream headers, a small table of code lengths. */
+const FIXED = 8 * 90;
+/** Measured files before the best is taken, twice as many before there is none; and how full one must be to be taken at once. */
 const TURNS = 6;
 const FULL = 0.998;
+/** Share of what is allowed that is aimed at. */
+const NEAR = 0.9995;
 
 /**
  * Steps and levels for tensors under a budget: those with int8 or int16, whatever their granularity or target, get one step size each.
@@ -59,7 +63,7 @@ export async function spendBudget(
   let best: Resolved[] | undefined;
   let wanted = 8 * most;
   let least = Number.POSITIVE_INFINITY;
-  for (let turn = 0; turn < TURNS; turn++) {
+  for (let turn = 0; turn < (best ? TURNS : 2 * TURNS); turn++) {
     const resolved = await choose(place, asked, curves, wanted, weights, options.signal);
     const { coded, rest } = await measure(place, groupTensors(resolved), curves, fixed, headerOf, options);
     least = Math.min(least, coded + rest);
@@ -68,8 +72,9 @@ export async function spendBudget(
       if (coded + rest >= FULL * most) break;
     }
     if (rest >= most) break;
-    // Aimed a little below: a miss costs a whole turn.
-    const next = wanted * (((most - rest) * 0.9995) / Math.max(coded, 1));
+    // Aimed a little below: a miss costs a whole turn. Ever further below, because sizes of small files go by steps.
+    const aim = best ? NEAR : 1 - (1 - NEAR) * 2 ** Math.min(turn, 7);
+    const next = wanted * (((most - rest) * aim) / Math.max(coded, 1));
     if (Math.abs(next / wanted - 1) < 1e-4) break;
     wanted = next;
   }
@@ -109,7 +114,8 @@ async function curvesOf(
     try {
       const targeted = { ...one, steps: withStep(steps, 1) };
       const { bins } = await binsOf(kernels, await prunedBlocks(kernels, targeted, layoutOf(tensor, targeted.steps)));
-      curves.set(one, curveOf(bins, quantize.dead, weight, LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements)));
+      const lossless = LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements);
+      curves.set(one, curveOf(bins, quantize.dead, weight, lossless, FIXED));
     } catch (error) {
       throw named(tensor, error);
     }
