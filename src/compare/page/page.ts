@@ -117,7 +117,7 @@ function method({ plan }: Comparison): Markup[] {
       {},
       "Every file was packed, decoded to f32 and compared with the model: SNR is 10 log",
       element("sub", {}, "10"),
-      "(sum of squares / sum of squared differences) over all tensors. Sizes are those of whole files, names and metadata included.",
+      "(sum of squares / sum of squared differences) over all tensors, those kept without loss among them. Sizes are those of whole files, names and metadata included.",
     ),
     element(
       "p",

@@ -61,7 +61,7 @@ function scalesFor(points: readonly Figures[]): Scales {
   const snrs = points.map(({ snr }) => snr);
   const most = Math.max(...points.map(({ bits }) => bits));
   const x = scaleLinear([0, most * 1.15], [MARGIN.left, RIGHT]).nice();
-  const y = scaleLinear([Math.min(0, ...snrs), Math.max(...snrs) + 2], [BOTTOM, MARGIN.top]).nice();
+  const y = scaleLinear([Math.min(...snrs) - 2, Math.max(...snrs) + 2], [BOTTOM, MARGIN.top]).nice();
   return { x, y };
 }
 

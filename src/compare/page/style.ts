@@ -22,8 +22,10 @@ caption { text-align: left; color: var(--faint); padding-bottom: .25rem; }
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--grid); white-space: nowrap; vertical-align: middle; }
 th { font-weight: 600; }
 th:first-child { text-align: left; padding-left: 0; }
-tbody th { font-weight: 400; white-space: normal; overflow-wrap: anywhere; min-width: 13rem; }
-td:has(.bar) { width: 40%; min-width: 6rem; }
+thead th { white-space: normal; }
+tbody th { font-weight: 400; }
+tr:has(.bar) th { white-space: normal; overflow-wrap: anywhere; min-width: 15rem; }
+td:has(.bar) { width: 35%; min-width: 6rem; }
 svg text { fill: var(--faint); font: 13px system-ui, sans-serif; }
 svg .label { fill: var(--ink); font-weight: 600; }
 .plot { display: block; width: 100%; min-width: 34rem; height: auto; }
@@ -49,5 +51,5 @@ figcaption { font-size: .75rem; line-height: 1.35; overflow-wrap: anywhere; }
 figcaption span { display: block; }
 .weights { fill: var(--ours); }
 .step { stroke: var(--other); stroke-width: 1.5; fill: none; }
-@media (max-width: 40rem) { tbody th { min-width: 7.5rem; } }
+@media (max-width: 40rem) { tr:has(.bar) th { min-width: 7.5rem; } }
 `;
