@@ -38,7 +38,8 @@ const TURNS = 6;
 const FULL = 0.998;
 
 /**
- * Steps and levels for tensors under a budget: those with int8 or int16, whatever their granularity or target, get one step size each.
+ * Steps and levels for tensors under a budget: those with int8 or int16, whatever their granularity or target, get one step size each. What
+ * is int4, uint8, along an axis or in a format stays so.
  * @param headerOf - the JSON part of a file of these sections
  * @throws DataError if there is no such tensor, or the budget is below what the file takes with nothing but zeros in them
  */
@@ -85,10 +86,11 @@ function bytesAllowed({ bytes, bits }: Budget, asked: readonly Asked[]): number 
   return Math.floor(bytes ?? (value * elements) / 8);
 }
 
-/** The step that the budget decides about, or undefined. */
+/** The step that the budget decides about, or undefined: int4, uint8, an axis and formats are there because other software wants just these. */
 function spendable(steps: readonly Step[]): QuantizeStep | undefined {
   const step = steps.find((candidate) => candidate.op === "quantize");
-  return step && step.bits !== 4 ? step : undefined;
+  const exact = step?.bits === 4 || step?.unsigned || step?.axis !== undefined;
+  return exact ? undefined : step;
 }
 
 async function curvesOf(
