@@ -27,6 +27,7 @@ Examples:
   quern pack model.safetensors -o model.quern
   quern pack model.safetensors -o model.quern --plan "int4 group 32 > auto" --plan-for "head.*=int8 channel > auto"
   quern pack model.safetensors -o model.quern --plan "int8 bits 3.5 > smallest"
+  quern pack model.safetensors -o model.quern --plan "int8 > smallest" --total-size 2MB --report
   quern inspect model.quern
   quern diff model.safetensors model.quern
   quern unpack model.quern -o back.safetensors

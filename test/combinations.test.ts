@@ -12,9 +12,10 @@ import {
   smoothFactors,
 } from "../src/index.ts";
 import { elementCount } from "../src/tensor.ts";
-import { BOTH, DECODERS, modelOf, packed, tensorOf } from "./files.ts";
+import { BOTH, DECODERS, floatsAs, modelOf, packed, tensorOf } from "./files.ts";
 import { expectSame, weights } from "./helpers.ts";
 import * as reference from "./reference.ts";
+import { joinBlocks, quantizeBlocks } from "./reference.ts";
 import { formatTwin } from "./twin.formats.ts";
 
 // Steps of different features in one plan: each pair does what both say, or is refused with what to do.
@@ -245,5 +246,22 @@ describe("a budget", () => {
     await expect(packed(model, "smooth 0.5 > int8", { budget })).rejects.toThrow(
       "smooth needs int8 or int4 behind it, without a target",
     );
+  });
+
+  test("that is large leaves loss to tensors that cannot be pruned without", async () => {
+    const values = weights(2560, 5);
+    const blocks = tensorOf("blocks", "Q8_0", [40, 64], joinBlocks("q8_0", quantizeBlocks("q8_0", values)));
+    const double = tensorOf("double", "F64", [40, 64], floatsAs("F64", values));
+    for (const prune of ["prune 0.5", "prune channels 0.25"]) {
+      const all = modelOf([...model.tensors, blocks, double]);
+      const { bytes } = await packed(all, `${prune} > int8`, { budget: { bytes: 100_000 } });
+      const file = await open(bytes);
+      const wide = /^prune .* > int16 tensor step /;
+      expect(file.index.slice(3).map(({ plan }) => plan)).toEqual([
+        expect.stringMatching(wide),
+        expect.stringMatching(wide),
+      ]);
+      for (const { plan } of file.index.slice(0, 3)) expect(plan).not.toContain("int");
+    }
   });
 });

@@ -14,7 +14,7 @@ const total = (points: readonly Point[], field: "bits" | "error") => points.redu
 
 describe("the curve of a tensor", () => {
   test("falls in error and rises in bits from the coarsest step on, but for the coarsest few", () => {
-    const curve = curveOf(binsOf(weights(20000, 2)), 0, 1, 640000);
+    const curve = curveOf(binsOf(weights(20000, 2)), 0, 1, 640000, 0);
     const usual = curve.filter(({ bits }) => bits > 20000);
     expect(usual.length).toBeGreaterThan(60);
     usual.slice(1).forEach((point, i) => {
@@ -25,18 +25,18 @@ describe("the curve of a tensor", () => {
 
   test("counts an error as often as the tensor's weight says", () => {
     const bins = binsOf(weights(3000, 2));
-    const [one, two] = [1, 2].map((weight) => curveOf(bins, undefined, weight, 96000));
+    const [one, two] = [1, 2].map((weight) => curveOf(bins, undefined, weight, 96000, 0));
     one.forEach((point, i) => void expect(two[i]).toEqual({ ...point, error: 2 * point.error }));
   });
 
   test("of zeros is a point", () => {
-    expect(curveOf(sumBins(new Float64Array(65536), 0), undefined, 1, 99)).toEqual([{ step: 1, error: 0, bits: 0 }]);
+    expect(curveOf(sumBins(new Float64Array(65536), 0), undefined, 1, 99, 0)).toEqual([{ step: 1, error: 0, bits: 0 }]);
   });
 });
 
 describe("bits are spent", () => {
   const wide = weights(20000, 3).map((x) => 10 * x);
-  const curves = [weights(20000, 2), wide].map((x) => curveOf(binsOf(x), undefined, 1, 32 * 20000));
+  const curves = [weights(20000, 2), wide].map((x) => curveOf(binsOf(x), undefined, 1, 32 * 20000, 0));
 
   test.each([1, 2, 3.5, 6])("within %d bits a weight, with less error than evenly", (bits) => {
     const points = spend(curves, 40000 * bits);
@@ -47,7 +47,7 @@ describe("bits are spent", () => {
   });
 
   test("where they count more", () => {
-    const [a, b] = [1, 1000].map((weight) => curveOf(binsOf(weights(20000, 2)), undefined, weight, 32 * 20000));
+    const [a, b] = [1, 1000].map((weight) => curveOf(binsOf(weights(20000, 2)), undefined, weight, 32 * 20000, 0));
     const [first, second] = spend([a, b], 40000 * 3);
     expect(second.bits).toBeGreaterThan(first.bits + 20000 * 3);
   });

@@ -44,10 +44,10 @@ const SHAPES = [
 ];
 const LARGE = [
   [9, 20_003],
-  [300_000, 2],
-  [2, 262_145],
+  [140_000, 2],
+  [2, 140_001],
   [40, 9, 31, 31],
-  [1, 600_001],
+  [1, 300_001],
 ];
 
 async function chunksOf(tensor: LazyTensor, text: string): Promise<Uint8Array[]> {

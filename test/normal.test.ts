@@ -31,7 +31,7 @@ describe("the twin", () => {
   test("finds every level again", () => {
     const x = Float32Array.from(NF4_LEVELS);
     const codes = quantizeNormal(x, 1, 16, Float32Array.of(1));
-    expect([...codes]).toEqual(x.reduce<number[]>((all, _, i) => [...all, i - 8], []));
+    expect([...codes]).toEqual(Array.from(x, (_, i) => i - 8));
     expectSame(dequantizeNormal(codes, 1, 16, Float32Array.of(1)), x);
   });
 });

@@ -115,13 +115,18 @@ export function inspectText(file: QuernFile): string {
   ].join("\n");
 }
 
+/** A ratio in dB; inf where nothing was lost. */
+export function decibels(snr: number): string {
+  return Number.isFinite(snr) ? snr.toFixed(2) : "inf";
+}
+
 export function diffText(diff: ModelDiff): string {
   const row = (d: TensorDiff): string[] => [
     d.name,
     `${d.elements}`,
     d.maxAbs.toExponential(3),
     d.rmse.toExponential(3),
-    Number.isFinite(d.snr) ? d.snr.toFixed(2) : "inf",
+    decibels(d.snr),
     d.identical ? "identical" : "",
   ];
   const lines = [

@@ -15,7 +15,8 @@ class Interrupted extends Error {}
 /** What a verb gets: the signal of Ctrl-C, and a progress bar that shows only on a terminal. */
 export interface Task {
   readonly signal: AbortSignal;
-  progress(step: { done: number; total: number }): void;
+  /** Bytes. A phase begins anew, and says what it is if it is not the work itself. */
+  progress(step: { done: number; total: number; phase?: string }): void;
 }
 
 /** What a verb has found, as one object for --json and as text. */
@@ -47,22 +48,24 @@ export async function runVerb(json: boolean, verb: (task: Task) => Promise<Resul
 
 function newBar() {
   const bar = new SingleBar({
-    format: "{bar} {percentage} %  {value} of {total} MB  {eta} s left",
+    format: "{what}{bar} {percentage} %  {eta} s left",
     hideCursor: true,
     clearOnComplete: true,
     stream: process.stderr,
   });
-  let running = false;
-  const update = ({ done, total }: { done: number; total: number }): void => {
+  let running: { phase: string; total: number } | undefined;
+  const update = ({ done, total, phase = "" }: { done: number; total: number; phase?: string }): void => {
     if (!process.stderr.isTTY) return;
-    const megabytes = (bytes: number): number => Math.round(bytes / 1e5) / 10;
-    if (!running) bar.start(megabytes(total), 0);
-    running = true;
-    bar.update(megabytes(done));
+    if (running?.phase !== phase || running.total !== total) {
+      stop();
+      bar.start(total, 0, { what: phase && `${phase} ` });
+      running = { phase, total };
+    }
+    bar.update(done);
   };
   const stop = (): void => {
     if (running) bar.stop();
-    running = false;
+    running = undefined;
   };
   return { update, stop };
 }

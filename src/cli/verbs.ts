@@ -4,13 +4,15 @@ import { type Command, Option } from "commander";
 import { open, type QuernFile } from "../container/reader.ts";
 import { verify } from "../container/verify.ts";
 import { pack } from "../container/writer.ts";
-import { diffModels } from "../model/diff.ts";
+import { diffModels, type ModelDiff } from "../model/diff.ts";
 import { formatOf, readModel } from "../model/recognise.ts";
 import { fileFolder } from "../node.ts";
 import { parsePlan } from "../plan.ts";
 import { isBlocks } from "../tensor.ts";
+import { type BudgetFlags, budgetOf, IMPORTANCE_HELP, TOTAL_BITS_HELP, TOTAL_SIZE_HELP } from "./budget.ts";
 import { kernelsFor, type OpenFlags, withFile, withModel, withSinks, withSource } from "./files.ts";
 import { diffText, inspectText, packText, size, unpackText } from "./print.ts";
+import { reportOf, reportText } from "./report.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
 import { THREADS_HELP, withWorkers } from "./threads.ts";
 import { AS, TARGETS, type UnpackFlags, unpackingOf, writeUnpacked } from "./unpack.ts";
@@ -20,8 +22,9 @@ const DEFAULT_PLAN = "int8 channel > auto";
 /** Of models that have blocks of GGUF: these are quantized already, and come back as they were. */
 const BLOCKS_PLAN = `dtype Q*=lossless; ${DEFAULT_PLAN}`;
 
-interface Options extends OpenFlags, UnpackFlags {
+interface Options extends OpenFlags, UnpackFlags, BudgetFlags {
   json?: boolean;
+  report?: boolean;
   plan?: string;
   planFor?: string[];
   seconds?: string;
@@ -43,7 +46,11 @@ export function addVerbs(program: Command): void {
       "--plan-for <glob=steps>",
       'other steps for tensors by name, such as "*.bias=raw"; may be repeated',
       collect,
-    );
+    )
+    .option("--total-size <size>", TOTAL_SIZE_HELP)
+    .option("--total-bits <n>", TOTAL_BITS_HELP)
+    .option("--importance <glob=n>", IMPORTANCE_HELP, collect)
+    .option("--report", "reads the file back, and shows bits per weight and SNR of every tensor and in all");
   verb(program, "unpack <in>", "turns a .quern file back into safetensors, GGUF, ONNX or TensorFlow.js", unpackVerb)
     .option("-o, --output <file>", "the file to write (default: the input's name with the format's extension)")
     .addOption(new Option("--to <format>", "default: by the output's extension, or safetensors").choices(TARGETS))
@@ -93,6 +100,7 @@ function verb(program: Command, usage: string, description: string, action: Verb
 async function packVerb(task: Task, options: Options, input = ""): Promise<Result> {
   const output = outputPath(input, options.output, ".quern");
   const asked = parsePlan(options.plan ?? DEFAULT_PLAN, options.planFor);
+  const budget = budgetOf(options);
   const kernels = await kernelsFor(options);
   if (kernels.tier === "js") throw new UsageError("pack needs WebAssembly: the js tier (QUERN_TIER) only decodes");
   const start = performance.now();
@@ -104,12 +112,16 @@ async function packVerb(task: Task, options: Options, input = ""): Promise<Resul
     return withSinks(async (create) => {
       const sink = await create(output);
       return withWorkers(options, [input], (workers) =>
-        pack(model, plan, sink, { kernels, workers, signal: task.signal, onProgress: task.progress }),
+        pack(model, plan, sink, { kernels, workers, budget, signal: task.signal, onProgress: task.progress }),
       );
     });
   });
   const seconds = (performance.now() - start) / 1000;
-  return { json: { output, seconds, ...report }, text: () => packText(report, output, seconds) };
+  const measured = options.report ? reportOf(report, await diffFiles(task, options, input, output)) : undefined;
+  return {
+    json: { output, seconds, ...report, ...(measured && { report: measured }) },
+    text: () => [...(measured ? [reportText(measured), ""] : []), packText(report, output, seconds)].join("\n"),
+  };
 }
 
 async function unpackVerb(task: Task, options: Options, input = ""): Promise<Result> {
@@ -145,13 +157,17 @@ async function verifyVerb(task: Task, options: Options, input = ""): Promise<Res
 }
 
 async function diffVerb(task: Task, options: Options, a = "", b = ""): Promise<Result> {
+  const diff = await diffFiles(task, options, a, b);
+  return { json: diff, text: () => diffText(diff) };
+}
+
+function diffFiles(task: Task, options: OpenFlags, a: string, b: string): Promise<ModelDiff> {
   const how = { signal: task.signal, onProgress: task.progress };
-  const diff = await withWorkers(options, [], (workers) =>
+  return withWorkers(options, [], (workers) =>
     withModel(a, options, workers, (first) =>
       withModel(b, options, workers, (second) => diffModels(first, second, how)),
     ),
   );
-  return { json: diff, text: () => diffText(diff) };
 }
 
 async function benchVerb(task: Task, options: Options, input = ""): Promise<Result> {

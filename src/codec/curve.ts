@@ -8,7 +8,7 @@ export interface Point {
   readonly step: number;
   /** Sum of squared errors, times the tensor's weight. */
   readonly error: number;
-  /** Entropy of the levels, in bits for all elements. */
+  /** Entropy of the levels, in bits for all elements, and what the tensor takes besides. */
   readonly bits: number;
 }
 
@@ -18,16 +18,23 @@ const PER_OCTAVE = 8;
 /**
  * Points from the coarsest step to the finest, and the tensor without loss.
  * @param weight - how much an error in this tensor counts
- * @param lossless - bits of the tensor without loss
+ * @param lossless - bits of the tensor without loss; infinite if it cannot go without
+ * @param fixed - bits that it takes with loss, whatever the step: tables, headers
  */
-export function curveOf(bins: Bins, dead: number | undefined, weight: number, lossless: number): Point[] {
+export function curveOf(
+  bins: Bins,
+  dead: number | undefined,
+  weight: number,
+  lossless: number,
+  fixed: number,
+): Point[] {
   if (bins.inverse === 0) return [{ step: 1, error: 0, bits: 0 }];
   const [finest, coarsest] = stepRange(bins);
   const count = Math.floor(PER_OCTAVE * Math.log2(coarsest / finest));
   const points = Array.from({ length: count + 1 }, (_, i): Point => {
     const step = coarsest * 2 ** (-i / PER_OCTAVE);
     const { error, bits }: Outcome = levelsFor(bins, step, dead);
-    return { step, error: weight * error, bits };
+    return { step, error: weight * error, bits: bits + fixed };
   });
   return [...points, { step: 0, error: 0, bits: lossless }];
 }

@@ -6,7 +6,7 @@ import { binsOf, resolveTarget } from "../codec/target.ts";
 import { named } from "../codec/values.ts";
 import { argument, DataError } from "../errors.ts";
 import type { QuantizeStep, Step } from "../plan.ts";
-import { bytesOf, elementCount } from "../tensor.ts";
+import { bytesOf, elementCount, isBlocks } from "../tensor.ts";
 import { encodedChunks } from "./encoded.ts";
 import { headerLength } from "./format.ts";
 import { type Group, type Grouped, groupTensors } from "./grouping.ts";
@@ -33,6 +33,8 @@ interface Options {
 
 /** Share of its bytes that a tensor of floats is reckoned to take without loss. */
 const LOSSLESS = 0.85;
+/** Bits that a quantized tensor takes besides its levels: entries of the header, stream headers, a small table of code lengths. */
+const FIXED = 8 * 90;
 /** Measured files before the best is taken; and how full one must be to be taken at once. */
 const TURNS = 6;
 const FULL = 0.998;
@@ -111,7 +113,10 @@ async function curvesOf(
     try {
       const targeted = { ...one, steps: withStep(steps, 1) };
       const { bins } = await binsOf(kernels, await prunedBlocks(kernels, targeted, layoutOf(tensor, targeted.steps)));
-      curves.set(one, curveOf(bins, quantize.dead, weight, LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements)));
+      // What is pruned cannot stay in these dtypes.
+      const stuck = (isBlocks(tensor.dtype) || tensor.dtype === "F64") && steps.some(({ op }) => op === "prune");
+      const lossless = stuck ? Number.POSITIVE_INFINITY : LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements);
+      curves.set(one, curveOf(bins, quantize.dead, weight, lossless, FIXED));
     } catch (error) {
       throw named(tensor, error);
     }
