@@ -6,7 +6,7 @@ import { binsOf, resolveTarget } from "../codec/target.ts";
 import { named } from "../codec/values.ts";
 import { argument, DataError } from "../errors.ts";
 import type { QuantizeStep, Step } from "../plan.ts";
-import { bytesOf, elementCount } from "../tensor.ts";
+import { bytesOf, elementCount, isBlocks } from "../tensor.ts";
 import { encodedChunks } from "./encoded.ts";
 import { headerLength } from "./format.ts";
 import { type Group, type Grouped, groupTensors } from "./grouping.ts";
@@ -42,7 +42,8 @@ const FULL = 0.998;
 const NEAR = 0.9995;
 
 /**
- * Steps and levels for tensors under a budget: those with int8 or int16, whatever their granularity or target, get one step size each.
+ * Steps and levels for tensors under a budget: those with int8 or int16, whatever their granularity or target, get one step size each. What
+ * is int4, uint8, along an axis or in a format stays so.
  * @param headerOf - the JSON part of a file of these sections
  * @throws DataError if there is no such tensor, or the budget is below what the file takes with nothing but zeros in them
  */
@@ -90,10 +91,11 @@ function bytesAllowed({ bytes, bits }: Budget, asked: readonly Asked[]): number 
   return Math.floor(bytes ?? (value * elements) / 8);
 }
 
-/** The step that the budget decides about, or undefined. */
+/** The step that the budget decides about, or undefined: int4, uint8, an axis and formats are there because other software wants just these. */
 function spendable(steps: readonly Step[]): QuantizeStep | undefined {
   const step = steps.find((candidate) => candidate.op === "quantize");
-  return step && step.bits !== 4 ? step : undefined;
+  const exact = step?.bits === 4 || step?.unsigned || step?.axis !== undefined;
+  return exact ? undefined : step;
 }
 
 async function curvesOf(
@@ -114,7 +116,9 @@ async function curvesOf(
     try {
       const targeted = { ...one, steps: withStep(steps, 1) };
       const { bins } = await binsOf(kernels, await prunedBlocks(kernels, targeted, layoutOf(tensor, targeted.steps)));
-      const lossless = LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements);
+      // What is pruned cannot stay in these dtypes.
+      const stuck = (isBlocks(tensor.dtype) || tensor.dtype === "F64") && steps.some(({ op }) => op === "prune");
+      const lossless = stuck ? Number.POSITIVE_INFINITY : LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements);
       curves.set(one, curveOf(bins, quantize.dead, weight, lossless, FIXED));
     } catch (error) {
       throw named(tensor, error);
