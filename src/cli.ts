@@ -30,6 +30,7 @@ Examples:
   quern pack model.safetensors -o model.quern --plan "int8 > smallest" --total-size 2MB --report
   quern inspect model.quern
   quern diff model.safetensors model.quern
+  quern compare model.safetensors -o model.html
   quern unpack model.quern -o back.safetensors
   quern unpack model.quern -o small.onnx --graph model.onnx
 

@@ -18,9 +18,10 @@ export { AUTO };
 
 export type Step = SmoothStep | PruneStep | QuantizeStep | FormatStep | CodeStep;
 
-/** Steps for the tensors that the rule takes: by name (glob), small ones, or all. */
+/** Steps for the tensors that the rule takes: by name (glob), by dtype before packing (glob), small ones, or all. */
 export interface Rule {
   readonly name?: string;
+  readonly dtype?: string;
   /** Takes tensors that are 1-D or scalar, have fewer elements than this, or are not floating point. */
   readonly small?: number;
   readonly steps: readonly Step[];
@@ -53,7 +54,7 @@ export function parsePlan(text: string, overrides: readonly string[] = []): Plan
 }
 
 function isDefault(rule: Rule): boolean {
-  return rule.name === undefined && rule.small === undefined;
+  return rule.name === undefined && rule.dtype === undefined && rule.small === undefined;
 }
 
 function parseRule(text: string): Rule {
@@ -63,6 +64,8 @@ function parseRule(text: string): Rule {
   const selector = text.slice(0, equals).trim();
   const small = /^small (\d{1,15})$/.exec(selector);
   if (small) return { small: Number(small[1]), steps };
+  const dtype = /^dtype (\S+)$/.exec(selector)?.[1];
+  if (dtype) return { dtype, steps };
   if (selector === "") throw new PlanError(`rule "${text}": a name or pattern must stand before "="`);
   if (selector.includes(";")) throw new PlanError(`rule "${text}": a pattern cannot hold ";": write "?" for it`);
   return { name: selector, steps };
@@ -134,6 +137,7 @@ export function printPlan(plan: Plan): string {
 
 function selector(rule: Rule): string {
   if (rule.name !== undefined) return `${rule.name}=`;
+  if (rule.dtype !== undefined) return `dtype ${rule.dtype}=`;
   return rule.small === undefined ? "" : `small ${rule.small}=`;
 }
 
@@ -210,6 +214,7 @@ function checkSmooth({ name, shape }: TensorInfo, quantize: QuantizeStep | undef
 
 function takes(rule: Rule, tensor: TensorInfo): boolean {
   if (rule.name !== undefined) return globMatches(rule.name, tensor.name);
+  if (rule.dtype !== undefined) return globMatches(rule.dtype, tensor.dtype);
   if (rule.small === undefined) return true;
   return tensor.shape.length <= 1 || !isNumeric(tensor.dtype) || elementCount(tensor.shape) < rule.small;
 }

@@ -170,18 +170,21 @@ function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 export type NumberArray = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | Uint8Array;
 
 // Q8_0: x = d * code; Q4_0: d * (code - 8); Q4_1: d * code + m. Of 4 bits byte j has elements j and j + 16. Sums and products of f16 and
-// codes are exact in f64.
+// codes are exact in f64. 0 keeps the sign that the product has, and every NaN is the same.
 function widenBlocks(dtype: BlockDType, bytes: Uint8Array): Float32Array {
   const size = BLOCK_BYTES[dtype];
   const out = new Float32Array((bytes.length / size) * BLOCK_ELEMENTS);
   const half = (at: number): number => halfValue((bytes[at] as number) | ((bytes[at + 1] as number) << 8));
   for (let start = 0, to = 0; start < bytes.length; start += size, to += BLOCK_ELEMENTS) {
     const d = half(start);
-    const least = dtype === "Q4_1" ? half(start + 2) : -8 * d;
+    const least = dtype === "Q4_1" ? half(start + 2) : 0;
     const codes = start + size - (dtype === "Q8_0" ? 32 : 16);
     for (let j = 0; j < 32; j++) {
       const byte = bytes[codes + (dtype === "Q8_0" ? j : j & 15)] as number;
-      out[to + j] = dtype === "Q8_0" ? d * ((byte << 24) >> 24) : d * ((j < 16 ? byte : byte >> 4) & 15) + least;
+      const nibble = (j < 16 ? byte : byte >> 4) & 15;
+      const code = dtype === "Q8_0" ? (byte << 24) >> 24 : dtype === "Q4_0" ? nibble - 8 : nibble;
+      const x = dtype === "Q4_1" ? d * code + least : d * code;
+      out[to + j] = Number.isNaN(x) ? Number.NaN : x;
     }
   }
   return out;

@@ -41,6 +41,18 @@ describe("a budget", () => {
     expect(file.length).toBeGreaterThan(0.985 * bytes);
   });
 
+  test("of any size above the least is met, however small the model", async () => {
+    const model = modelOf([
+      tensorOf("a", "F32", [64, 96], weights(64 * 96, 1)),
+      tensorOf("b", "F32", [64], weights(64, 2)),
+    ]);
+    for (const bytes of [1164, 1500, 2222, 3333, 4399, 5555]) {
+      const { bytes: file } = await packed(model, "int8 > auto", { budget: { bytes } });
+      expect(file.length).toBeLessThanOrEqual(bytes);
+      expect(file.length).toBeGreaterThan(0.97 * bytes);
+    }
+  });
+
   test("of bits is one of bytes", async () => {
     const { bytes: file } = await packed(layers(), "int8 > auto", { budget: { bits: 4 } });
     expect(8 * file.length).toBeLessThanOrEqual(4 * ELEMENTS);

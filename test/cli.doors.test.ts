@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { memorySink, writeGguf } from "../src/index.ts";
-import { modelOf, tensorOf } from "./files.ts";
+import { bytesSource, memorySink, readGguf, writeGguf, writeSafetensors } from "../src/index.ts";
+import { floatsAs, modelOf, tensorOf } from "./files.ts";
 import { bytesOf, expectSame, weights } from "./helpers.ts";
 import { lengthField, modelFile, node, outside, RAW, tensor } from "./onnx.files.ts";
+import { joinBlocks, quantizeBlocks } from "./reference.ts";
 import { jsonOf } from "./tfjs.files.ts";
 
 // The built command with models of other formats, run as a user runs it.
@@ -109,6 +110,52 @@ describe("models of other formats", () => {
   });
 });
 
+describe("GGUF's own quantization", () => {
+  const blocks = joinBlocks("q4_0", quantizeBlocks("q4_0", VALUES));
+
+  test("comes through the default plan as it was, with threads too, while floats become int8", async () => {
+    const sink = memorySink();
+    const tensors = [tensorOf("q", "Q4_0", [48, 64], blocks), tensorOf("w", "F32", [48, 64], VALUES)];
+    await writeGguf(modelOf(tensors), sink);
+    await writeFile(join(folder, "b.gguf"), sink.bytes());
+    for (const more of [[], ["--threads", "2"]]) {
+      const { tensors: packed } = await json("pack", "b.gguf", ...more);
+      expect(packed).toMatchObject([{ plan: "lossless" }, { plan: "int8 channel > auto" }]);
+      await json("unpack", "b.quern", "-o", "b2.gguf", ...more);
+      const { tensors: compared } = await json("diff", "b.gguf", "b2.gguf", ...more);
+      expect(compared).toMatchObject([
+        { name: "q", identical: true },
+        { name: "w", identical: false },
+      ]);
+      await json("pack", "b.gguf", "--plan", "lossless", ...more);
+      await json("unpack", "b.quern", "-o", "b2.gguf", ...more);
+      expectSame(await readFile(join(folder, "b2.gguf")), sink.bytes());
+    }
+    const { code, stderr } = await quern("unpack", "b.quern", "--to", "safetensors");
+    expect([code, stderr]).toEqual([1, expect.stringContaining("--as f32")]);
+    await json("unpack", "b.quern", "-o", "b.safetensors", "--as", "f32");
+    expect((await json("diff", "b.gguf", "b.safetensors")).total).toMatchObject({ snr: null });
+  });
+
+  test("is what floats under q4_0 become, and those it cannot hold are named", async () => {
+    const sink = memorySink();
+    const odd = tensorOf("odd", "F16", [64, 48], floatsAs("F16", VALUES));
+    await writeSafetensors(modelOf([tensorOf("w", "F32", [48, 64], VALUES), odd]), sink);
+    await writeFile(join(folder, "s.safetensors"), sink.bytes());
+    await json("pack", "s.safetensors", "--plan", "q4_0 > auto");
+    const args = ["unpack", "s.quern", "-o", "s.gguf", "--as", "quantized"];
+    expect(await json(...args)).toMatchObject({ quantized: ["w"], floats: ["odd"] });
+    const { stdout } = await quern(...args);
+    expect(stdout).toMatch(/\nquantized, as blocks: 1\nfloats, because GGUF cannot have them so: odd\n/);
+    const model = await readGguf(bytesSource(await readFile(join(folder, "s.gguf"))));
+    expect(model.tensors.map(({ dtype }) => dtype)).toEqual(["Q4_0", "F16"]);
+    expectSame(await model.tensors[0].read(0, VALUES.length), blocks);
+    await json("unpack", "s.quern", "-o", "s.gguf");
+    const { tensors } = await readGguf(bytesSource(await readFile(join(folder, "s.gguf"))));
+    expect(tensors.map(({ dtype }) => dtype)).toEqual(["F32", "F16"]);
+  });
+});
+
 describe("mistakes", () => {
   beforeAll(async () => {
     await json("pack", "m.gguf", "-o", "e.quern");
@@ -128,7 +175,7 @@ describe("mistakes", () => {
     [2, "name the first with -o FOLDER/model.json", ["unpack", "e.quern", "--to", "tfjs", "--graph", "model.json"]],
     [2, "write into another folder", ["unpack", "e.quern", "-o", "bad.json", "--graph", "model.json"]],
     [2, "--graph is for --to onnx", ["unpack", "e.quern", "-o", "bad.gguf", "--graph", "m.onnx"]],
-    [2, "--as quantized is for --to onnx", ["unpack", "e.quern", "--as", "quantized"]],
+    [2, "--as quantized is for --to onnx and --to gguf", ["unpack", "e.quern", "--as", "quantized"]],
     [2, "would replace m.onnx", ["unpack", "e.quern", "-o", "m.onnx", "--graph", "m.onnx"]],
     [2, "Allowed choices are safetensors, gguf, onnx, tfjs", ["unpack", "e.quern", "--to", "zip"]],
     [2, "packed already", ["pack", "e.quern", "-o", "bad.quern"]],

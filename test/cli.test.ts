@@ -195,7 +195,7 @@ test("--help teaches the plans and every verb has help of its own", async () => 
   expect(code).toBe(0);
   for (const word of ["prune 0.8 > int8 channel > zrl", "Exit codes", "unpack", "verify"])
     expect(stdout).toContain(word);
-  for (const verb of ["pack", "unpack", "inspect", "verify", "diff", "bench"]) {
+  for (const verb of ["pack", "unpack", "inspect", "verify", "diff", "compare", "bench"]) {
     const help = await quern(verb, "--help");
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout).toContain(`Usage: quern ${verb}`);

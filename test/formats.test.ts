@@ -288,6 +288,7 @@ describe.each(DTYPES)("a tensor of %s", (dtype) => {
         const bytes = randomBytes(sizeOf(dtype, 32 * blocks), seed);
         const info = { name: "w", dtype, shape: [32 * blocks] } as const;
         const chunks = await chunksOf(blockTensor(dtype, [32 * blocks], bytes), "lossless");
+        expectSame(widen(dtype, bytes), meaning(dtype, bytes));
         for (const kernels of DECODERS) {
           expectSame(decodeTensor(kernels, info, parseSteps("lossless"), chunks), meaning(dtype, bytes));
         }

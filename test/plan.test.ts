@@ -102,9 +102,15 @@ const steps: fc.Arbitrary<Step[]> = fc
 
 const glob = fc
   .oneof(fc.string(), fc.string({ unit: fc.constantFrom("a", "*", "?", ".", "=", ">", " ", "é", "\u{1f600}") }))
-  .filter((name) => name !== "" && name === name.trim() && !name.includes(";") && !/^small \d+$/.test(name));
+  .filter(
+    (name) => name !== "" && name === name.trim() && !name.includes(";") && !/^(small \d+|dtype \S+)$/.test(name),
+  );
 
-const selected: fc.Arbitrary<Rule> = fc.oneof(fc.record({ name: glob, steps }), fc.record({ small: fc.nat(), steps }));
+const selected: fc.Arbitrary<Rule> = fc.oneof(
+  fc.record({ name: glob, steps }),
+  fc.record({ dtype: fc.constantFrom("F16", "Q*", "?8"), steps }),
+  fc.record({ small: fc.nat(), steps }),
+);
 
 const plans: fc.Arbitrary<Plan> = fc.tuple(fc.array(selected, { maxLength: 4 }), fc.nat(), steps).map(
   // Without a rule for small tensors a plan that loses something would get one.

@@ -2,6 +2,7 @@ import Table from "cli-table3";
 import type { IndexEntry, QuernFile } from "../container/reader.ts";
 import type { PackReport } from "../container/writer.ts";
 import type { ModelDiff, TensorDiff } from "../model/diff.ts";
+import type { Target, Written } from "./unpack.ts";
 
 // Reports as text.
 
@@ -142,14 +143,11 @@ export function diffText(diff: ModelDiff): string {
 }
 
 /** What unpack has written; of ONNX also what stayed quantized. */
-export function unpackText(
-  output: string,
-  tensors: number,
-  written: { bytes: number; quantized?: readonly string[]; floats?: readonly string[] },
-): string {
+export function unpackText(output: string, tensors: number, target: Target, written: Written): string {
   const { bytes, quantized = [], floats = [] } = written;
   const lines = [`${output}: ${tensors} tensors, ${size(bytes)}`];
-  if (quantized.length > 0) lines.push(`quantized, with a DequantizeLinear each: ${quantized.length}`);
-  if (floats.length > 0) lines.push(`floats, because ONNX cannot have them so: ${floats.join(", ")}`);
+  const [how, format] = target === "gguf" ? ["as blocks", "GGUF"] : ["with a DequantizeLinear each", "ONNX"];
+  if (quantized.length > 0) lines.push(`quantized, ${how}: ${quantized.length}`);
+  if (floats.length > 0) lines.push(`floats, because ${format} cannot have them so: ${floats.join(", ")}`);
   return lines.join("\n");
 }

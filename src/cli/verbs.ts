@@ -8,7 +8,9 @@ import { diffModels, type ModelDiff } from "../model/diff.ts";
 import { formatOf, readModel } from "../model/recognise.ts";
 import { fileFolder } from "../node.ts";
 import { parsePlan } from "../plan.ts";
+import { isBlocks } from "../tensor.ts";
 import { type BudgetFlags, budgetOf, IMPORTANCE_HELP, TOTAL_BITS_HELP, TOTAL_SIZE_HELP } from "./budget.ts";
+import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
 import { kernelsFor, type OpenFlags, withFile, withModel, withSinks, withSource } from "./files.ts";
 import { diffText, inspectText, packText, size, unpackText } from "./print.ts";
 import { reportOf, reportText } from "./report.ts";
@@ -18,8 +20,10 @@ import { AS, TARGETS, type UnpackFlags, unpackingOf, writeUnpacked } from "./unp
 import { costsOf, costsText } from "./verbose.ts";
 
 const DEFAULT_PLAN = "int8 channel > auto";
+/** Of models that have blocks of GGUF: these are quantized already, and come back as they were. */
+const BLOCKS_PLAN = `dtype Q*=lossless; ${DEFAULT_PLAN}`;
 
-interface Options extends OpenFlags, UnpackFlags, BudgetFlags {
+interface Options extends OpenFlags, UnpackFlags, BudgetFlags, Pick<CompareFlags, "points" | "tensors"> {
   json?: boolean;
   report?: boolean;
   plan?: string;
@@ -35,7 +39,10 @@ export function addVerbs(program: Command): void {
   const collect = (value: string, list: string[] = []): string[] => [...list, value];
   verb(program, "pack <in>", "packs a model (safetensors, GGUF, ONNX, TensorFlow.js) into a .quern file", packVerb)
     .option("-o, --output <file>", "the file to write (default: the input's name with .quern)")
-    .option("-p, --plan <plan>", "what is done to every tensor", DEFAULT_PLAN)
+    .option(
+      "-p, --plan <plan>",
+      `what is done to every tensor (default: "${DEFAULT_PLAN}", and GGUF's blocks as they are)`,
+    )
     .option(
       "--plan-for <glob=steps>",
       'other steps for tensors by name, such as "*.bias=raw"; may be repeated',
@@ -50,7 +57,10 @@ export function addVerbs(program: Command): void {
     .addOption(new Option("--to <format>", "default: by the output's extension, or safetensors").choices(TARGETS))
     .option("--graph <file>", "the original .onnx file or model.json, for all that is not weights")
     .addOption(
-      new Option("--as <dtype>", "dtype of quantized tensors; quantized: with DequantizeLinear, in ONNX")
+      new Option(
+        "--as <dtype>",
+        "dtype of quantized tensors; quantized: with DequantizeLinear in ONNX, as Q8_0, Q4_0 or Q4_1 in GGUF",
+      )
         .choices(AS)
         .default("original"),
     );
@@ -64,17 +74,27 @@ export function addVerbs(program: Command): void {
   verb(program, "diff <a> <b>", "error of b against a, per tensor; each of any format", diffVerb);
   verb(
     program,
+    "compare <model>",
+    "bits and error of a model as .quern and in other formats, as a table and a page",
+    compareVerb,
+  )
+    .option("-o, --output <file>", COMPARE_HELP.output)
+    .option("-p, --plan <plan>", COMPARE_HELP.plan)
+    .option("--points <n>", COMPARE_HELP.points)
+    .option("--tensors", COMPARE_HELP.tensors);
+  verb(
+    program,
     "bench <file>",
     "decodes a .quern file from memory again and again and prints the speed",
     benchVerb,
   ).option("--seconds <n>", "how long to measure", "2");
 }
 
-const THREADED = ["pack", "unpack", "verify", "diff", "bench"];
+const THREADED = ["pack", "unpack", "verify", "diff", "compare", "bench"];
 
 function verb(program: Command, usage: string, description: string, action: Verb): Command {
   // The js tier only decodes.
-  const tiers = action === packVerb ? ["simd", "scalar"] : ["simd", "scalar", "js"];
+  const tiers = action === packVerb || action === compareVerb ? ["simd", "scalar"] : ["simd", "scalar", "js"];
   const command = program
     .command(usage)
     .description(description)
@@ -90,7 +110,7 @@ function verb(program: Command, usage: string, description: string, action: Verb
 
 async function packVerb(task: Task, options: Options, input = ""): Promise<Result> {
   const output = outputPath(input, options.output, ".quern");
-  const plan = parsePlan(options.plan ?? DEFAULT_PLAN, options.planFor);
+  const asked = parsePlan(options.plan ?? DEFAULT_PLAN, options.planFor);
   const budget = budgetOf(options);
   const kernels = await kernelsFor(options);
   if (kernels.tier === "js") throw new UsageError("pack needs WebAssembly: the js tier (QUERN_TIER) only decodes");
@@ -98,6 +118,8 @@ async function packVerb(task: Task, options: Options, input = ""): Promise<Resul
   const report = await withSource(input, async (source) => {
     if ((await formatOf(source)) === "quern") throw new UsageError(`${input} is packed already: unpack it first`);
     const model = await readModel(source, fileFolder(dirname(input)));
+    const own = options.plan === undefined && model.tensors.some(({ dtype }) => isBlocks(dtype));
+    const plan = own ? parsePlan(BLOCKS_PLAN, options.planFor) : asked;
     return withSinks(async (create) => {
       const sink = await create(output);
       return withWorkers(options, [input], (workers) =>
@@ -119,7 +141,10 @@ async function unpackVerb(task: Task, options: Options, input = ""): Promise<Res
   return withFile(input, options, async (file) => {
     const written = await writeUnpacked(file, unpacking, { signal: task.signal, onProgress: task.progress });
     const tensors = file.index.length;
-    return { json: { output, tensors, ...written }, text: () => unpackText(output, tensors, written) };
+    return {
+      json: { output, tensors, ...written },
+      text: () => unpackText(output, tensors, unpacking.target, written),
+    };
   });
 }
 

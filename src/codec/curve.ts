@@ -18,7 +18,7 @@ const PER_OCTAVE = 8;
 /**
  * Points from the coarsest step to the finest, and the tensor without loss.
  * @param weight - how much an error in this tensor counts
- * @param lossless - bits of the tensor without loss
+ * @param lossless - bits of the tensor without loss; infinite if it cannot go without
  * @param fixed - bits that it takes with loss, whatever the step: tables, headers
  */
 export function curveOf(

@@ -7,7 +7,7 @@ import { binsOf, resolveTarget } from "../codec/target.ts";
 import { named } from "../codec/values.ts";
 import { argument, DataError } from "../errors.ts";
 import type { QuantizeStep, Step } from "../plan.ts";
-import { bytesOf, elementCount } from "../tensor.ts";
+import { bytesOf, elementCount, isBlocks } from "../tensor.ts";
 import { encodedChunks } from "./encoded.ts";
 import { headerLength } from "./format.ts";
 import { type Group, type Grouped, groupTensors } from "./grouping.ts";
@@ -36,12 +36,15 @@ interface Options {
 const LOSSLESS = 0.85;
 /** Bits that a quantized tensor takes besides its levels: entries of the header, stream headers, a small table of code lengths. */
 const FIXED = 8 * 90;
-/** Measured files before the best is taken; and how full one must be to be taken at once. */
+/** Measured files before the best is taken, twice as many before there is none; and how full one must be to be taken at once. */
 const TURNS = 6;
 const FULL = 0.998;
+/** Share of what is allowed that is aimed at. */
+const NEAR = 0.9995;
 
 /**
- * Steps and levels for tensors under a budget: those with int8 or int16, whatever their granularity or target, get one step size each.
+ * Steps and levels for tensors under a budget: those with int8 or int16, whatever their granularity or target, get one step size each. What
+ * is int4, uint8, along an axis or in a format stays so.
  * @param headerOf - the JSON part of a file of these sections
  * @throws DataError if there is no such tensor, or the budget is below what the file takes with nothing but zeros in them
  */
@@ -62,7 +65,7 @@ export async function spendBudget(
   let best: Resolved[] | undefined;
   let wanted = 8 * most;
   let least = Number.POSITIVE_INFINITY;
-  for (let turn = 0; turn < TURNS; turn++) {
+  for (let turn = 0; turn < (best ? TURNS : 2 * TURNS); turn++) {
     const resolved = await choose(place, asked, curves, wanted, weights, options.signal);
     const { coded, rest } = await measure(place, groupTensors(resolved), curves, fixed, headerOf, options);
     least = Math.min(least, coded + rest);
@@ -71,8 +74,9 @@ export async function spendBudget(
       if (coded + rest >= FULL * most) break;
     }
     if (rest >= most) break;
-    // Aimed a little below: a miss costs a whole turn.
-    const next = wanted * (((most - rest) * 0.9995) / Math.max(coded, 1));
+    // Aimed a little below: a miss costs a whole turn. Ever further below, because sizes of small files go by steps.
+    const aim = best ? NEAR : 1 - (1 - NEAR) * 2 ** Math.min(turn, 7);
+    const next = wanted * (((most - rest) * aim) / Math.max(coded, 1));
     if (Math.abs(next / wanted - 1) < 1e-4) break;
     wanted = next;
   }
@@ -88,10 +92,11 @@ function bytesAllowed({ bytes, bits }: Budget, asked: readonly Asked[]): number 
   return Math.floor(bytes ?? (value * elements) / 8);
 }
 
-/** The step that the budget decides about, or undefined. */
+/** The step that the budget decides about, or undefined: int4, uint8, an axis and formats are there because other software wants just these. */
 function spendable(steps: readonly Step[]): QuantizeStep | undefined {
   const step = steps.find((candidate) => candidate.op === "quantize");
-  return step && step.bits !== 4 ? step : undefined;
+  const exact = step?.bits === 4 || step?.unsigned || step?.axis !== undefined;
+  return exact ? undefined : step;
 }
 
 async function curvesOf(
@@ -112,7 +117,9 @@ async function curvesOf(
     try {
       const targeted = { ...one, steps: withStep(steps, 1) };
       const { bins } = await binsOf(kernels, await prunedBlocks(kernels, targeted, cutLayout(tensor, targeted.steps)));
-      const lossless = LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements);
+      // What is pruned cannot stay in these dtypes.
+      const stuck = (isBlocks(tensor.dtype) || tensor.dtype === "F64") && steps.some(({ op }) => op === "prune");
+      const lossless = stuck ? Number.POSITIVE_INFINITY : LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements);
       curves.set(one, curveOf(bins, quantize.dead, weight, lossless, FIXED));
     } catch (error) {
       throw named(tensor, error);

@@ -1,5 +1,14 @@
 import { keptRuns, removedChannels } from "../codec/removed.ts";
-import { bytesOf, type DType, isBlocks, type LazyTensor, type Model } from "../tensor.ts";
+import {
+  BLOCK_ELEMENTS,
+  type BlockDType,
+  bytesOf,
+  type DType,
+  isBlocks,
+  isDType,
+  type LazyTensor,
+  type Model,
+} from "../tensor.ts";
 import { type Reader, readSpan } from "./chunks.ts";
 import type { Entry, Section } from "./sections.ts";
 import { sharedElements } from "./shared.ts";
@@ -7,8 +16,11 @@ import { perform, tasksAhead } from "./workers.ts";
 
 // An open file as a model, read by ranges of elements.
 
+/** In which dtype tensors of codes come: see QuernFile.model. */
+export type ModelAs = "original" | "f32" | "quantized";
+
 /** The file as a model. Readers go forward, so the latest chunk is kept, and workers decode those that follow. */
-export function lazyModel(reader: Reader, as: "original" | "f32"): Model {
+export function lazyModel(reader: Reader, as: ModelAs): Model {
   const { sections, entries, metadata } = reader.header;
   const own = sections.filter(({ layout, shared }) => layout.chunks > 0 && !shared);
   const numbers = new Map(own.map((section, i) => [section, i]));
@@ -29,7 +41,7 @@ interface Wanted {
 }
 
 // Elements of chunk `index` of the nth of the sections.
-function chunkCache(reader: Reader, as: "original" | "f32", sections: readonly Section[]): ChunkCache {
+function chunkCache(reader: Reader, as: ModelAs, sections: readonly Section[]): ChunkCache {
   const ahead = tasksAhead(reader.workers?.size);
   const cache = new Map<number, Promise<Uint8Array>>();
   const fetch = async ({ section, index }: Wanted): Promise<Uint8Array> => {
@@ -62,11 +74,24 @@ function following(sections: readonly Section[], nth: number, index: number, cou
   return found;
 }
 
-function dtypeOf({ layout }: Section, as: "original" | "f32") {
+function dtypeOf(section: Section, as: ModelAs): DType {
+  const { layout } = section;
   const { dtype } = layout.tensor;
+  const made = as === "quantized" ? blocksMade(section) : null;
+  if (made) return made;
   // What was made of blocks has no blocks any more.
   const lost = isBlocks(dtype) && !layout.blocks;
   return lost || (layout.coding && as === "f32") ? "F32" : dtype;
+}
+
+// The dtype of blocks that the codes of a format step are, where rows and chunks are whole blocks, and nothing was removed between them.
+function blocksMade({ layout, steps }: Section): BlockDType | null {
+  const { quantize, tensor, chunkElements, chunks } = layout;
+  const dtype = quantize?.op === "format" ? quantize.format.toUpperCase() : "";
+  const whole = (tensor.shape.at(-1) ?? 1) % BLOCK_ELEMENTS === 0;
+  const apart = chunks > 1 && chunkElements % BLOCK_ELEMENTS > 0;
+  if (!whole || apart || removedChannels(steps).length > 0) return null;
+  return isDType(dtype) && isBlocks(dtype) ? dtype : null;
 }
 
 function sharedEntry(reader: Reader, entry: Entry): LazyTensor {
@@ -76,7 +101,7 @@ function sharedEntry(reader: Reader, entry: Entry): LazyTensor {
   return { name, dtype, shape, read };
 }
 
-function lazyEntry(cache: ChunkCache, entry: Entry, as: "original" | "f32", nth: number): LazyTensor {
+function lazyEntry(cache: ChunkCache, entry: Entry, as: ModelAs, nth: number): LazyTensor {
   const { tensor, section } = entry;
   const dtype = dtypeOf(section, as);
   const removed = removedChannels(section.steps);

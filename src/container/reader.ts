@@ -9,7 +9,7 @@ import type { DType, Model } from "../tensor.ts";
 import { checkChunk, type Reader } from "./chunks.ts";
 import { type Header, parseHeader, parsePrelude, restLength } from "./format.ts";
 import { PRELUDE_BYTES } from "./json.ts";
-import { lazyModel } from "./lazy.ts";
+import { lazyModel, type ModelAs } from "./lazy.ts";
 import { type Entry, portion } from "./sections.ts";
 import {
   type FloatOptions,
@@ -79,9 +79,11 @@ export interface QuernFile {
   stream(options?: Omit<FloatOptions, "into"> & { names?: readonly string[] }): AsyncGenerator<FloatTensor>;
   /**
    * The file as a model again, for the writers of other formats and for comparison.
-   * @param as - "original": every tensor in the dtype it had; "f32": quantized tensors as the f32 they dequantize to
+   * @param as - "original": every tensor in the dtype it had; "f32": quantized tensors as the f32 they dequantize to; "quantized": tensors
+   * of q8_0, q4_0 or q4_1 whose last dimension is a multiple of 32 as blocks of that dtype, with just the codes and scales stored, all others
+   * as "original"
    */
-  model(as?: "original" | "f32"): Model;
+  model(as?: ModelAs): Model;
   /** Fetches, checks (XXH64 and SHA-256) and decodes chunk `index` of the whole file, and gives its stored size. */
   check(index: number, options?: { signal?: AbortSignal | undefined }): Promise<number>;
   /** As check, and tells what the streams of the chunk are and what decoding them costs. Needs kernels that encode. */

@@ -5,7 +5,7 @@ import type { CodeName } from "../codec/stream.ts";
 import { chunkFloats, type DecodedChunk, decodeChunk, decodeChunkFloats, encodeChunk } from "../codec/tensor.ts";
 import { demand } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
-import { BLOCK_ELEMENTS, type BlockDType, type DType, narrow } from "../tensor.ts";
+import { BLOCK_ELEMENTS, type DType, isBlocks, narrow } from "../tensor.ts";
 import { type Checksums, checksums, demandHash, type Sha256, xxh64 } from "./checksum.ts";
 import type { ChunkEntry } from "./format.ts";
 
@@ -44,7 +44,7 @@ interface Kinds {
   floats: { takes: { span: Span; into: Float32Array | null; copied: number }; gives: Float32Array };
   /** One chunk to its parts. */
   parts: { takes: { span: Span }; gives: Parts };
-  /** One chunk to elements of a dtype. */
+  /** One chunk to elements of a dtype; one of blocks only if its codes are such. */
   elements: { takes: { span: Span; dtype: DType }; gives: Uint8Array };
   /** That one chunk has both its checksums and decodes. Gives its stored size. */
   check: { takes: { span: Span }; gives: number };
@@ -154,10 +154,10 @@ function toElements(kernels: Kernels, span: Span, dtype: DType): Uint8Array {
   const chunk = decodeFirst(kernels, span);
   const { codes, shape, scales, zeros } = chunk;
   if (!layout.coding) return kernels.bytes().slice(codes, codes + shape.codeBytes);
-  if (dtype === layout.tensor.dtype && layout.blocks) {
+  if (isBlocks(dtype)) {
     const { planes } = kernels.arena(shape.room, "decode");
     const parts = { scales, offsets: zeros, codes };
-    const size = joinBlocks(kernels, dtype as BlockDType, parts, shape.count / BLOCK_ELEMENTS, planes);
+    const size = joinBlocks(kernels, dtype, parts, shape.count / BLOCK_ELEMENTS, planes);
     return kernels.bytes().slice(planes, planes + size);
   }
   const values = new Float32Array(shape.count);

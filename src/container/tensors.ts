@@ -29,7 +29,7 @@ export interface StoredTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly plan: string;
-  /** Elements (little endian), or codes: 8 bits one to a byte, 4 bits two to a byte (low nibble first), 16 in two; signed: docs/FORMAT.md. */
+  /** Elements, or signed codes: 4 bits two to a byte (low nibble first), 8 bits one to a byte, 16 bits in two. Little endian. Of uint8: code - 128. */
   readonly bytes: Uint8Array;
   /** The indices of the first dimension that `bytes` holds, where channels were removed (those are zero); null: all. */
   readonly channels: Uint32Array | null;
@@ -223,6 +223,7 @@ function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"pa
     },
     finish() {
       const { bytes, factors, ...rest } = made ?? empty();
+      if (coding?.bits === 16) plainLevels(bytes);
       const quantization = coding ? { bits: coding.bits, cols: grid.cols, ...rest } : null;
       const { steps } = section;
       const removed = removedChannels(steps);
@@ -230,6 +231,12 @@ function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"pa
       return { name, dtype, shape, plan: printSteps(steps), bytes, channels, smooth: factors, quantization };
     },
   };
+}
+
+// Levels lie in a chunk as (level + 128) ^ 128 (docs/FORMAT.md, "A chunk").
+function plainLevels(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at < bytes.length; at += 2) view.setInt16(at, (view.getUint16(at, true) ^ 128) - 128, true);
 }
 
 // The factors of a chunk that begins in this row of the input axis.

@@ -108,7 +108,9 @@ function encodeHeader(model: Model): Uint8Array {
   let at = 0;
   for (const { name, dtype, shape } of model.tensors) {
     if (isBlocks(dtype))
-      throw new DataError(`tensor "${name}": safetensors has no ${dtype}: write it as f32, or as GGUF`);
+      throw new DataError(
+        `tensor "${name}": safetensors has no ${dtype}: write it as f32 (unpack --as f32), or as GGUF (--to gguf)`,
+      );
     const end = at + elementCount(shape) * dtypeWidth(dtype);
     const free = name !== "__metadata__" && !Object.hasOwn(header, name);
     argument(free, "model", "unique tensor names other than __metadata__", name);

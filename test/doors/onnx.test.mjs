@@ -71,7 +71,35 @@ describe("DequantizeLinear makes the floats that quern makes", () => {
     ["int8 snr 30dB", 13, [16, 64], 0],
     ["int8 rmse 1e-3", 21, [16, 64], 0],
     ["prune 0.5 > int4 group 32", 21, [16, 64], 0],
+    ["uint8 tensor", 10, [16, 64], 0],
+    ["uint8 channel", 13, [16, 4, 3, 3], 0],
+    ["uint8 group 16", 21, [16, 64], 0],
+    ["int8 channel axis 1", 13, [16, 64], 0],
+    ["int8 channel axis 1 asymmetric", 13, [6, 10, 3, 3], 0],
+    ["uint8 channel axis -1", 13, [16, 5, 12], 0],
+    ["uint8 channel axis 2", 13, [4, 6, 5, 3], 0],
+    ["int4 channel axis 1", 21, [9, 15], 0],
+    ["int8 group 8 axis 0", 21, [16, 64], 0],
+    ["int8 group 12 axis 0", 21, [40, 10], 0],
+    ["int8 group 8 axis 1 asymmetric", 21, [6, 20, 3, 3], 0],
+    ["uint8 group 16 axis -1", 21, [10, 50], 0],
+    ["uint8 group 64 axis 1", 21, [16, 24, 2], 0],
+    ["int4 group 16 axis -1 asymmetric", 21, [7, 50], 0],
+    ["int4 group 8 axis 0", 21, [20, 7], 0],
+    ["q8_0", 21, [16, 64], 0],
+    ["q4_0", 21, [4, 4, 64], 0],
+    ["q4_0", 21, [1, 75], 0],
+    ["nbits4 group 32", 21, [16, 64], 0],
+    ["nbits4 group 32 asymmetric", 21, [16, 80], 0],
+    ["nbits4 group 64", 21, [16, 6, 5], 0],
+    ["prune 2:4 > q4_0", 21, [16, 64], 0],
+    ["int8 channel > prune 0.5", 13, [16, 64], 0],
     ["prune channels 0.25 > int8 channel", 13, [16, 64], 1],
+    ["smooth 0.5 > int8 channel", 13, [16, 64], 1],
+    ["q8_0", 21, [10, 100], 1],
+    ["q4_1", 21, [16, 64], 1],
+    ["nf4 group 64", 21, [16, 64], 1],
+    ["nbits4 group 16", 21, [16, 6, 5], 1],
     ["int8 group 24", 21, [10, 100], 1],
   ];
   for (const [plan, opset, shape, floats] of plans) {
@@ -94,13 +122,21 @@ describe("DequantizeLinear makes the floats that quern makes", () => {
   }
 
   test("an opset that is too old is refused, with what to do", () => {
-    writeFileSync(at("m.onnx"), identity(13, [16, 64]));
-    quern("pack", "m.onnx", "-o", "m.quern", "--plan", "small 0=lossless; int4 channel > auto");
-    assert.throws(
-      () => quern("unpack", "m.quern", "-o", "old.onnx", "--as", "quantized", "--graph", "m.onnx"),
-      /needs ONNX opset 21, and this model has 13: pack it with "int8 channel"/,
-    );
-    assert.equal(existsSync(at("old.onnx")), false);
+    for (const [plan, has, message] of [
+      ["int4 channel", 13, /"w" as int4 needs ONNX opset 21, and this model has 13: pack it with "int8 channel"/],
+      ["uint8 group 32 axis 0", 13, /"w" as uint8 needs ONNX opset 21, and this model has 13: pack it with "int8 chan/],
+      ["q8_0", 19, /"w" as int8 needs ONNX opset 21, and this model has 19: pack it with "int8 channel"/],
+      ["int8 rmse 1e-3", 13, /"w" as int16 needs ONNX opset 21, and this model has 13: pack it with "int8 channel"/],
+      ["uint8 channel axis 1", 10, /"w" as uint8 needs ONNX opset 13, and this model has 10: convert the model/],
+    ]) {
+      writeFileSync(at("m.onnx"), identity(has, [16, 64]));
+      quern("pack", "m.onnx", "-o", "m.quern", "--plan", `small 0=lossless; ${plan} > auto`);
+      assert.throws(
+        () => quern("unpack", "m.quern", "-o", "old.onnx", "--as", "quantized", "--graph", "m.onnx"),
+        message,
+      );
+      assert.equal(existsSync(at("old.onnx")), false);
+    }
   });
 });
 

@@ -8,6 +8,7 @@ import { ATTRIBUTE, NODE, TENSOR } from "./types.ts";
 // name that the graph knows (onnx/onnx, docs/Operators.md, "DequantizeLinear").
 
 const FLOAT = 1;
+const UINT8 = 2;
 const CODE_TYPES = { 4: 22, 8: 3, 16: 5 } as const;
 const INT_ATTRIBUTE = 2n;
 
@@ -22,6 +23,8 @@ export interface Sharing {
 /** A quantized tensor: x = (code - zero point) * scale. */
 export interface QuantizedTensor {
   readonly bits: CodeBits;
+  /** Codes and zero points are 0..255; only of 8 bits. */
+  readonly unsigned?: boolean;
   /** null: in a way that ONNX does not have; it is written as floats. */
   readonly sharing: Sharing | null;
   readonly asymmetric: boolean;
@@ -53,9 +56,10 @@ export function granularityOf(shape: readonly number[], { axis, block }: Sharing
 }
 
 /** @throws DataError if the model's operator set lacks it */
-export function demandOpset(name: string, { opset }: Granularity, bits: CodeBits, has: number): void {
+export function demandOpset(name: string, { opset }: Granularity, tensor: QuantizedTensor, has: number): void {
   if (has >= opset) return;
-  const wish = `tensor ${JSON.stringify(name)} as int${bits} needs ONNX opset ${opset}, and this model has ${has}`;
+  const type = `${tensor.unsigned ? "u" : ""}int${tensor.bits}`;
+  const wish = `tensor ${JSON.stringify(name)} as ${type} needs ONNX opset ${opset}, and this model has ${has}`;
   const ways = has >= 13 ? 'pack it with "int8 channel"' : "convert the model to a newer opset";
   throw new DataError(`${wish}: ${ways}, or write its tensors as f32`);
 }
@@ -109,7 +113,7 @@ export function quantizedTensors(
       );
     },
   });
-  const type = CODE_TYPES[tensor.bits];
+  const type = tensor.unsigned ? UINT8 : CODE_TYPES[tensor.bits];
   const bytes = (count: number): number => Math.ceil((count * tensor.bits) / 8);
   const [count, scales] = [elementCount(shape), elementCount(scaleShape)];
   const floats = ({ scales }: QuantizedParts): Uint8Array =>

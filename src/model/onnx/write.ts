@@ -97,7 +97,7 @@ function planOf(graph: Graph, model: Model, { quantized: wanted }: OnnxOptions):
     if (!codes.sharing || type.dtype !== "F32" || graph.inputs.has(name)) floats.push(name);
     else {
       const granularity = granularityOf(shape, codes.sharing, codes.bits);
-      demandOpset(name, granularity, codes.bits, graph.opset);
+      demandOpset(name, granularity, codes, graph.opset);
       quantized.set(name, { tensor: codes, granularity });
     }
   }
