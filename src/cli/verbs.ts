@@ -36,22 +36,7 @@ type Verb = (task: Task, options: Options, ...paths: string[]) => Promise<Result
 
 /** Adds the verbs to the program. */
 export function addVerbs(program: Command): void {
-  const collect = (value: string, list: string[] = []): string[] => [...list, value];
-  verb(program, "pack <in>", "packs a model (safetensors, GGUF, ONNX, TensorFlow.js) into a .quern file", packVerb)
-    .option("-o, --output <file>", "the file to write (default: the input's name with .quern)")
-    .option(
-      "-p, --plan <plan>",
-      `what is done to every tensor (default: "${DEFAULT_PLAN}", and GGUF's blocks as they are)`,
-    )
-    .option(
-      "--plan-for <glob=steps>",
-      'other steps for tensors by name, such as "*.bias=raw"; may be repeated',
-      collect,
-    )
-    .option("--total-size <size>", TOTAL_SIZE_HELP)
-    .option("--total-bits <n>", TOTAL_BITS_HELP)
-    .option("--importance <glob=n>", IMPORTANCE_HELP, collect)
-    .option("--report", "reads the file back, and shows bits per weight and SNR of every tensor and in all");
+  addPack(program);
   verb(program, "unpack <in>", "turns a .quern file back into safetensors, GGUF, ONNX or TensorFlow.js", unpackVerb)
     .option("-o, --output <file>", "the file to write (default: the input's name with the format's extension)")
     .addOption(new Option("--to <format>", "default: by the output's extension, or safetensors").choices(TARGETS))
@@ -88,6 +73,25 @@ export function addVerbs(program: Command): void {
     "decodes a .quern file from memory again and again and prints the speed",
     benchVerb,
   ).option("--seconds <n>", "how long to measure", "2");
+}
+
+function addPack(program: Command): void {
+  const collect = (value: string, list: string[] = []): string[] => [...list, value];
+  verb(program, "pack <in>", "packs a model (safetensors, GGUF, ONNX, TensorFlow.js) into a .quern file", packVerb)
+    .option("-o, --output <file>", "the file to write (default: the input's name with .quern)")
+    .option(
+      "-p, --plan <plan>",
+      `what is done to every tensor (default: "${DEFAULT_PLAN}", and GGUF's blocks as they are)`,
+    )
+    .option(
+      "--plan-for <glob=steps>",
+      'other steps for tensors by name, such as "*.bias=raw"; may be repeated',
+      collect,
+    )
+    .option("--total-size <size>", TOTAL_SIZE_HELP)
+    .option("--total-bits <n>", TOTAL_BITS_HELP)
+    .option("--importance <glob=n>", IMPORTANCE_HELP, collect)
+    .option("--report", "reads the file back, and shows bits per weight and SNR of every tensor and in all");
 }
 
 const THREADED = ["pack", "unpack", "verify", "diff", "compare", "bench"];
