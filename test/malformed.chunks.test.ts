@@ -87,7 +87,9 @@ async function sameBytes(file: Uint8Array, bytes: Uint8Array, what: string): Pro
 async function sameParts(file: Uint8Array, bytes: Uint8Array, kind: ChunkKind, what: string): Promise<void> {
   const { bytes: codes, quantization } = await (await open(file, { kernels: BOTH[0] })).tensor("w", { as: "stored" });
   const scales = quantization?.scales ?? new Float32Array(0);
-  const parts = [scales, ...(quantization?.zeroPoints ? [quantization.zeroPoints] : []), codes];
+  // As docs/FORMAT.md has levels of int16 in a chunk.
+  const levels = kind.bits === 16 && new Int16Array(codes.slice().buffer).map((level) => (level + 128) ^ 128);
+  const parts = [scales, ...(quantization?.zeroPoints ? [quantization.zeroPoints] : []), levels || codes];
   const joined = Buffer.concat(parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength)));
   expect(Buffer.compare(joined, bytes), `${what}, ${kind.count} codes`).toBe(0);
 }
