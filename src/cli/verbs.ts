@@ -64,6 +64,11 @@ export function addVerbs(program: Command): void {
         .choices(AS)
         .default("original"),
     );
+  addMeasures(program);
+}
+
+// Those that only look.
+function addMeasures(program: Command): void {
   verb(
     program,
     "inspect <file>",

@@ -73,8 +73,8 @@ export async function spendBudget(
       if (coded + rest >= FULL * most) break;
     }
     if (rest >= most) break;
-    // Aimed a little below: a miss costs a whole turn. Ever further below, because sizes of small files go by steps.
-    const aim = best ? NEAR : 1 - (1 - NEAR) * 2 ** Math.min(turn, 7);
+    // Aimed a little below: a miss costs a whole turn. In the end ever further below: sizes of small files go by steps.
+    const aim = 1 - (1 - NEAR) * 2 ** Math.max(turn + 1 - TURNS, 0);
     const next = wanted * (((most - rest) * aim) / Math.max(coded, 1));
     if (Math.abs(next / wanted - 1) < 1e-4) break;
     wanted = next;
