@@ -20,6 +20,7 @@ export { magnitudes, prune, prunePattern, squares } from "./prune";
 export { columnMax, smooth, unsmooth } from "./smooth";
 export { dequantize, dequantize16, quantize, range } from "./quantize";
 export { zrlTokens, zrlValues } from "./tokens";
+export { zeroCodes, zeroElements } from "./zeros";
 
 /** First byte that the caller may use. A function, because an exported constant becomes a mutable global. */
 export function heapBase(): i32 {

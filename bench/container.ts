@@ -1,4 +1,5 @@
-import { layoutOf } from "../src/codec/layout.ts";
+import { cutLayout } from "../src/codec/cut.ts";
+
 import { codeRange } from "../src/codec/quantize.ts";
 import {
   type Kernels,
@@ -92,7 +93,7 @@ async function checkStream(kernels: Kernels, packed: Uint8Array, model: Model, p
 
 async function expectedFloats(tensor: LazyTensor, plan: string): Promise<Float32Array> {
   const steps = stepsFor(parsePlan(plan), tensor);
-  const { quantize, grid, elements } = layoutOf(tensor, steps);
+  const { quantize, grid, elements } = cutLayout(tensor, steps);
   const source = toFloat32(tensor.dtype, await tensor.read(0, elements));
   const prune = steps.find((step) => step.op === "prune");
   const values = prune?.by === "magnitude" ? reference.prune(source, prune.sparsity) : source;

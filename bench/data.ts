@@ -1,7 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { layoutOf } from "../src/codec/layout.ts";
+import { cutLayout } from "../src/codec/cut.ts";
+
 import { bytesSource, type Kernels, type Model, parsePlan, quantize, readSafetensors, stepsFor } from "../src/index.ts";
 import { CHUNK_BYTES } from "../src/kernels.ts";
 import { elementCount, widen } from "../src/tensor.ts";
@@ -131,7 +132,7 @@ export async function* modelSets(
     for (const { name, model } of models) {
       const parts: Int8Array[] = [];
       for (const tensor of model.tensors) {
-        const { quantize: step, grid } = layoutOf(tensor, stepsFor(plan, tensor));
+        const { quantize: step, grid } = cutLayout(tensor, stepsFor(plan, tensor));
         if (!step) continue;
         const values = widen(tensor.dtype, await tensor.read(0, elementCount(tensor.shape)));
         parts.push(quantize(kernels, values, { bits, cols: grid.cols }).codes);

@@ -26,6 +26,7 @@ import { smoothBench } from "./smooth.ts";
 import { splitBench } from "./split.ts";
 import { tokensBench } from "./tokens.ts";
 import { unpackBench } from "./unpack.ts";
+import { zerosBench } from "./zeros.ts";
 
 const USAGE = `npm run bench -- [options]: times kernels, codec and container beside other codecs
 
@@ -58,6 +59,7 @@ const KERNEL_BENCHES = [
   shapeBench,
   maskBench,
   classesBench,
+  zerosBench,
   bitsBench,
   planesBench,
   checksumBench,

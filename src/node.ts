@@ -8,12 +8,14 @@ export { type NodeWorkersOptions, nodeWorkers } from "./node/workers.ts";
 
 // Files in Node: the only ways that sources and sinks reach the disk.
 
-/** A file as a source; close it when done. */
+/** A file as a source; close it when done. @throws FormatError if it is a folder, pipe or device */
 export async function fileSource(path: string): Promise<ByteSource & { close(): Promise<void> }> {
   const handle = await open(path, "r");
-  const { size } = await handle.stat();
+  const found = await handle.stat();
+  if (!found.isFile()) await handle.close();
+  demand(found.isFile(), "path", 0, path, "a regular file", "a folder, pipe or device");
   return {
-    byteLength: size,
+    byteLength: found.size,
     slice: (start, end) => readRange(handle, start, end),
     close: () => handle.close(),
   };
@@ -67,7 +69,10 @@ async function readRange(handle: FileHandle, start: number, end: number): Promis
  */
 export async function fileSink(path: string): Promise<ByteSink & { discard(): Promise<void> }> {
   const aside = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
-  const handle = await open(aside, "w");
+  const handle = await open(aside, "w").catch((error: NodeJS.ErrnoException) => {
+    // The name aside is no name that the caller knows.
+    throw Object.assign(error, { path: dirname(path) });
+  });
   let closed = false;
   return {
     async write(bytes, position) {

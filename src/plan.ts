@@ -78,7 +78,7 @@ export function parseSteps(text: string): readonly Step[] {
   const ops = steps.map(({ op }) => (op === "format" ? "quantize" : op));
   if (new Set(ops).size < ops.length || ops.indexOf("code") < ops.length - 1 || ops.indexOf("smooth") > 0) {
     throw new PlanError(
-      `steps "${text}": the order is smooth, then prune and int8 or int4, either first, then a code, each at most once`,
+      `steps "${text}": the order is smooth, then prune and a format such as int8 (either first), then a code, each at most once`,
     );
   }
   return steps;
@@ -88,12 +88,23 @@ function parseStep(words: readonly string[], text: string): Step {
   const [verb = "", ...rest] = words;
   const step = parsers[verb]?.(rest, verb);
   if (step) return step;
-  const known =
-    "smooth ALPHA[,ALPHA...] [pow2], prune S [global], prune N:M [axis K], prune channels S or LIST, " +
-    "int8 or int4 [tensor|channel|group N] [axis K] [asymmetric], uint8 [the same], int8 or int16 snr X|rmse X|bits X|like FORMAT|step X [dead X], " +
-    "q8_0, q4_0, q4_1, nf4 [group N], nbits4 [group N] [asymmetric], raw, lossless, constant, huffman, pivot, mask, zrl, auto, smallest";
+  const forms = FORMS.filter((form) => form.split(/\W+/).includes(verb));
+  const known = (forms.length > 0 ? forms : FORMS).join(", ");
   throw new PlanError(`steps "${text}": "${words.join(" ")}" is not a step; known: ${known}`);
 }
+
+// How steps are written, for whoever wrote one otherwise.
+const FORMS = [
+  "smooth ALPHA[,ALPHA...] [pow2]",
+  "prune S [global]",
+  "prune N:M [axis K] (N below M)",
+  "prune channels S or 3,7-9",
+  "int8 or int4 [tensor|channel|group N] [axis K] [asymmetric]",
+  "uint8 [tensor|channel|group N] [axis K]",
+  "int8 or int16 snr X|rmse X|bits X|like FORMAT|step X [dead X]",
+  "q8_0, q4_0, q4_1, nf4 [group N], nbits4 [group N] [asymmetric]",
+  "raw, lossless, constant, huffman, pivot, mask, zrl [N|kernel [N]], auto, smallest",
+];
 
 const parsers: Record<string, StepParser<Step> | undefined> = {
   __proto__: null as never,

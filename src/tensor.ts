@@ -110,8 +110,11 @@ export function lazyTensor(tensor: Tensor): LazyTensor {
   };
 }
 
-/** Elements as f32: F32 as it is, F16 and BF16 exactly, F64 rounded half to even, blocks by their formula. Not for integer dtypes. */
-export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
+/**
+ * Elements as f32: F32 as it is, F16 and BF16 exactly, F64 rounded half to even, blocks by their formula. Not for integer dtypes.
+ * @param into - where F16 and BF16 go, so that no large array is made
+ */
+export function widen(dtype: DType, bytes: Uint8Array, into?: Float32Array): Float32Array {
   if (isBlocks(dtype)) return widenBlocks(dtype, bytes);
   const aligned = bytes.byteOffset % dtypeWidth(dtype) === 0 ? bytes : copyOf(bytes);
   const { buffer, byteOffset, byteLength } = aligned;
@@ -119,16 +122,17 @@ export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
   if (dtype === "F64") return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
   argument(dtype === "F16" || dtype === "BF16", "dtype", "a floating-point dtype", dtype);
   const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
-  const out = new Uint32Array(halves.length);
-  if (dtype === "BF16") for (let i = 0; i < out.length; i++) out[i] = (halves[i] as number) << 16;
-  else for (let i = 0; i < out.length; i++) out[i] = halfToFloatBits(halves[i] as number);
-  return new Float32Array(out.buffer);
+  const out = into ?? new Float32Array(halves.length);
+  const bits = new Int32Array(out.buffer, out.byteOffset, out.length);
+  if (dtype === "BF16") for (let i = 0; i < bits.length; i++) bits[i] = (halves[i] as number) << 16;
+  else for (let i = 0; i < bits.length; i++) bits[i] = halfToFloatBits(halves[i] as number);
+  return out;
 }
 
 /** Elements of any dtype as f32: floats as widen does, integers rounded to the nearest f32. */
-export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
+export function toFloat32(dtype: DType, bytes: Uint8Array, into?: Float32Array): Float32Array {
   if (dtype === "I64") return Float32Array.from(wideIntegers(copyOf(bytes).buffer, true));
-  return isFloat(dtype) || isBlocks(dtype) ? widen(dtype, bytes) : new Float32Array(toNumbers(dtype, bytes));
+  return isFloat(dtype) || isBlocks(dtype) ? widen(dtype, bytes, into) : new Float32Array(toNumbers(dtype, bytes));
 }
 
 /** Elements of any dtype as numbers; exact but for I64 beyond 2^53. */

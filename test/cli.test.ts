@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LazyTensor, lazyTensor, writeSafetensors } from "../src/index.ts";
+import { type LazyTensor, lazyTensor, pack, writeSafetensors } from "../src/index.ts";
 import { fileSink } from "../src/node.ts";
 import { bytesOf, weights } from "./helpers.ts";
 
@@ -151,13 +151,30 @@ describe("mistakes", () => {
     [1, "none.safetensors: no such file", ["pack", "none.safetensors", "-o", "x.quern"]],
     [1, 'tensor "conv.weight": element 7777 is NaN', ["pack", "nan.safetensors", "-o", "x.quern"]],
     [1, "magic at byte 0", ["inspect", "model.safetensors"]],
-    [1, "no such file", ["pack", "model.safetensors", "-o", "no/such/folder/x.quern"]],
+    [1, "no/such/folder: no such file", ["pack", "model.safetensors", "-o", "no/such/folder/x.quern"]],
+    [1, "expected a regular file", ["pack", "."]],
+    [2, "known: prune S [global]", ["pack", "model.safetensors", "-o", "x.quern", "--plan", "prune 4:2"]],
   ])("end with %i and say: %s", async (wanted, text, args) => {
     const { code, stdout, stderr } = await quern(...args);
     expect(code).toBe(wanted);
     expect(stderr.toLowerCase()).toContain(text.toLowerCase());
     expect(stdout).toBe("");
     expect((await readdir(folder)).filter((name) => /x\.quern|\.part/.test(name))).toEqual([]);
+  });
+
+  test("names cannot speak to the terminal", async () => {
+    const name = "a\x1b[31m\x07";
+    const tensor = lazyTensor({ name, dtype: "F32", shape: [1], bytes: new Uint8Array(4) });
+    await pack(
+      { tensors: [tensor], metadata: { key: "\x1b]0;title\x07" } },
+      "raw",
+      await fileSink(join(folder, "t.quern")),
+    );
+    const { stdout } = await quern("inspect", "t.quern");
+    expect(stdout).toContain("a\\x1b[31m\\x07");
+    expect(stdout).toContain("key: \\x1b]0;title\\x07");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: there must be none
+    expect(stdout).not.toMatch(/[\0-\x09\x0b-\x1f]/);
   });
 
   test("a damaged file is refused with where, what was expected and what was found", async () => {

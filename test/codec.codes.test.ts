@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { layoutOf } from "../src/codec/layout.ts";
+import { cutLayout } from "../src/codec/cut.ts";
+
 import {
   DataError,
   type DType,
@@ -110,7 +111,7 @@ describe.each(CONTENTS)("%s", (name, tensor) => {
 
 /** Chunks are cut at the groups of zrl, so sizes of single chunks can only be compared where the cuts agree. */
 function sameCut(tensor: LazyTensor, quantized: string, a: string, b: string): boolean {
-  const [x, y] = [a, b].map((code) => layoutOf(tensor, parseSteps(quantized + code)).chunkElements);
+  const [x, y] = [a, b].map((code) => cutLayout(tensor, parseSteps(quantized + code)).chunkElements);
   return x === y || elementCount(tensor.shape) <= Math.min(x, y);
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { layoutOf } from "../src/codec/layout.ts";
+import { cutLayout } from "../src/codec/cut.ts";
+
 import {
   DataError,
   type DType,
@@ -95,7 +96,7 @@ function named(name: string) {
 
 describe.each(["int8 group 32 > raw", "int4 group 33 asymmetric > zrl 7", "int8 tensor > auto"])("%s", (text) => {
   test("agrees with the twin one element around the edges of chunks", async () => {
-    const { chunkElements } = layoutOf({ name: "w", dtype: "F32", shape: [10 ** 7] }, parseSteps(text));
+    const { chunkElements } = cutLayout({ name: "w", dtype: "F32", shape: [10 ** 7] }, parseSteps(text));
     for (const n of [chunkElements - 1, chunkElements, chunkElements + 1, 2 * chunkElements + 1]) {
       await check("F32", [n], bytesOf(weights(n, 13)), text);
     }
@@ -104,9 +105,9 @@ describe.each(["int8 group 32 > raw", "int4 group 33 asymmetric > zrl 7", "int8 
 
 test.each([-1, 0, 1])("a chunk may begin %d elements off the border of a row", async (by) => {
   const text = "int8 channel asymmetric > raw";
-  const { chunkElements } = layoutOf({ name: "w", dtype: "F32", shape: [2, 520_000] }, parseSteps(text));
+  const { chunkElements } = cutLayout({ name: "w", dtype: "F32", shape: [2, 520_000] }, parseSteps(text));
   const shape = [2, 2 * chunkElements - by];
-  expect(layoutOf({ name: "w", dtype: "F32", shape }, parseSteps(text)).chunkElements).toBe(chunkElements);
+  expect(cutLayout({ name: "w", dtype: "F32", shape }, parseSteps(text)).chunkElements).toBe(chunkElements);
   await check("F32", shape, bytesOf(weights(elementCount(shape), 14)), text);
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { layoutOf } from "../src/codec/layout.ts";
+import { cutLayout } from "../src/codec/cut.ts";
 import {
   decodeTensor,
   encodeTensor,
@@ -167,8 +167,8 @@ test.each(TARGETS)("%s behind pruning counts the pruned values, and keeps them z
 test.each([...AXES, ...FORMATS, ...TARGETS])("pruning behind %s is refused: prune first", (text) => {
   const info = { name: "w", dtype: "F32", shape: [12, 40] } as const;
   for (const prune of [...ELEMENTWISE.map(([words]) => words), "prune channels 3"]) {
-    expect(() => layoutOf(info, parseSteps(`${text} > ${prune}`)), prune).toThrow(PlanError);
-    expect(() => layoutOf(info, parseSteps(`${text} > ${prune}`)), prune).toThrow("prune first");
+    expect(() => cutLayout(info, parseSteps(`${text} > ${prune}`)), prune).toThrow(PlanError);
+    expect(() => cutLayout(info, parseSteps(`${text} > ${prune}`)), prune).toThrow("prune first");
   }
 });
 
@@ -199,8 +199,8 @@ describe.each([...PLAIN, ...AXES])("smooth 0.5 > %s", (text) => {
 
 test.each([...FORMATS, ...TARGETS])("smooth before %s is refused, with what would do", (text) => {
   const info = { name: "w", dtype: "F32", shape: [12, 40] } as const;
-  expect(() => layoutOf(info, parseSteps(`smooth 0.5 > ${text}`))).toThrow(PlanError);
-  expect(() => layoutOf(info, parseSteps(`smooth 0.5 > ${text}`))).toThrow(
+  expect(() => cutLayout(info, parseSteps(`smooth 0.5 > ${text}`))).toThrow(PlanError);
+  expect(() => cutLayout(info, parseSteps(`smooth 0.5 > ${text}`))).toThrow(
     "smooth needs int8 or int4 behind it, without a target",
   );
 });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { cutLayout } from "../src/codec/cut.ts";
 import { layoutOf } from "../src/codec/layout.ts";
 import { DataError, decodeTensor, encodeTensor, type LazyTensor, open, PlanError, parseSteps } from "../src/index.ts";
 import { type BlockDType, elementCount, bytesOf as sizeOf, widen } from "../src/tensor.ts";
@@ -138,15 +139,15 @@ describe("refusals", () => {
   test("pruning codes of a format, or along an axis; smoothing before a format", () => {
     const info = { name: "w", dtype: "F32", shape: [32, 64] } as const;
     for (const text of ["nf4 > prune 0.5", "q8_0 > prune 2:4", "int8 channel axis 1 > prune 0.5"]) {
-      expect(() => layoutOf(info, parseSteps(text)), text).toThrow("prune first");
+      expect(() => cutLayout(info, parseSteps(text)), text).toThrow("prune first");
     }
-    expect(() => layoutOf(info, parseSteps("smooth 0.5 > q8_0"))).toThrow("smooth needs int8 or int4");
+    expect(() => cutLayout(info, parseSteps("smooth 0.5 > q8_0"))).toThrow("smooth needs int8 or int4");
   });
 
   test("an axis that the tensor has not", () => {
     const info = { name: "w", dtype: "F32", shape: [3, 4] } as const;
-    expect(() => layoutOf(info, parseSteps("int8 channel axis 2"))).toThrow("there is no axis 2");
-    expect(() => layoutOf(info, parseSteps("int8 group 8 axis -3"))).toThrow("there is no axis -3");
+    expect(() => cutLayout(info, parseSteps("int8 channel axis 2"))).toThrow("there is no axis 2");
+    expect(() => cutLayout(info, parseSteps("int8 group 8 axis -3"))).toThrow("there is no axis -3");
   });
 
   test("NaN, and scales that f16 cannot hold, with the tensor's name", async () => {
@@ -276,7 +277,7 @@ describe.each(DTYPES)("a tensor of %s", (dtype) => {
 
   test("has whole blocks in every row", async () => {
     const info = { name: "w", dtype, shape: [2, 48] } as const;
-    expect(() => layoutOf(info, parseSteps("lossless"))).toThrow("its last dimension is 48, not a multiple of 32");
+    expect(() => cutLayout(info, parseSteps("lossless"))).toThrow("its last dimension is 48, not a multiple of 32");
     const whole = { name: "w", dtype, shape: [2, 64] } as const;
     expect(() => layoutOf(whole, parseSteps("lossless"), 48)).toThrow("chunks of 48 elements cut blocks");
   });

@@ -278,8 +278,13 @@ describe("refusals", () => {
   test.each(BAD_STEPS)("steps %j: %s is named", (text, word) => {
     const message = messageOf(() => parseSteps(text));
     expect(message).toContain(word);
-    expect(message).toContain("int8 or int4");
+    expect(message).toMatch(/ is not a step; known: \w/);
     expect(messageOf(() => parsePlan(text))).toBe(message);
+  });
+
+  test("the forms of the verb are shown, or all", () => {
+    expect(messageOf(() => parseSteps("nbits4 group 3"))).toMatch(/known: q8_0[^;]*nbits4 \[group N\] \[asymmetric\]$/);
+    expect(messageOf(() => parseSteps("quantize"))).toMatch(/known: smooth.*prune.*int8 or int4.*smallest$/);
   });
 
   test.each([

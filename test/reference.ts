@@ -77,3 +77,4 @@ export {
   zrlTokens,
   zrlValues,
 } from "./reference/tokens.ts";
+export { zeroCodes, zeroElements } from "./reference/zeros.ts";

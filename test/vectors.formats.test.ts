@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { makeCodes } from "../src/codec/codes.ts";
-import { chunkShape, layoutOf } from "../src/codec/layout.ts";
+import { cutLayout } from "../src/codec/cut.ts";
+import { chunkShape } from "../src/codec/layout.ts";
 import { decodeTensor, encodeTensor, type Kernels, lazyTensor, parseSteps } from "../src/index.ts";
 import type { FormatStep, QuantizeStep } from "../src/plan.ts";
 import { elementCount } from "../src/tensor.ts";
@@ -40,7 +41,7 @@ function hashesOf(name: string): Uint32Array {
 
 /** What a step makes of a tensor: scales, offsets and codes as they are streamed, but codes one to a byte. */
 function partsOf(kernels: Kernels, values: Float32Array, shape: readonly number[], text: string): Uint8Array[] {
-  const layout = layoutOf({ name: "w", dtype: "F32", shape }, parseSteps(text));
+  const layout = cutLayout({ name: "w", dtype: "F32", shape }, parseSteps(text));
   expect(layout.chunks).toBe(1);
   const chunk = chunkShape(layout, 0);
   makeCodes(kernels, layout, layout.quantize as FormatStep | QuantizeStep, chunk, values, null);

@@ -35,15 +35,21 @@ export async function runVerb(json: boolean, verb: (task: Task) => Promise<Resul
   try {
     const result = await verb({ signal: controller.signal, progress: bar.update });
     bar.stop();
-    process.stdout.write(`${json ? JSON.stringify(result.json) : result.text()}\n`);
+    process.stdout.write(`${json ? JSON.stringify(result.json) : printable(result.text())}\n`);
   } catch (error) {
     bar.stop();
     process.exitCode = exitCode(error);
-    process.stderr.write(`quern: ${message(error)}\n`);
+    process.stderr.write(`quern: ${printable(message(error))}\n`);
   } finally {
     process.removeListener("SIGINT", stop);
     process.removeListener("SIGTERM", stop);
   }
+}
+
+/** Names in a file may hold anything, escape sequences of terminals too: control characters but for line ends are shown as \xNN. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/[\0-\x09\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 function newBar() {
@@ -78,8 +84,9 @@ function exitCode(error: unknown): number {
 function message(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const expected = [FormatError, PlanError, DataError, UsageError, Interrupted].some((kind) => error instanceof kind);
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === "ENOENT") return `${(error as NodeJS.ErrnoException).path}: no such file or folder`;
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT") return `${path}: no such file or folder`;
+  if (code === "EACCES") return `${path}: no permission`;
   // Anything else is unexpected: the stack helps whoever gets the report.
   return expected || code ? error.message : (error.stack ?? error.message);
 }

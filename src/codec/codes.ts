@@ -46,7 +46,6 @@ export function makeCodes(
   const parts = partsOf(kernels, shape);
   const narrow = layout.coding?.bits === 4;
   const codes = narrow ? arena.values : parts.codes;
-  const ofCodes = (): Int8Array => new Int8Array(kernels.bytes().buffer, codes, shape.count);
   let zeros: number;
   if (step.op === "format" && step.format.startsWith("q")) {
     quantizeGguf(kernels, step.format, shape.start, shape.count, { ...parts, codes });
@@ -60,7 +59,9 @@ export function makeCodes(
     bytes.set(new Uint8Array(scales.scales.slice().buffer), parts.scales);
     if (scales.zeroPoints) bytes.set(new Uint8Array(scales.zeroPoints.slice().buffer), parts.offsets);
     const nf4 = step.op === "format" && step.format === "nf4";
-    zeros = nf4 ? countCodes(ofCodes(), NF4_ZERO) : zeroCodes(ofCodes(), segments, scales.zeroPoints);
+    zeros = nf4
+      ? countCodes(kernels, codes, shape.count, NF4_ZERO)
+      : zeroCodes(kernels, segments, codes, scales.zeroPoints);
   }
   if (narrow) kernels.run.pack4(arena.values, shape.count, parts.codes);
   return zeros;
@@ -76,11 +77,9 @@ function zerosOf(
   { count, rows }: ChunkShape,
   { scales, offsets, codes }: CodeParts,
 ): number {
-  const bytes = kernels.bytes();
-  const found = new Int8Array(bytes.buffer, codes, count);
-  if (!minima) return countCodes(found, 0);
-  const halves = (at: number): Float32Array => widen("F16", bytes.slice(at, at + 2 * rows));
-  return zeroMinima(found, halves(scales), halves(offsets));
+  if (!minima) return countCodes(kernels, codes, count, 0);
+  const halves = (at: number): Float32Array => widen("F16", kernels.bytes().slice(at, at + 2 * rows));
+  return zeroMinima(kernels, codes, count, halves(scales), halves(offsets));
 }
 
 // Ranges of the rows that end in this chunk are found here; others need the pass before.
@@ -130,7 +129,7 @@ export function levelCodes(
   kernels.view().setFloat32(scales, levels.scale, true);
   const wide = coding?.bits === 16;
   kernels.run.binCodes(arena.floats, shape.count, levels.inverse, arena.values, wide ? 2 : 1, codes);
-  return zeroElements(wide ? "I16" : "I8", kernels.bytes().subarray(codes, codes + shape.codeBytes));
+  return zeroElements(kernels, wide ? "I16" : "I8", codes, shape.codeBytes);
 }
 
 /** The same of a chunk of whole blocks, which lose nothing. */

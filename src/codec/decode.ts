@@ -2,7 +2,8 @@ import { demand } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import type { Step } from "../plan.ts";
 import { elementCount, type TensorInfo } from "../tensor.ts";
-import { chunkShape, layoutOf } from "./layout.ts";
+import { cutLayout } from "./cut.ts";
+import { chunkShape } from "./layout.ts";
 import { expand, removedChannels } from "./removed.ts";
 import { decodeChunkFloats, STORED_EXTRA } from "./tensor.ts";
 
@@ -16,7 +17,7 @@ export function decodeTensor(
   steps: readonly Step[],
   chunks: readonly Uint8Array[],
 ): Float32Array {
-  const layout = layoutOf(tensor, steps);
+  const layout = cutLayout(tensor, steps);
   demand(
     chunks.length === layout.chunks,
     "count",

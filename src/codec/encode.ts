@@ -1,8 +1,9 @@
 import type { Kernels } from "../kernels.ts";
 import type { Step } from "../plan.ts";
 import type { LazyTensor } from "../tensor.ts";
+import { cutLayout } from "./cut.ts";
 import { chunkInputs } from "./inputs.ts";
-import { layoutOf } from "./layout.ts";
+
 import { resolveOne } from "./resolve.ts";
 import { type EncodedChunk, encodeChunk } from "./tensor.ts";
 
@@ -18,7 +19,7 @@ export async function* encodeTensor(
 ): AsyncGenerator<EncodedChunk> {
   kernels.arena(0, "encode");
   const resolved = await resolveOne(kernels, tensor, steps);
-  const layout = layoutOf(tensor, resolved.steps);
+  const layout = cutLayout(tensor, resolved.steps);
   for await (const input of chunkInputs(kernels, resolved, layout)) {
     yield encodeChunk(kernels, layout, input);
   }

@@ -1,9 +1,8 @@
 import { PlanError } from "../errors.ts";
-import { CHUNK_BYTES } from "../kernels.ts";
 import { type CodeStep, checkSteps, type FormatStep, printSteps, type QuantizeStep, type Step } from "../plan.ts";
 import { BLOCK_ELEMENTS, dtypeWidth, elementCount, isBlocks, type TensorInfo } from "../tensor.ts";
 import { type Coding, codingOf, formatOf } from "./coding.ts";
-import { fittingElements, type Grid, gridOf, gridUnit, scaleSpan } from "./grid.ts";
+import { type Grid, gridOf, scaleSpan } from "./grid.ts";
 import { keptInfo, removedChannels } from "./removed.ts";
 import { factorCount, type InputAxis, inputAxis } from "./smooth.ts";
 
@@ -52,8 +51,8 @@ export interface ChunkShape {
   readonly room: number;
 }
 
-/** The layout of a tensor under its steps, channels of which are removed by index. @param chunkElements - as a file says; default: as the writer cuts */
-export function layoutOf(whole: TensorInfo, steps: readonly Step[], chunkElements?: number): Layout {
+/** The layout of a tensor under its steps, channels of which are removed by index. @param chunkElements - as a file says; cutLayout: as the writer cuts */
+export function layoutOf(whole: TensorInfo, steps: readonly Step[], chunkElements: number): Layout {
   checkSteps(steps, whole);
   const asked = steps.find((step) => step.op === "prune" && step.by === "channels");
   if (asked)
@@ -73,16 +72,15 @@ export function layoutOf(whole: TensorInfo, steps: readonly Step[], chunkElement
   const grid = gridOf(tensor, blocks ? own : made);
   const kernel = kernelSize(tensor.shape);
   const smooth = steps[0]?.op === "smooth" ? inputAxis(tensor.shape) : null;
-  const chunk = chunkElements ?? cutChunks(tensor, smooth, coding, code, grid, kernel);
-  if (blocks && chunk % BLOCK_ELEMENTS > 0) {
-    throw new PlanError(`tensor "${tensor.name}": chunks of ${chunk} elements cut blocks of ${BLOCK_ELEMENTS}`);
+  if (blocks && chunkElements % BLOCK_ELEMENTS > 0) {
+    throw new PlanError(`tensor "${tensor.name}": chunks of ${chunkElements} elements cut blocks of ${BLOCK_ELEMENTS}`);
   }
-  const chunks = Math.ceil(elements / chunk);
+  const chunks = Math.ceil(elements / chunkElements);
   const widths = widthsOf(tensor.shape, elements);
   return {
     tensor,
     elements,
-    chunkElements: chunk,
+    chunkElements,
     chunks,
     smooth,
     quantize,
@@ -113,50 +111,6 @@ function checkBlocks({ name, dtype, shape }: TensorInfo, elements: number): void
 function kernelSize(shape: readonly number[]): number {
   const inner = shape.length > 2 ? shape.slice(2) : shape.slice(-1);
   return Math.max(elementCount(inner), 1);
-}
-
-// As many elements as fit the chunk size, cut at the boundaries of rows and of zrl groups where these fit.
-function cutChunks(
-  tensor: TensorInfo,
-  smooth: InputAxis | null,
-  coding: Coding | null,
-  code: CodeStep,
-  grid: Grid,
-  kernel: number,
-): number {
-  // The factors of all channels, or of as many as there are elements.
-  const all = smooth ? 4 * smooth.channels : 0;
-  const room = CHUNK_BYTES - (all <= CHUNK_BYTES / 2 ? all : 8);
-  const each = all > CHUNK_BYTES / 2 && smooth ? 4 / smooth.inner : 0;
-  const elements = Math.max(elementCount(tensor.shape), 1);
-  const most = coding
-    ? fittingElements(
-        grid,
-        elements,
-        Math.ceil(coding.bits / 8) + each,
-        coding.scales.width + (coding.offsets?.width ?? 0),
-        room,
-      )
-    : Math.floor(CHUNK_BYTES / dtypeWidth(tensor.dtype));
-  if (most < 1) {
-    const why = "the scales along this axis do not fit a chunk: choose another axis, or groups along the last";
-    throw new PlanError(`tensor "${tensor.name}" of [${tensor.shape}]: ${why}`);
-  }
-  const unit = coding ? gridUnit(grid, elements) : 1;
-  const { by, size } = code.grouping;
-  // Under "smallest" rows have classes: more is gained where they begin with the chunk.
-  const row = code.code === "smallest" ? elementCount(tensor.shape.slice(1)) : 1;
-  const group = by === "kernel" ? size * kernel : by === "count" ? size : row;
-  const units = [lcm(unit, group), unit, group, 1].filter((candidate) => candidate > 0);
-  const best = units.find((candidate) => candidate <= most) as number;
-  const cut = Math.max(Math.floor(most / best) * best, 1);
-  return isBlocks(tensor.dtype) && cut > BLOCK_ELEMENTS ? cut - (cut % BLOCK_ELEMENTS) : cut;
-}
-
-function lcm(a: number, b: number): number {
-  let [x, y] = [a, b];
-  while (y > 0) [x, y] = [y, x % y];
-  return (a / x) * b;
 }
 
 /** The shape of the index-th chunk. */

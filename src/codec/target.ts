@@ -2,8 +2,9 @@ import { DataError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import { type LikeFormat, parseSteps, type QuantizeStep, type Step, type Target } from "../plan.ts";
 import { widen } from "../tensor.ts";
+import { cutLayout } from "./cut.ts";
 import { type Asked, chunkInputs, prunedBlocks, type Resolved } from "./inputs.ts";
-import { chunkShape, layoutOf } from "./layout.ts";
+import { chunkShape } from "./layout.ts";
 import { type Bins, countBins, exactError, largestLevel, levelsFor, type Outcome, stepRange } from "./levels.ts";
 import { notFinite, toFloats } from "./quantize.ts";
 import { decodeChunkFloats, encodeChunk } from "./tensor.ts";
@@ -29,7 +30,7 @@ export async function resolveTarget(kernels: Kernels, asked: Asked): Promise<Res
   const quantize = targeted(steps);
   if (!quantize) return { ...asked, levels: null };
   try {
-    const blocks = await prunedBlocks(kernels, asked, layoutOf(tensor, steps));
+    const blocks = await prunedBlocks(kernels, asked, cutLayout(tensor, steps));
     const { bins, signal } = await binsOf(kernels, blocks);
     return withLevels(asked, await choose(kernels, asked, quantize, blocks, bins, signal));
   } catch (error) {
@@ -178,7 +179,7 @@ function bisect(
 
 /** Bits of the chunks of a tensor, by encoding them. */
 export async function codedBits(kernels: Kernels, resolved: Resolved): Promise<number> {
-  const layout = layoutOf(resolved.tensor, resolved.steps);
+  const layout = cutLayout(resolved.tensor, resolved.steps);
   let bytes = 0;
   for await (const input of chunkInputs(kernels, resolved, layout)) {
     bytes += encodeChunk(kernels, layout, input).bytes.length;
@@ -191,7 +192,7 @@ export async function formatError(kernels: Kernels, asked: Asked, format: LikeFo
   const { tensor } = asked;
   const before = asked.steps.filter((step) => step.op !== "quantize" && step.op !== "code");
   const steps = [...before, ...parseSteps(`${format} > raw`)];
-  const layout = layoutOf(tensor, steps);
+  const layout = cutLayout(tensor, steps);
   let error = 0;
   for await (const input of chunkInputs(kernels, { ...asked, steps, levels: null }, layout)) {
     const { bytes } = encodeChunk(kernels, layout, input);

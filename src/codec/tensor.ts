@@ -53,7 +53,7 @@ export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput)
 function encodeBytes(kernels: Kernels, layout: Layout, index: number, bytes: Uint8Array): EncodedChunk {
   const arena = kernels.arena(CHUNK_BYTES, "encode");
   kernels.bytes().set(bytes, arena.plain);
-  const zeros = zeroElements(layout.tensor.dtype, bytes);
+  const zeros = zeroElements(kernels, layout.tensor.dtype, arena.plain, bytes.length);
   return finishChunk(kernels, layout, chunkShape(layout, index), arena.stored, zeros);
 }
 
@@ -184,7 +184,10 @@ export function chunkFloats(kernels: Kernels, layout: Layout, chunk: DecodedChun
   if (steps) {
     codesToFloats(kernels, layout, shape, steps, codes, 0, bytes, into);
     divideFactors(kernels, layout, chunk, into);
-  } else into.set(toFloat32(layout.tensor.dtype, kernels.bytes().slice(codes, codes + bytes)));
+    return;
+  }
+  const values = toFloat32(layout.tensor.dtype, kernels.bytes().subarray(codes, codes + bytes), into);
+  if (values !== into) into.set(values);
 }
 
 function divideFactors(kernels: Kernels, { smooth }: Layout, { shape, factors }: ChunkHead, into: Float32Array): void {

@@ -1,55 +1,56 @@
-import type { DType } from "../tensor.ts";
-import { dtypeWidth, isBlocks, isFloat } from "../tensor.ts";
-import type { Segment } from "./quantize.ts";
+import type { Kernels } from "../kernels.ts";
+import { BLOCK_ELEMENTS, type DType, dtypeWidth, isBlocks, isFloat } from "../tensor.ts";
+import { type Segment, segmentsOf } from "./quantize.ts";
 
 // Counting what is zero, for the report.
 
-/** How many codes (one to a byte) stand for zero: those that equal the zero point of their row. */
-export function zeroCodes(codes: Int8Array, segments: readonly Segment[], zeroPoints: Int8Array | null): number {
-  if (!zeroPoints) return countCodes(codes, 0);
-  let zeros = 0;
-  for (const { row, rows, cols, at } of segments) {
-    for (let r = 0; r < rows; r++) {
-      zeros += count(codes, at + r * cols, at + (r + 1) * cols, zeroPoints[row + r] as number);
+/** How many codes (one to a byte, at `codes`) are their row's zero point, or 0 where there are none. Takes arena.planes. */
+export function zeroCodes(
+  kernels: Kernels,
+  segments: readonly Segment[],
+  codes: number,
+  zeroPoints: Int8Array | null,
+): number {
+  const { planes } = kernels.arena(0, "encode");
+  if (zeroPoints) new Int8Array(kernels.bytes().buffer, planes).set(zeroPoints);
+  const count = ({ row, rows, cols, at }: Segment): number =>
+    kernels.run.zeroCodes(codes + at, rows, cols, zeroPoints ? planes + row : 0);
+  return segments.reduce((zeros, segment) => zeros + count(segment), 0);
+}
+
+/** How many of `count` codes at `codes` are this one. */
+export function countCodes(kernels: Kernels, codes: number, count: number, code: number): number {
+  return zeroCodes(kernels, [{ row: 0, rows: 1, cols: count, at: 0 }], codes, Int8Array.of(code));
+}
+
+const NO_CODE = 127;
+
+/** How many of `count` codes c - 8 of blocks stand for zero: c * scale + minimum. */
+export function zeroMinima(
+  kernels: Kernels,
+  codes: number,
+  count: number,
+  scales: Float32Array,
+  minima: Float32Array,
+): number {
+  let all = 0;
+  // f16 and four bits: quotient, product and sum are exact in f64 where they matter, so at most one code is zero unless all are.
+  const points = Int8Array.from(scales, (scale, row) => {
+    const minimum = minima[row] as number;
+    if (scale === 0 && minimum === 0) {
+      all += Math.min(BLOCK_ELEMENTS, count - row * BLOCK_ELEMENTS);
+      return NO_CODE;
     }
-  }
-  return zeros;
-}
-
-/** How many codes are this one. */
-export function countCodes(codes: Int8Array, code: number): number {
-  return count(codes, 0, codes.length, code);
-}
-
-/** How many codes c - 8 of groups of 32 stand for zero: c * scale + minimum. */
-export function zeroMinima(codes: Int8Array, scales: Float32Array, minima: Float32Array): number {
-  let zeros = 0;
-  scales.forEach((scale, row) => {
-    const end = Math.min(32 * row + 32, codes.length);
-    for (let i = 32 * row; i < end; i++)
-      if (((codes[i] as number) + 8) * scale + (minima[row] as number) === 0) zeros++;
+    const code = -minimum / scale;
+    const zero = Number.isInteger(code) && code >= 0 && code <= 15 && code * scale + minimum === 0;
+    return zero ? code - 8 : NO_CODE;
   });
-  return zeros;
+  return all + zeroCodes(kernels, segmentsOf(0, count, BLOCK_ELEMENTS), codes, points);
 }
 
-function count(codes: Int8Array, start: number, end: number, zero: number): number {
-  let zeros = 0;
-  for (let i = start; i < end; i++) if (codes[i] === zero) zeros++;
-  return zeros;
-}
-
-/** How many elements of a dtype are zero, of either sign. */
-export function zeroElements(dtype: DType, bytes: Uint8Array): number {
-  // Blocks are not looked into.
+/** How many of the elements in `bytes` bytes at `at` are zero, of either sign. Blocks are not looked into. */
+export function zeroElements(kernels: Kernels, dtype: DType, at: number, bytes: number): number {
   if (isBlocks(dtype)) return 0;
   const width = dtypeWidth(dtype);
-  // The sign is the highest bit of the last byte.
-  const rest = isFloat(dtype) ? 0x7f : 0xff;
-  let zeros = 0;
-  for (let at = 0; at < bytes.length; at += width) {
-    let bits = (bytes[at + width - 1] as number) & rest;
-    for (let k = 0; k < width - 1; k++) bits |= bytes[at + k] as number;
-    if (bits === 0) zeros++;
-  }
-  return zeros;
+  return kernels.run.zeroElements(at, bytes / width, width, isFloat(dtype) ? 1 : 0);
 }

@@ -1,6 +1,7 @@
 import { curveOf, type Point, spend } from "../codec/curve.ts";
+import { cutLayout } from "../codec/cut.ts";
 import { type Asked, prunedBlocks, type Resolved } from "../codec/inputs.ts";
-import { layoutOf } from "../codec/layout.ts";
+
 import { prepareAll } from "../codec/resolve.ts";
 import { binsOf, resolveTarget } from "../codec/target.ts";
 import { named } from "../codec/values.ts";
@@ -115,7 +116,7 @@ async function curvesOf(
     argument(weight > 0 && Number.isFinite(weight), `importance of "${tensor.name}"`, "a number above 0", weight);
     try {
       const targeted = { ...one, steps: withStep(steps, 1) };
-      const { bins } = await binsOf(kernels, await prunedBlocks(kernels, targeted, layoutOf(tensor, targeted.steps)));
+      const { bins } = await binsOf(kernels, await prunedBlocks(kernels, targeted, cutLayout(tensor, targeted.steps)));
       // What is pruned cannot stay in these dtypes.
       const stuck = (isBlocks(tensor.dtype) || tensor.dtype === "F64") && steps.some(({ op }) => op === "prune");
       const lossless = stuck ? Number.POSITIVE_INFINITY : LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements);

@@ -125,7 +125,14 @@ function getSize(view: DataView, at: number): number {
 /** Reads and checks the prelude of a source of `fileBytes` bytes. @throws FormatError */
 export function parsePrelude(bytes: Uint8Array, fileBytes: number): Prelude {
   const magic = MAGIC.every((byte, i) => bytes[i] === byte);
-  demand(magic, "magic", 0, "magic", "89 51 52 4e 0d 0a 1a 0a", bytes.length === 0 ? "nothing" : "other bytes");
+  demand(
+    magic,
+    "magic",
+    0,
+    "magic",
+    "a .quern file: 89 51 52 4e 0d 0a 1a 0a",
+    bytes.length === 0 ? "nothing" : "other bytes",
+  );
   demand(bytes.length === PRELUDE_BYTES, "truncated", 0, "prelude", `${PRELUDE_BYTES} bytes`, bytes.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const u32 = (at: number) => view.getUint32(at, true);

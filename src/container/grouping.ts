@@ -1,3 +1,4 @@
+import { cutLayout } from "../codec/cut.ts";
 import type { Resolved } from "../codec/inputs.ts";
 import { type Layout, layoutOf } from "../codec/layout.ts";
 import { printSteps, SMALL, type Step } from "../plan.ts";
@@ -61,7 +62,7 @@ function groupOf({ first, members, elements }: Open): Group {
   const { steps, tensor } = first;
   const { name, dtype, shape } = tensor;
   // Layouts go to workers, which a tensor that can read cannot.
-  if (members.length === 1) return { layout: layoutOf({ name, dtype, shape }, steps), source: first, names: [name] };
+  if (members.length === 1) return { layout: cutLayout({ name, dtype, shape }, steps), source: first, names: [name] };
   const info = standIn(name, members.length, dtype, elements);
   const source = { ...first, tensor: { ...info, read: readAll(members) } };
   return { layout: layoutOf(info, steps, elements), source, names: members.map((member) => member.name) };

@@ -96,6 +96,8 @@ export interface KernelExports {
     n: number,
     dst: number,
   ): number;
+  zeroCodes(src: number, rows: number, cols: number, zeros: number): number;
+  zeroElements(src: number, n: number, width: number, float: number): number;
   xxh64(src: number, n: number, dst: number): number;
   sha256(state: number, src: number, blocks: number): number;
 }
