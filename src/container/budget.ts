@@ -36,8 +36,9 @@ interface Options {
 const LOSSLESS = 0.85;
 /** Bits that a quantized tensor takes besides its levels: entries of the header, stream headers, a small table of code lengths. */
 const FIXED = 8 * 90;
-/** Measured files before the best is taken, twice as many before there is none; and how full one must be to be taken at once. */
+/** Measured files before one that is full enough is taken, half of those before any is; and how full one must be to be taken at once. */
 const TURNS = 6;
+const ENOUGH = 0.98;
 const FULL = 0.998;
 /** Share of what is allowed that is aimed at. */
 const NEAR = 0.9995;
@@ -62,23 +63,28 @@ export async function spendBudget(
   if (curves.size === 0) throw new DataError("a budget needs tensors whose plan says int8: there are none");
   const weights = [...curves.keys()].reduce((sum, { tensor }) => sum + elementCount(tensor.shape), 0);
   const fixed = new Map<string, number>();
-  let best: Resolved[] | undefined;
+  let [best, size]: [Resolved[] | undefined, number] = [undefined, 0];
   let wanted = 8 * most;
+  // What was wanted of the largest file that fits, and of the smallest that does not.
+  let [fits, misses] = [0, Number.POSITIVE_INFINITY];
   let least = Number.POSITIVE_INFINITY;
-  for (let turn = 0; turn < (best ? TURNS : 2 * TURNS); turn++) {
+  for (let turn = 0; turn < (size >= ENOUGH * most ? TURNS : 2 * TURNS); turn++) {
     const resolved = await choose(place, asked, curves, wanted, weights, options.signal);
     const { coded, rest } = await measure(place, groupTensors(resolved), curves, fixed, headerOf, options);
-    least = Math.min(least, coded + rest);
-    if (coded + rest <= most) {
-      best = resolved;
-      if (coded + rest >= FULL * most) break;
+    const found = coded + rest;
+    least = Math.min(least, found);
+    if (found > most) misses = Math.min(misses, wanted);
+    else {
+      fits = Math.max(fits, wanted);
+      if (found > size) [best, size] = [resolved, found];
+      if (found >= FULL * most) break;
     }
     if (rest >= most) break;
-    // Aimed a little below: a miss costs a whole turn. Ever further below, because sizes of small files go by steps.
-    const aim = best ? NEAR : 1 - (1 - NEAR) * 2 ** Math.min(turn, 7);
+    // Aimed a little below: a miss costs a whole turn. In the end ever further below: sizes of small files go by steps.
+    const aim = best ? NEAR : 1 - (1 - NEAR) * 2 ** Math.max(turn + 1 - TURNS, 0);
     const next = wanted * (((most - rest) * aim) / Math.max(coded, 1));
     if (Math.abs(next / wanted - 1) < 1e-4) break;
-    wanted = next;
+    wanted = next > fits && next < misses ? next : (fits + Math.min(misses, 2 * fits)) / 2;
   }
   if (best) return best;
   throw new DataError(`a budget of ${most} bytes is too small: the smallest file tried took ${least}`);
