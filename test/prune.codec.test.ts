@@ -79,10 +79,10 @@ const SHAPES = [
   [1, 33],
   [6, 0],
   [0, 6],
-  [3, 70_001],
-  [70_001, 3],
+  [3, 30_001],
+  [30_001, 3],
   [11, 4100],
-  [2, 3, 40_000],
+  [2, 3, 14_000],
 ];
 const QUANTIZED = ["int8", "int8 tensor asymmetric", "int4 group 8 asymmetric", "int4"];
 

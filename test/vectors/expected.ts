@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type LazyTensor, lazyTensor, parsePlan, printSteps, type StoredTensor, stepsFor } from "../../src/index.ts";
 import { elementCount, toFloat32 } from "../../src/tensor.ts";
-import { binOf, columnMax, pack4, prune, prunePattern, smooth, smoothFactor, toWide, unsmooth } from "../reference.ts";
+import { binOf, columnMax, pack4, prune, prunePattern, smooth, smoothFactor, unsmooth } from "../reference.ts";
 import { columns, quantizedTwin, wayOf } from "../twin.ts";
 import type { Vector } from "./models.ts";
 
@@ -127,7 +127,7 @@ function targetTwin(values: Float32Array, bits: number, step: number, dead: numb
     return level;
   });
   return {
-    stored: digest(bits === 8 ? Int8Array.from(levels) : toWide(levels)),
+    stored: digest(bits === 8 ? Int8Array.from(levels) : levels),
     scales: digest(Float32Array.of(scale)),
     zeroPoints: null,
     f32: digest(Float32Array.from(levels, (level) => level * scale)),
