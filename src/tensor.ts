@@ -23,6 +23,8 @@ const WIDTHS: Record<PlainDType, 1 | 2 | 4 | 8> = {
   BOOL: 1,
 };
 
+const WORDS = Object.keys(WIDTHS);
+
 export interface TensorInfo {
   readonly name: string;
   readonly dtype: DType;
@@ -50,12 +52,12 @@ export interface Model {
 
 /** Whether the word is a dtype of this package. */
 export function isDType(word: unknown): word is DType {
-  return typeof word === "string" && (Object.hasOwn(WIDTHS, word) || Object.hasOwn(BLOCK_BYTES, word));
+  return typeof word === "string" && (WORDS.includes(word) || isBlocks(word as DType));
 }
 
 /** Whether elements of the dtype lie in blocks, and have no width of their own. */
 export function isBlocks(dtype: DType): dtype is BlockDType {
-  return Object.hasOwn(BLOCK_BYTES, dtype);
+  return dtype === "Q8_0" || dtype === "Q4_0" || dtype === "Q4_1";
 }
 
 /** Bytes of one element. @throws RangeError for dtypes of blocks */

@@ -95,7 +95,7 @@ export function layoutOf(whole: TensorInfo, steps: readonly Step[], chunkElement
 
 function widthsOf(shape: readonly number[], elements: number): number[] {
   const first = elements / (shape[0] ?? 1);
-  const widths = [first, shape.at(-1) ?? 1, kernelSize(shape)];
+  const widths = [first, shape[shape.length - 1] ?? 1, kernelSize(shape)];
   return [...new Set(widths)].filter((width) => width > 1 && width < 2 ** 24);
 }
 

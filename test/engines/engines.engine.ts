@@ -10,14 +10,20 @@ import { type Decoded, ENGINES, output, quickJsOutput, runFile, runPage, runWork
 
 let cases: Cases;
 let expected: Hashes;
+/** Without the tensors that only readers of whole files can decode. */
+let alone: Hashes;
 /** What whole files hold: the same without the payloads. */
 let ofFiles: Hashes;
 const seen: string[] = [];
 
 beforeAll(async () => {
   ({ cases, expected } = await casesAndHashes());
+  const single = new Set(cases.tensors.map(({ name }) => name));
+  alone = Object.fromEntries(
+    Object.entries(expected).filter(([name]) => single.has(name) || !name.includes(".quern ")),
+  );
   ofFiles = Object.fromEntries(Object.entries(expected).filter(([name]) => name.includes(".quern ")));
-  expect(Object.keys(ofFiles).length).toBe(cases.tensors.length);
+  expect(Object.keys(ofFiles).length).toBeGreaterThan(cases.tensors.length);
   expect(cases.tensors.length).toBeGreaterThan(20);
 });
 
@@ -56,13 +62,13 @@ describe("engines without WebAssembly decode with quern/plain", () => {
       `QuickJS (quickjs-emscripten ${versionOf("quickjs-emscripten")})`,
       JSON.parse(await quickJsOutput(await plainScript(cases))),
       "js",
-      expected,
+      alone,
     );
   });
 
   test("Hermes", async () => {
     const decoded = await runFile("plain.js", await es5Script(cases), ENGINES.hermes, "-w");
-    check("Hermes (hermes-engine-cli 0.12.0)", decoded, "js", expected);
+    check("Hermes (hermes-engine-cli 0.12.0)", decoded, "js", alone);
   });
 
   test("Duktape", async ({ skip }) => {
@@ -70,12 +76,7 @@ describe("engines without WebAssembly decode with quern/plain", () => {
     if (why) seen.push(`NOT RUN: ${why}`);
     skip(why !== "", why);
     const version = await runFile("v.js", "print(Duktape.version)", ENGINES.duktape);
-    check(
-      `Duktape ${version}`,
-      await runFile("plain.js", await polyfilledScript(cases), ENGINES.duktape),
-      "js",
-      expected,
-    );
+    check(`Duktape ${version}`, await runFile("plain.js", await polyfilledScript(cases), ENGINES.duktape), "js", alone);
   });
 
   test("Node without JIT", async () => {
