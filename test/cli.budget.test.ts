@@ -1,27 +1,19 @@
-import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { budgetOf } from "../src/cli/budget.ts";
 import { writeSafetensors } from "../src/index.ts";
 import { fileSink } from "../src/node.ts";
+import { type Ended, quernIn } from "./command.ts";
 import { modelOf, tensorOf } from "./files.ts";
 import { weights } from "./helpers.ts";
 
 // Sizes for a whole file, and what came of them, from the command line.
 
-const CLI = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
 let folder = "";
 
-function quern(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...args], { cwd: folder, encoding: "utf8" }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, stdout, stderr });
-    });
-  });
-}
+const quern = (...args: string[]): Promise<Ended> => quernIn(folder, ...args);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "quern-budget-"));

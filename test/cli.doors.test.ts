@@ -1,10 +1,9 @@
-import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bytesSource, memorySink, readGguf, writeGguf, writeSafetensors } from "../src/index.ts";
+import { type Ended, quernIn } from "./command.ts";
 import { floatsAs, modelOf, tensorOf } from "./files.ts";
 import { bytesOf, expectSame, weights } from "./helpers.ts";
 import { lengthField, modelFile, node, outside, RAW, tensor } from "./onnx.files.ts";
@@ -13,17 +12,9 @@ import { jsonOf } from "./tfjs.files.ts";
 
 // The built command with models of other formats, run as a user runs it.
 
-const CLI = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
-
 let folder = "";
 
-function quern(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...args], { cwd: folder, encoding: "utf8" }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, stdout, stderr });
-    });
-  });
-}
+const quern = (...args: string[]): Promise<Ended> => quernIn(folder, ...args);
 
 async function json(...args: string[]) {
   const { code, stdout, stderr } = await quern(...args, "--json");

@@ -1,33 +1,20 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LazyTensor, lazyTensor, pack, writeSafetensors } from "../src/index.ts";
 import { fileSink } from "../src/node.ts";
+import { CLI, type Ended, quernIn } from "./command.ts";
 import { bytesOf, weights } from "./helpers.ts";
 
 // The built command, run as a user runs it.
 
-const CLI = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
 const SHAPE = [64, 9, 5, 5];
-
-interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
 
 let folder = "";
 
-function quern(...args: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...args], { cwd: folder, encoding: "utf8" }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, stdout, stderr });
-    });
-  });
-}
+const quern = (...args: string[]): Promise<Ended> => quernIn(folder, ...args);
 
 async function json(...args: string[]) {
   const { code, stdout, stderr } = await quern(...args, "--json");

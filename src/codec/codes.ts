@@ -5,7 +5,7 @@ import { type CodeParts, formatScales, quantizeGguf, splitBlocks } from "./block
 import type { Coding } from "./coding.ts";
 import { gridSegments } from "./grid.ts";
 import type { ChunkShape, Layout } from "./layout.ts";
-import { type Levels, writeTable } from "./levels.ts";
+import { type Levels, tableOf } from "./levels.ts";
 import {
   codeRange,
   dequantizeSegments,
@@ -125,7 +125,7 @@ export function levelCodes(
 ): number {
   const arena = toFloats(kernels, values);
   const { scales, codes } = partsOf(kernels, shape);
-  writeTable(kernels, levels, arena.values);
+  kernels.bytes().set(tableOf(levels), arena.values);
   kernels.view().setFloat32(scales, levels.scale, true);
   const wide = coding?.bits === 16;
   kernels.run.binCodes(arena.floats, shape.count, levels.inverse, arena.values, wide ? 2 : 1, codes);

@@ -1,4 +1,4 @@
-import { CHUNK_BYTES, type Kernels } from "../kernels.ts";
+import type { Kernels } from "../kernels.ts";
 import { toFloats } from "./quantize.ts";
 
 // Levels of a uniform quantizer, chosen from the counts of narrow bins: for any step size the squared error and the counts of the levels
@@ -87,15 +87,20 @@ export function stepRange({ inverse }: Bins): [finest: number, coarsest: number]
  * @param dead - a fraction of at least 0.5 + dead is rounded to the larger magnitude; undefined: what a level costs in bits decides too
  */
 export function levelsFor(bins: Bins, step: number, dead: number | undefined): Outcome {
-  if (bins.inverse === 0) return onlyZeros(bins);
+  if (bins.inverse === 0) return { levels: zeroLevels(0), counts: Float64Array.of(bins.elements), error: 0, bits: 0 };
   const plain = outcomeOf(bins, step, (k) => k + 0.5 + (k >= 0 ? (dead ?? 0) : -(dead ?? 0)));
   const fine = step * bins.inverse < FINE;
   return dead === undefined && !fine ? byRate(bins, step, plain) : plain;
 }
 
-function onlyZeros({ elements }: Bins): Outcome {
-  const levels = { scale: 1, inverse: 0, first: 0, ends: Uint32Array.of(BINS) };
-  return { levels, counts: Float64Array.of(elements), error: 0, bits: 0 };
+// Zero for all bins.
+function zeroLevels(inverse: number): Levels {
+  return { scale: 1, inverse, first: 0, ends: Uint32Array.of(BINS) };
+}
+
+/** Sum of the squares of f32 blocks. */
+export function energy(kernels: Kernels, blocks: AsyncIterable<Float32Array>, { inverse }: Bins): Promise<number> {
+  return exactError(kernels, blocks, zeroLevels(inverse));
 }
 
 /** Below this many bins a step is so fine (9 bits and more) that what a level costs in bits changes nothing above 0.01 %. */
@@ -163,15 +168,15 @@ export function largestLevel({ counts, levels }: Outcome): number {
   return least < 0 ? 0 : Math.max(Math.abs(least + levels.first), Math.abs(most + levels.first));
 }
 
-/** Writes the table of the kernels: the level of every bin, as i16 at dst. */
-export function writeTable(kernels: Kernels, { first, ends }: Levels, dst: number): void {
+/** The table of the kernels: the level of every bin, as bytes of i16. */
+export function tableOf({ first, ends }: Levels): Uint8Array {
   const table = new Int16Array(BINS);
   let from = 0;
   ends.forEach((end, k) => {
     table.fill(first + k, from, end);
     from = end;
   });
-  kernels.bytes().set(new Uint8Array(table.buffer), dst);
+  return new Uint8Array(table.buffer);
 }
 
 /** Sum of squared errors of f32 blocks under levels, as a decoder will see it. */
@@ -180,12 +185,12 @@ export async function exactError(
   blocks: AsyncIterable<Float32Array>,
   levels: Levels,
 ): Promise<number> {
-  const arena = kernels.arena(CHUNK_BYTES, "encode");
+  const table = tableOf(levels);
   let total = 0;
   for await (const block of blocks) {
     const { floats, values, scratch } = toFloats(kernels, block);
-    writeTable(kernels, levels, values);
-    kernels.view().setFloat64(arena.scratch, 0, true);
+    kernels.bytes().set(table, values);
+    kernels.view().setFloat64(scratch, 0, true);
     kernels.run.binError(floats, block.length, levels.inverse, values, levels.scale, scratch);
     total += kernels.view().getFloat64(scratch, true);
   }

@@ -5,7 +5,16 @@ import { widen } from "../tensor.ts";
 import { cutLayout } from "./cut.ts";
 import { type Asked, chunkInputs, prunedBlocks, type Resolved } from "./inputs.ts";
 import { chunkShape } from "./layout.ts";
-import { type Bins, countBins, exactError, largestLevel, levelsFor, type Outcome, stepRange } from "./levels.ts";
+import {
+  type Bins,
+  countBins,
+  energy,
+  exactError,
+  largestLevel,
+  levelsFor,
+  type Outcome,
+  stepRange,
+} from "./levels.ts";
 import { notFinite, toFloats } from "./quantize.ts";
 import { decodeChunkFloats, encodeChunk } from "./tensor.ts";
 import { named } from "./values.ts";
@@ -31,8 +40,7 @@ export async function resolveTarget(kernels: Kernels, asked: Asked): Promise<Res
   if (!quantize) return { ...asked, levels: null };
   try {
     const blocks = await prunedBlocks(kernels, asked, cutLayout(tensor, steps));
-    const { bins, signal } = await binsOf(kernels, blocks);
-    return withLevels(asked, await choose(kernels, asked, quantize, blocks, bins, signal));
+    return withLevels(asked, await choose(kernels, asked, quantize, blocks, await binsOf(kernels, blocks)));
   } catch (error) {
     throw named(tensor, error);
   }
@@ -44,8 +52,8 @@ export function targeted(steps: readonly Step[]): (QuantizeStep & { readonly tar
   return step?.target && { ...step, target: step.target };
 }
 
-/** The bins of elements, and the exact sum of their squares. @throws DataError on NaN or infinity */
-export async function binsOf(kernels: Kernels, blocks: Blocks): Promise<{ bins: Bins; signal: number }> {
+/** The bins of elements. Reads them twice. @throws DataError on NaN or infinity */
+export async function binsOf(kernels: Kernels, blocks: Blocks): Promise<Bins> {
   let [most, start] = [0, 0];
   for await (const block of blocks()) {
     const { floats, scratch } = toFloats(kernels, block);
@@ -54,9 +62,7 @@ export async function binsOf(kernels: Kernels, blocks: Blocks): Promise<{ bins: 
     most = Math.max(most, -view.getFloat32(scratch, true), view.getFloat32(scratch + 4, true));
     start += block.length;
   }
-  const bins = await countBins(kernels, blocks(), most);
-  const none = { scale: 1, inverse: bins.inverse, first: 0, ends: Uint32Array.of(65536) };
-  return { bins, signal: await exactError(kernels, blocks(), none) };
+  return countBins(kernels, blocks(), most);
 }
 
 /** Steps and levels of an outcome. @throws DataError if a level is beyond f32 */
@@ -75,7 +81,6 @@ async function choose(
   { target, dead }: QuantizeStep & { readonly target: Target },
   blocks: Blocks,
   bins: Bins,
-  signal: number,
 ): Promise<Outcome> {
   // Every bisection begins with the same steps.
   const known = new Map<number, Outcome>();
@@ -84,6 +89,7 @@ async function choose(
     known.set(step, outcome);
     return outcome;
   };
+  const signal = bins.inverse === 0 || target.by === "snr" ? await energy(kernels, blocks(), bins) : 0;
   if (bins.inverse === 0 && (signal === 0 || target.by === "bits")) return at(1);
   if (target.by === "step") return atStep(bins, target.value, at);
   if (target.by === "bits") {

@@ -1,7 +1,6 @@
 import { curveOf, type Point, spend } from "../codec/curve.ts";
 import { cutLayout } from "../codec/cut.ts";
 import { type Asked, prunedBlocks, type Resolved } from "../codec/inputs.ts";
-
 import { prepareAll } from "../codec/resolve.ts";
 import { binsOf, resolveTarget } from "../codec/target.ts";
 import { named } from "../codec/values.ts";
@@ -122,7 +121,7 @@ async function curvesOf(
     argument(weight > 0 && Number.isFinite(weight), `importance of "${tensor.name}"`, "a number above 0", weight);
     try {
       const targeted = { ...one, steps: withStep(steps, 1) };
-      const { bins } = await binsOf(kernels, await prunedBlocks(kernels, targeted, cutLayout(tensor, targeted.steps)));
+      const bins = await binsOf(kernels, await prunedBlocks(kernels, targeted, cutLayout(tensor, targeted.steps)));
       // What is pruned cannot stay in these dtypes.
       const stuck = (isBlocks(tensor.dtype) || tensor.dtype === "F64") && steps.some(({ op }) => op === "prune");
       const lossless = stuck ? Number.POSITIVE_INFINITY : LOSSLESS * 8 * bytesOf(tensor.dtype, bins.elements);
@@ -172,7 +171,7 @@ async function choose(
   return resolved;
 }
 
-// Bytes of the chunks that the budget decides about, and of all else. What does not change is measured once.
+// Bytes of the chunks that the budget decides about, and of all else, which is measured once as long as the same tensors share a chunk.
 async function measure(
   place: Place,
   grouped: Grouped,
@@ -183,17 +182,18 @@ async function measure(
 ): Promise<{ coded: number; rest: number }> {
   const names = new Set([...curves.keys()].map(({ tensor }) => tensor.name));
   const isFree = (group: Group): boolean => group.names.some((name) => names.has(name));
+  const keyOf = (group: Group): string => JSON.stringify(group.names);
+  const others = grouped.groups.filter((group) => !isFree(group)).map(keyOf);
   const chunks = grouped.groups.reduce((sum, { layout }) => sum + layout.chunks, 0);
   const header = headerLength(headerOf(grouped), chunks);
-  const todo = grouped.groups.filter((group) => isFree(group) || !fixed.has(group.source.tensor.name));
+  const todo = grouped.groups.filter((group) => isFree(group) || !fixed.has(keyOf(group)));
   const total = todo.reduce((sum, { layout }) => sum + layout.elements, 0);
   let [coded, done] = [0, 0];
   for await (const { group, chunk } of encodedChunks(place, todo, signal)) {
-    const { name } = group.source.tensor;
     done += chunk.shape.count;
-    onProgress?.({ phase: "choosing", tensor: name, done, total });
+    onProgress?.({ phase: "choosing", tensor: group.source.tensor.name, done, total });
     if (isFree(group)) coded += chunk.bytes.length;
-    else fixed.set(name, (fixed.get(name) ?? 0) + chunk.bytes.length);
+    else fixed.set(keyOf(group), (fixed.get(keyOf(group)) ?? 0) + chunk.bytes.length);
   }
-  return { coded, rest: [...fixed.values()].reduce((sum, bytes) => sum + bytes, header) };
+  return { coded, rest: others.reduce((sum, key) => sum + (fixed.get(key) ?? 0), header) };
 }

@@ -1,5 +1,16 @@
 // The kernels as TypeScript sees them.
 
+type MoveByClass = (
+  src: number,
+  n: number,
+  width: number,
+  columns: number,
+  map: number,
+  starts: number,
+  dst: number,
+  work: number,
+) => number;
+
 /** Exports of assembly/index.ts. Byte offsets and counts in, a count or a negative status out. */
 export interface KernelExports {
   heapBase(): number;
@@ -65,26 +76,8 @@ export interface KernelExports {
   maskExpand(mask: number, n: number, values: number, dst: number): number;
   maskSplit(src: number, n: number, mask: number, values: number): number;
   classCounts(map: number, n: number, width: number, columns: number, classes: number, dst: number): number;
-  classGather(
-    src: number,
-    n: number,
-    width: number,
-    columns: number,
-    map: number,
-    starts: number,
-    dst: number,
-    work: number,
-  ): number;
-  classScatter(
-    src: number,
-    n: number,
-    width: number,
-    columns: number,
-    map: number,
-    starts: number,
-    dst: number,
-    work: number,
-  ): number;
+  classGather: MoveByClass;
+  classScatter: MoveByClass;
   zrlTokens(src: number, n: number, group: number, categories: number, symbols: number, raw: number): number;
   zrlValues(
     symbols: number,
