@@ -1,10 +1,25 @@
 import { argument } from "./errors.ts";
 
+/** What the reader of a source tells it with a read. Sources may ignore all of it. */
+export interface SliceOptions {
+  /**
+   * The same reader goes on, in order and perhaps with small gaps, up to here, so one request may fetch [start, until). Default: end. Its next
+   * reads, which may come before this one is answered, have the same signal.
+   */
+  readonly until?: number | undefined;
+  /** What came from here before was damaged: not from any cache. */
+  readonly fresh?: boolean | undefined;
+  /** Ends this read, and what was requested ahead for the reads behind it. */
+  readonly signal?: AbortSignal | undefined;
+  /** Hears of bytes of this read as they arrive: how many more. What is lost and fetched again is not told twice. */
+  readonly onBytes?: ((count: number) => void) | undefined;
+}
+
 /** Bytes that can be read by range. */
 export interface ByteSource {
   readonly byteLength: number;
   /** Bytes [start, end); 0 <= start <= end <= byteLength. The caller only reads the result, which may be a view. */
-  slice(start: number, end: number): Promise<Uint8Array>;
+  slice(start: number, end: number, options?: SliceOptions): Promise<Uint8Array>;
 }
 
 /** A place that bytes are written to. Positions may be written out of order, but each only once. */
@@ -61,9 +76,14 @@ export function memorySink(): ByteSink & { bytes(): Uint8Array } {
 }
 
 /** Reads [start, end) and insists on getting all of it. */
-export async function readExactly(source: ByteSource, start: number, end: number): Promise<Uint8Array> {
+export async function readExactly(
+  source: ByteSource,
+  start: number,
+  end: number,
+  options?: SliceOptions,
+): Promise<Uint8Array> {
   argument(start >= 0 && start <= end && end <= source.byteLength, "range", `within 0..${source.byteLength}`, end);
-  const bytes = await source.slice(start, end);
+  const bytes = await source.slice(start, end, options);
   if (bytes.byteLength !== end - start) {
     throw new Error(`source gave ${bytes.byteLength} bytes for the range ${start}..${end}`);
   }

@@ -29,6 +29,20 @@ export class FormatError extends Error implements FormatProblem {
   }
 }
 
+/**
+ * Bytes that could not be had, although nothing says that they are damaged. `code` is for programs: "network" (after all tries), "status",
+ * "content-range", "length", "html", "encoding", "changed" (another file lies there now), "forward" (a stream has passed the place), "budget".
+ */
+export class LoadError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "LoadError";
+    this.code = code;
+  }
+}
+
 /** A plan that cannot be parsed, or cannot be applied to the tensor it meets. */
 export class PlanError extends Error {
   constructor(message: string) {
