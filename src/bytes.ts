@@ -22,6 +22,9 @@ export interface ByteSource {
   slice(start: number, end: number, options?: SliceOptions): Promise<Uint8Array>;
 }
 
+/** A source that may have something to end. */
+export type ClosableSource = ByteSource & { close?(): unknown };
+
 /** A place that bytes are written to. Positions may be written out of order, but each only once. */
 export interface ByteSink {
   write(bytes: Uint8Array, position: number): Promise<void>;

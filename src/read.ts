@@ -1,15 +1,14 @@
 // Entry `quern/read`: everything a page needs to load weights, nothing else.
-export { type ByteSource, blobSource, bytesSource } from "./bytes.ts";
+export { type ByteSource, blobSource, bytesSource, type SliceOptions } from "./bytes.ts";
 export type { StreamReport } from "./codec/explain.ts";
-export {
-  type IndexEntry,
-  type OpenInput,
-  type OpenOptions,
-  open,
-  type QuernFile,
-  type Totals,
-} from "./container/reader.ts";
-export type { FloatOptions, FloatTensor, StoredOptions, StoredTensor } from "./container/tensors.ts";
+export type { LoadOptions } from "./container/assemble.ts";
+export type { IndexEntry } from "./container/entries.ts";
+export type { LoadProgress, ProgressListener, Share } from "./container/progress.ts";
+export type { OpenOptions, QuernFile, Totals } from "./container/reader.ts";
+export type { ChunkStore, StoredFile } from "./container/store.ts";
+export type { StoredOptions, StoredTensor } from "./container/stored.ts";
+export type { FloatOptions, FloatTensor, Into } from "./container/tensors.ts";
 export type { Workers } from "./container/workers.ts";
-export { FormatError, type FormatProblem } from "./errors.ts";
+export { FormatError, type FormatProblem, LoadError } from "./errors.ts";
 export { type KernelOptions, type Kernels, loadKernels, type Tier } from "./kernels.ts";
+export { type OpenInput, open } from "./load/open.ts";

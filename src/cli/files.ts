@@ -1,8 +1,9 @@
 import { dirname } from "node:path";
 import type { ByteSource } from "../bytes.ts";
-import { open, type QuernFile } from "../container/reader.ts";
+import type { QuernFile } from "../container/reader.ts";
 import type { Workers } from "../container/workers.ts";
 import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
+import { open } from "../load/open.ts";
 import { formatOf, readModel } from "../model/recognise.ts";
 import { fileFolder, fileSink, fileSource } from "../node.ts";
 import type { Model } from "../tensor.ts";

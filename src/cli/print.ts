@@ -1,5 +1,6 @@
 import Table from "cli-table3";
-import type { IndexEntry, QuernFile } from "../container/reader.ts";
+import type { IndexEntry } from "../container/entries.ts";
+import type { QuernFile } from "../container/reader.ts";
 import type { PackReport } from "../container/writer.ts";
 import type { ModelDiff, TensorDiff } from "../model/diff.ts";
 import type { Target, Written } from "./unpack.ts";

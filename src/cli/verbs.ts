@@ -1,9 +1,10 @@
 import { dirname, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import { open, type QuernFile } from "../container/reader.ts";
+import type { QuernFile } from "../container/reader.ts";
 import { verify } from "../container/verify.ts";
 import { pack } from "../container/writer.ts";
+import { open } from "../load/open.ts";
 import { diffModels, type ModelDiff } from "../model/diff.ts";
 import { formatOf, readModel } from "../model/recognise.ts";
 import { fileFolder } from "../node.ts";

@@ -1,9 +1,10 @@
 import { memorySink } from "../bytes.ts";
 import type { Budget } from "../container/budget.ts";
-import { open, type QuernFile } from "../container/reader.ts";
+import type { QuernFile } from "../container/reader.ts";
 import type { Workers } from "../container/workers.ts";
 import { pack } from "../container/writer.ts";
 import type { Kernels } from "../kernels.ts";
+import { open } from "../load/open.ts";
 import { diffModels, type ModelDiff } from "../model/diff.ts";
 import type { Plan } from "../plan.ts";
 import { elementCount, type Model } from "../tensor.ts";

@@ -1,4 +1,5 @@
-import type { IndexEntry, QuernFile } from "../container/reader.ts";
+import type { IndexEntry } from "../container/entries.ts";
+import type { QuernFile } from "../container/reader.ts";
 import { elementCount, type LazyTensor } from "../tensor.ts";
 import type { TensorEqual, TensorFigures } from "./comparison.ts";
 import type { Bench, Measured } from "./measure.ts";

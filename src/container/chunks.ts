@@ -1,44 +1,111 @@
-import { type ByteSource, readExactly } from "../bytes.ts";
-import { argument } from "../errors.ts";
-import type { ChunkEntry, Header } from "./format.ts";
+import { type ClosableSource, readExactly, type SliceOptions } from "../bytes.ts";
+import { argument, FormatError } from "../errors.ts";
+import type { Header } from "./format.ts";
+import { rangeOf } from "./pieces.ts";
 import type { Section } from "./sections.ts";
-import type { Span } from "./tasks.ts";
+import { type DecodeKind, demandSha256, type Gives, type Span, type Task } from "./tasks.ts";
 import { type Place, perform } from "./workers.ts";
 
-// Chunks of an open file, fetched.
+// Chunks of an open file: fetched, verified, decoded.
+
+/** Verified chunks of the file that are kept between runs. */
+export interface Cache {
+  has(number: number): boolean;
+  get(number: number): Promise<Uint8Array | null>;
+  put(number: number, bytes: Uint8Array): Promise<void>;
+}
 
 /** What is needed to get at the chunks of a file. */
 export interface Reader extends Place {
-  readonly source: ByteSource;
+  readonly source: ClosableSource;
   readonly header: Header;
   /** Decoded chunks that tensors share, by number, the latest last. */
   readonly kept: Map<number, Promise<Uint8Array>>;
+  readonly cache: Cache | null;
+  /** Whether chunks must have their SHA-256 too, because the caller has said which file it must be. */
+  readonly pinned: boolean;
+  /** Stored bytes that may be fetched ahead of what is decoded. */
+  readonly window: number;
 }
 
-/** Fetches consecutive chunks of a section with one read. */
+/** Fetches consecutive chunks of a section with one read. A chunk that is alone may come from the cache. */
 export async function readSpan(
-  { source, header }: Reader,
+  { source, header, cache }: Reader,
   { layout, firstChunk }: Section,
   first: number,
   count: number,
-  signal: AbortSignal | undefined,
+  options: SliceOptions = {},
 ): Promise<Span> {
-  const chunks = Array.from({ length: count }, (_, i) => header.chunk(firstChunk + first + i));
-  const [start, last] = [chunks[0] as ChunkEntry, chunks[count - 1] as ChunkEntry];
+  const number = firstChunk + first;
+  const chunks = Array.from({ length: count }, (_, i) => header.chunk(number + i));
+  const { start, end } = rangeOf(header, number, count);
+  const { signal, fresh, onBytes } = options;
   signal?.throwIfAborted();
-  const bytes = await readExactly(source, start.offset, last.offset + last.bytes);
+  const held = count === 1 && !fresh && cache?.has(number) ? await cache.get(number) : null;
+  const cached = held?.length === end - start;
+  // Sources need not tell what arrives: what they left out is told at the end.
+  let untold = end - start;
+  const arrived = (count: number): void => {
+    untold -= count;
+    onBytes?.(count);
+  };
+  const bytes = cached ? held : await readExactly(source, start, end, { ...options, onBytes: arrived });
   signal?.throwIfAborted();
-  return { layout, first, chunks, bytes };
+  if (untold > 0) onBytes?.(untold);
+  return { layout, first, chunks, bytes, cached };
+}
+
+/**
+ * Does the task of a span, in the turn of whose end `use` gets the result. A span that is damaged is fetched once more; one that is right is
+ * kept in the cache.
+ */
+export async function decodeSpan<K extends DecodeKind, T>(
+  reader: Reader,
+  section: Section,
+  span: Span,
+  task: (span: Span) => Task<K>,
+  signal: AbortSignal | undefined,
+  use: (result: Gives<K>) => T,
+): Promise<T> {
+  const { cache, pinned, kernels } = reader;
+  const attempt = async (bytes: Span): Promise<T> => {
+    if (pinned) await demandSha256(kernels, bytes);
+    const result = await perform(reader, task(bytes), signal, use);
+    if (cache && !bytes.cached) await cache.put(section.firstChunk + bytes.first, bytes.bytes);
+    return result;
+  };
+  try {
+    return await attempt(span);
+  } catch (error) {
+    if (!(error instanceof FormatError) || error.code !== "checksum") throw error;
+    const again = await readSpan(reader, section, span.first, span.chunks.length, { signal, fresh: true }).catch(() => {
+      signal?.throwIfAborted();
+      // What cannot be read a second time, such as a stream, is as it was.
+      throw error;
+    });
+    return attempt(again);
+  }
 }
 
 /** Fetches chunk `index` of the file, checks both checksums and that it decodes. Returns its stored bytes. */
 export async function checkChunk(reader: Reader, index: number, signal: AbortSignal | undefined): Promise<number> {
-  const span = await readChunk(reader, index, signal);
-  return perform(reader, { kind: "check", span }, signal, (bytes) => bytes);
+  const { span, section } = await readChunk(reader, index, signal);
+  return decodeSpan(
+    reader,
+    section,
+    span,
+    (bytes) => ({ kind: "check", span: bytes }),
+    signal,
+    (bytes) => bytes,
+  );
 }
 
 /** Fetches chunk `index` of the file. @throws RangeError if there is none */
-export async function readChunk(reader: Reader, index: number, signal: AbortSignal | undefined): Promise<Span> {
+export async function readChunk(
+  reader: Reader,
+  index: number,
+  signal: AbortSignal | undefined,
+): Promise<{ span: Span; section: Section }> {
   const { sections, prelude } = reader.header;
   const inside = Number.isInteger(index) && index >= 0 && index < prelude.chunks;
   argument(inside, "index", "a chunk of the file", index);
@@ -50,5 +117,5 @@ export async function readChunk(reader: Reader, index: number, signal: AbortSign
     else beyond = middle;
   }
   const section = sections[least] as Section;
-  return readSpan(reader, section, index - section.firstChunk, 1, signal);
+  return { section, span: await readSpan(reader, section, index - section.firstChunk, 1, { signal }) };
 }

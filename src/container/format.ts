@@ -122,8 +122,8 @@ function getSize(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 }
 
-/** Reads and checks the prelude of a source of `fileBytes` bytes. @throws FormatError */
-export function parsePrelude(bytes: Uint8Array, fileBytes: number): Prelude {
+/** Reads and checks the prelude of a source of `fileBytes` bytes; null: of a source that is not there yet. @throws FormatError */
+export function parsePrelude(bytes: Uint8Array, fileBytes: number | null): Prelude {
   const magic = MAGIC.every((byte, i) => bytes[i] === byte);
   demand(
     magic,
@@ -158,7 +158,7 @@ export function parsePrelude(bytes: Uint8Array, fileBytes: number): Prelude {
     decodedBytes: getSize(view, 48),
     sha256: bytes.slice(HASHED_BYTES, PRELUDE_BYTES),
   };
-  checkSizes(prelude, fileBytes);
+  checkSizes(prelude, fileBytes ?? prelude.fileBytes);
   return prelude;
 }
 

@@ -9,10 +9,10 @@ import {
   type LazyTensor,
   type Model,
 } from "../tensor.ts";
-import { type Reader, readSpan } from "./chunks.ts";
+import { decodeSpan, type Reader, readSpan } from "./chunks.ts";
 import type { Entry, Section } from "./sections.ts";
 import { sharedElements } from "./shared.ts";
-import { perform, tasksAhead } from "./workers.ts";
+import { tasksAhead } from "./workers.ts";
 
 // An open file as a model, read by ranges of elements.
 
@@ -45,8 +45,16 @@ function chunkCache(reader: Reader, as: ModelAs, sections: readonly Section[]): 
   const ahead = tasksAhead(reader.workers?.size);
   const cache = new Map<number, Promise<Uint8Array>>();
   const fetch = async ({ section, index }: Wanted): Promise<Uint8Array> => {
-    const span = await readSpan(reader, section, index, 1, undefined);
-    return perform(reader, { kind: "elements", span, dtype: dtypeOf(section, as) }, undefined, (bytes) => bytes);
+    const span = await readSpan(reader, section, index, 1);
+    const dtype = dtypeOf(section, as);
+    return decodeSpan(
+      reader,
+      section,
+      span,
+      (bytes) => ({ kind: "elements", span: bytes, dtype }),
+      undefined,
+      (all) => all,
+    );
   };
   return (nth, index) => {
     const wanted = following(sections, nth, index, ahead);

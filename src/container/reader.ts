@@ -1,52 +1,45 @@
-import { type ByteSource, blobSource, bytesSource, hex, readExactly } from "../bytes.ts";
+import { type ByteSource, type ClosableSource, hex, readExactly } from "../bytes.ts";
 import type { StreamReport } from "../codec/explain.ts";
-import { chunkShape } from "../codec/layout.ts";
-import type { CodeName } from "../codec/stream.ts";
-import { argument } from "../errors.ts";
-import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
-import { printSteps } from "../plan.ts";
-import type { DType, Model } from "../tensor.ts";
+import { argument, demand, FormatError } from "../errors.ts";
+import { CHUNK_BYTES, type Kernels, loadKernels, type Tier } from "../kernels.ts";
+import type { Model } from "../tensor.ts";
+import { only } from "./assemble.ts";
+import { cacheOver, keepHeader } from "./cache.ts";
 import { checkChunk, type Reader } from "./chunks.ts";
-import { type Header, parseHeader, parsePrelude, restLength } from "./format.ts";
+import { type IndexEntry, indexEntry } from "./entries.ts";
+import { parseHeader, parsePrelude, restLength } from "./format.ts";
+import { demandIntegrity, hashOf, integrityOf } from "./integrity.ts";
 import { PRELUDE_BYTES } from "./json.ts";
 import { lazyModel, type ModelAs } from "./lazy.ts";
-import { type Entry, portion } from "./sections.ts";
-import {
-  type FloatOptions,
-  type FloatTensor,
-  loadFloats,
-  loadStored,
-  type StoredOptions,
-  type StoredTensor,
-  streamFloats,
-  streamStored,
-} from "./tensors.ts";
+import { demandBudget, peakBeside } from "./peak.ts";
+import type { ProgressListener } from "./progress.ts";
+import type { Entry } from "./sections.ts";
+import { type ChunkStore, HEADER_ENTRY } from "./store.ts";
+import { type StoredOptions, type StoredTensor, streamStored } from "./stored.ts";
+import { type FloatOptions, type FloatTensor, streamFloats } from "./tensors.ts";
 import type { Workers } from "./workers.ts";
 
 export interface OpenOptions {
   kernels?: Kernels | undefined;
   /** Decode chunks on other threads, several at once. They stay open when the file is not used any more. */
   workers?: Workers | undefined;
+  /** Ends opening. What is read later has signals of its own. */
   signal?: AbortSignal | undefined;
-}
-
-/** A tensor of the index. */
-export interface IndexEntry {
-  readonly name: string;
-  /** Before packing. */
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly plan: string;
-  /** With those of removed channels, which no chunk holds. */
-  readonly elements: number;
-  /** The chunks of the file that hold it: `chunks` from `firstChunk` on. Small tensors may share one. */
-  readonly firstChunk: number;
-  readonly chunks: number;
-  /** Bytes of its chunks; of a chunk that it shares, its share by elements. */
-  readonly storedBytes: number;
-  readonly decodedBytes: number;
-  /** Chunks by the code of their last stream. */
-  readonly codes: Readonly<Partial<Record<CodeName, number>>>;
+  /** Hears of everything that is loaded from the file later, unless the call has its own. */
+  onProgress?: ProgressListener | undefined;
+  /**
+   * The file that it must be: its SHA-256 as "sha256-" and base64, as `QuernFile.integrity` says it. Chunks must then have their SHA-256 too,
+   * not only their XXH64, so nobody on the way can exchange them.
+   */
+  integrity?: string | undefined;
+  /** Bytes of memory that loading may take. What would take more is refused before it is downloaded. */
+  budget?: number | undefined;
+  /** Keeps verified chunks, so that they need not be fetched again. With `integrity`, a file that is kept whole is opened without its source. */
+  cache?: ChunkStore | undefined;
+  /** Hears why the cache keeps nothing more, such as for want of room. Loading goes on. Default: a warning on the console. */
+  onCacheError?: ((error: unknown) => void) | undefined;
+  /** Stored bytes that are fetched ahead of what is decoded, or of what the caller takes. Default: two chunks of 256 KiB. */
+  window?: number | undefined;
 }
 
 /** Sizes in bytes, known before any chunk is read. */
@@ -57,6 +50,13 @@ export interface Totals {
   readonly decoded: number;
   readonly largestStored: number;
   readonly largestDecoded: number;
+  /** The most memory that reading takes beside the tensors: header, kernels, and chunks on their way. */
+  readonly peak: number;
+}
+
+interface Selection {
+  /** Default: all. They come in execution order all the same. */
+  names?: readonly string[] | undefined;
 }
 
 /** An open file. Only its header has been read; tensors are fetched, verified and decoded when asked for. */
@@ -67,16 +67,18 @@ export interface QuernFile {
   readonly plan: string;
   /** Names the file; lower-case hexadecimal. */
   readonly sha256: string;
+  /** The same as open's option `integrity` takes it. */
+  readonly integrity: string;
   readonly tier: Tier;
   /** Worker threads that decode; 0 if chunks are decoded in the caller's thread. */
   readonly threads: number;
   readonly totals: Totals;
-  /** One tensor, by its ranges only. @throws FormatError; RangeError if there is no such tensor */
+  /** One tensor, by its ranges only. @throws FormatError, LoadError; RangeError if there is no such tensor */
   tensor(name: string, options: StoredOptions): Promise<StoredTensor>;
   tensor(name: string, options?: FloatOptions): Promise<FloatTensor>;
-  /** Tensors in execution order, each when its last chunk is verified. @param names - default: all */
-  stream(options: StoredOptions & { names?: readonly string[] }): AsyncGenerator<StoredTensor>;
-  stream(options?: Omit<FloatOptions, "into"> & { names?: readonly string[] }): AsyncGenerator<FloatTensor>;
+  /** Tensors in execution order, each when its last chunk is verified. To leave the loop ends what is requested. */
+  stream(options: StoredOptions & Selection): AsyncGenerator<StoredTensor>;
+  stream(options?: FloatOptions & Selection): AsyncGenerator<FloatTensor>;
   /**
    * The file as a model again, for the writers of other formats and for comparison.
    * @param as - "original": every tensor in the dtype it had; "f32": quantized tensors as the f32 they dequantize to; "quantized": tensors
@@ -88,55 +90,114 @@ export interface QuernFile {
   check(index: number, options?: { signal?: AbortSignal | undefined }): Promise<number>;
   /** As check, and tells what the streams of the chunk are and what decoding them costs. Needs kernels that encode. */
   explain(index: number): Promise<readonly StreamReport[]>;
+  /** Ends what the source has open, such as the connection to a server that knows no ranges. */
+  close(): void;
 }
-
-/** What `open` takes. */
-export type OpenInput = ByteSource | Uint8Array | ArrayBuffer | Blob;
 
 /**
- * Opens a .quern file: reads its prelude and header and checks both against the header's SHA-256.
- * @throws FormatError if the file is malformed, damaged, or needs a newer reader
+ * Opens the file of a source: reads its prelude and header and checks both against the header's SHA-256.
+ * @param connect - makes the source; not called until something has to be read from it
+ * @throws FormatError if the file is malformed, damaged, or needs a newer reader; LoadError if it does not fit the budget
  */
-export async function open(input: OpenInput, options: OpenOptions = {}): Promise<QuernFile> {
-  const source = sourceOf(input);
+export async function openSource(
+  connect: () => Promise<ClosableSource>,
+  options: OpenOptions = {},
+): Promise<QuernFile> {
   const kernels = options.kernels ?? (await loadKernels({ encode: false }));
-  const head = await readExactly(source, 0, Math.min(PRELUDE_BYTES, source.byteLength));
-  options.signal?.throwIfAborted();
-  const prelude = parsePrelude(head, source.byteLength);
-  const rest = await readExactly(source, PRELUDE_BYTES, PRELUDE_BYTES + restLength(prelude));
-  options.signal?.throwIfAborted();
-  const header = parseHeader(kernels, prelude, head, rest);
-  return fileOver({ kernels, source, header, kept: new Map(), workers: options.workers });
+  const window = options.window ?? 2 * CHUNK_BYTES;
+  argument(window >= 1, "window", "at least 1 byte", window);
+  const source = deferred(connect);
+  try {
+    const { header, head, rest, beside } = await readHeader(kernels, source, options, window);
+    const { prelude } = header;
+    const failed = options.onCacheError ?? ((error) => console.warn("quern: nothing more is cached:", error));
+    const cache = options.cache ? await cacheOver(options.cache, prelude.sha256, failed) : null;
+    if (cache) await keepHeader(cache, head, rest);
+    options.signal?.throwIfAborted();
+    const pinned = options.integrity !== undefined;
+    const { workers } = options;
+    return fileOver({ kernels, source, header, kept: new Map(), workers, cache, pinned, window }, options, beside);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
 }
 
-function sourceOf(input: OpenInput): ByteSource {
-  if (input instanceof Uint8Array || input instanceof ArrayBuffer) return bytesSource(input);
-  if (typeof Blob !== "undefined" && input instanceof Blob) return blobSource(input);
-  const source = input as Partial<ByteSource> | null;
-  const valid = typeof source?.slice === "function" && Number.isSafeInteger(source.byteLength);
-  argument(
-    valid,
-    "input",
-    "bytes, a Blob, or a ByteSource { byteLength, slice } (for a URL or a path make one)",
-    input,
-  );
-  return source as ByteSource;
+type Deferred = ReturnType<typeof deferred>;
+
+// A source that is made when it is first read. Until then its length is what the header says.
+function deferred(connect: () => Promise<ClosableSource>) {
+  let made: Promise<ClosableSource> | undefined;
+  let closed = false;
+  const source = {
+    byteLength: 0,
+    connected: (): Promise<ClosableSource> => {
+      argument(!closed, "file", "open", "closed");
+      made ??= connect().catch((error) => {
+        made = undefined;
+        throw error;
+      });
+      return made;
+    },
+    slice: async (...read: Parameters<ByteSource["slice"]>): Promise<Uint8Array> => {
+      const inner = await source.connected();
+      const same = inner.byteLength === source.byteLength;
+      demand(same, "file-length", 40, "file length", source.byteLength, `${inner.byteLength} bytes`);
+      return inner.slice(...read);
+    },
+    close: (): void => {
+      closed = true;
+      made?.then((inner) => inner.close?.()).catch(() => {});
+    },
+  };
+  return source;
 }
 
-function fileOver(reader: Reader): QuernFile {
-  const { kernels, header, workers } = reader;
+// From the cache, if it has the very header that is asked for; else from the source.
+async function readHeader(kernels: Kernels, source: Deferred, options: OpenOptions, window: number) {
+  const { integrity, cache, budget, signal } = options;
+  const parse = async (fileBytes: number | null, read: (start: number, end: number) => Promise<Uint8Array>) => {
+    const head = await read(0, Math.min(PRELUDE_BYTES, fileBytes ?? PRELUDE_BYTES));
+    const prelude = parsePrelude(head, fileBytes);
+    source.byteLength = prelude.fileBytes;
+    demandIntegrity(integrity, prelude.sha256);
+    const stop = PRELUDE_BYTES + restLength(prelude);
+    const beside = peakBeside(kernels, prelude, stop, window);
+    demandBudget(budget, beside, "reading the file");
+    const rest = await read(PRELUDE_BYTES, stop);
+    signal?.throwIfAborted();
+    return { header: parseHeader(kernels, prelude, head, rest), head, rest, beside };
+  };
+  const held = integrity && cache ? await cache.get(hex(hashOf(integrity)), HEADER_ENTRY).catch(() => null) : null;
+  try {
+    if (held) return await parse(null, async (start, end) => held.subarray(start, end));
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+  }
+  source.byteLength = (await source.connected()).byteLength;
+  signal?.throwIfAborted();
+  return parse(source.byteLength, (start, end) => readExactly(source, start, end, { signal }));
+}
+
+function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: number): QuernFile {
+  const { kernels, header, workers, source } = reader;
   const byName = new Map(header.entries.map((entry) => [entry.tensor.name, entry]));
   const find = (name: string): Entry => {
     const entry = byName.get(name);
     argument(entry !== undefined, "name", "a tensor of the file", name);
     return entry;
   };
-  const load = (entry: Entry, options: FloatOptions | StoredOptions) =>
-    options.as === "stored" ? loadStored(reader, entry, options) : loadFloats(reader, entry, options);
-  async function* stream(options: (FloatOptions | StoredOptions) & { names?: readonly string[] } = {}) {
+  const load = (entries: readonly Entry[], options: FloatOptions | StoredOptions) => {
+    // Of tensors that follow each other, one is held at a time: the others are the caller's.
+    const largest = "into" in options ? 0 : Math.max(0, ...entries.map(({ elements }) => 4 * elements));
+    demandBudget(budget, beside + largest, `reading ${entries.length === 1 ? entries[0]?.tensor.name : "the tensors"}`);
+    const whole = { onProgress, ...options };
+    return whole.as === "stored" ? streamStored(reader, entries, whole) : streamFloats(reader, entries, whole);
+  };
+  async function* stream(options: (FloatOptions | StoredOptions) & Selection = {}) {
     const wanted = options.names && new Set(options.names.map((name) => find(name).tensor.name));
     const entries = header.entries.filter(({ tensor }) => !wanted || wanted.has(tensor.name));
-    yield* options.as === "stored" ? streamStored(reader, entries, options) : streamFloats(reader, entries, options);
+    yield* load(entries, options);
   }
   const { prelude } = header;
   return {
@@ -144,6 +205,9 @@ function fileOver(reader: Reader): QuernFile {
     metadata: header.metadata,
     plan: header.plan,
     sha256: hex(prelude.sha256),
+    get integrity() {
+      return integrityOf(prelude.sha256);
+    },
     tier: kernels.tier,
     threads: workers?.size ?? 0,
     totals: {
@@ -153,40 +217,15 @@ function fileOver(reader: Reader): QuernFile {
       decoded: prelude.decodedBytes,
       largestStored: prelude.largestStored,
       largestDecoded: prelude.largestDecoded,
+      peak: beside,
     },
     tensor: (async (name: string, options: FloatOptions | StoredOptions = {}) =>
-      load(find(name), options)) as QuernFile["tensor"],
+      only<FloatTensor | StoredTensor>(load([find(name)], options))) as QuernFile["tensor"],
     stream: stream as QuernFile["stream"],
     model: (as = "original") => lazyModel(reader, as),
     check: (index, options = {}) => checkChunk(reader, index, options.signal),
     // On demand: a page that loads weights never asks.
     explain: async (index) => (await import("./explain.ts")).explainAt(reader, index),
-  };
-}
-
-function indexEntry(header: Header, { tensor, elements, section, start }: Entry): IndexEntry {
-  const { steps, layout, firstChunk, shared } = section;
-  const codes: Partial<Record<CodeName, number>> = {};
-  let [storedBytes, decodedBytes] = [0, 0];
-  for (let i = 0; i < layout.chunks; i++) {
-    const { code, bytes } = header.chunk(firstChunk + i);
-    codes[code] = (codes[code] ?? 0) + 1;
-    storedBytes += bytes;
-    decodedBytes += chunkShape(layout, i).decodedBytes;
-  }
-  const { name, dtype, shape } = tensor;
-  const { chunks } = layout;
-  const share = (bytes: number) => (shared ? portion(bytes, start, start + elements, layout.elements) : bytes);
-  return {
-    name,
-    dtype,
-    shape,
-    plan: printSteps(steps),
-    elements,
-    firstChunk,
-    chunks,
-    storedBytes: share(storedBytes),
-    decodedBytes: share(decodedBytes),
-    codes,
+    close: () => source.close?.(),
   };
 }

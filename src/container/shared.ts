@@ -1,7 +1,7 @@
+import type { SliceOptions } from "../bytes.ts";
 import { dtypeWidth } from "../tensor.ts";
-import { type Reader, readSpan } from "./chunks.ts";
+import { decodeSpan, type Reader, readSpan } from "./chunks.ts";
 import type { Entry, Section } from "./sections.ts";
-import { perform } from "./workers.ts";
 
 // Tensors that share a chunk. It is decoded once for those that are asked for in turn.
 
@@ -12,34 +12,38 @@ const KEPT = 4;
 export async function sharedElements(
   reader: Reader,
   { section, tensor, start, elements }: Entry,
-  signal?: AbortSignal | undefined,
+  options: SliceOptions = {},
 ): Promise<Uint8Array> {
+  const { signal } = options;
   signal?.throwIfAborted();
-  const bytes = await keptChunk(reader, section);
+  const bytes = await keptChunk(reader, section, options);
   signal?.throwIfAborted();
   const width = dtypeWidth(tensor.dtype);
   return bytes.slice(start * width, (start + elements) * width);
 }
 
-function keptChunk(reader: Reader, section: Section): Promise<Uint8Array> {
+async function keptChunk(reader: Reader, section: Section, options: SliceOptions): Promise<Uint8Array> {
   const { kept } = reader;
   const { firstChunk } = section;
-  const chunk = kept.get(firstChunk) ?? decodeShared(reader, section);
+  const before = kept.get(firstChunk);
+  const chunk = before ?? decodeShared(reader, section, options);
   kept.delete(firstChunk);
   kept.set(firstChunk, chunk);
   for (const oldest of kept.keys()) if (kept.size > KEPT) kept.delete(oldest);
-  return chunk;
-}
-
-// Not under the signal of one caller: others may wait for the same chunk.
-async function decodeShared(reader: Reader, section: Section): Promise<Uint8Array> {
   try {
-    const span = await readSpan(reader, section, 0, 1, undefined);
-    const { dtype } = section.layout.tensor;
-    return await perform(reader, { kind: "elements", span, dtype }, undefined, (bytes) => bytes);
+    return await chunk;
   } catch (error) {
     // The source may do better next time.
-    reader.kept.delete(section.firstChunk);
+    if (kept.get(firstChunk) === chunk) kept.delete(firstChunk);
+    // It was another caller's to fetch, who may have stopped.
+    if (before && !options.signal?.aborted) return keptChunk(reader, section, options);
     throw error;
   }
+}
+
+async function decodeShared(reader: Reader, section: Section, options: SliceOptions): Promise<Uint8Array> {
+  const span = await readSpan(reader, section, 0, 1, options);
+  const { dtype } = section.layout.tensor;
+  const task = (bytes: typeof span) => ({ kind: "elements", span: bytes, dtype }) as const;
+  return decodeSpan(reader, section, span, task, options.signal, (bytes) => bytes);
 }

@@ -18,6 +18,8 @@ export interface Span {
   readonly first: number;
   readonly chunks: readonly ChunkEntry[];
   readonly bytes: Uint8Array;
+  /** Whether the bytes come from a cache. */
+  readonly cached: boolean;
 }
 
 /** Parts of a decoded chunk: views of the kernels' memory, valid until the next kernel call, unless a worker copied them. */
@@ -166,9 +168,17 @@ function toElements(kernels: Kernels, span: Span, dtype: DType): Uint8Array {
 }
 
 async function check(kernels: Kernels, span: Span, platform?: Sha256): Promise<number> {
-  const chunk = span.chunks[0] as ChunkEntry;
   decodeFirst(kernels, span);
-  const { sha256 } = await checksums(kernels, span.bytes, platform);
-  demandHash(sha256, chunk.sha256, "SHA-256", chunk.offset, chunkName(span.layout, span.first));
-  return chunk.bytes;
+  await demandSha256(kernels, span, platform);
+  return span.bytes.length;
+}
+
+/** That every chunk of a span has its SHA-256. @throws FormatError */
+export async function demandSha256(kernels: Kernels, span: Span, platform?: Sha256): Promise<void> {
+  const { layout, first, chunks, bytes } = span;
+  const base = (chunks[0] as ChunkEntry).offset;
+  for (const [nth, { offset, bytes: size, sha256 }] of chunks.entries()) {
+    const found = await checksums(kernels, bytes.subarray(offset - base, offset - base + size), platform);
+    demandHash(found.sha256, sha256, "SHA-256", offset, chunkName(layout, first + nth));
+  }
 }

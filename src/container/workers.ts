@@ -44,48 +44,55 @@ export async function perform<K extends DecodeKind, T>(
 }
 
 /**
- * Results of jobs in order, with up to `ahead` jobs begun and not yet taken. An error comes at the place of its job, after
- * the results before it. Jobs that are under way when this ends are aborted by the signal they were given.
+ * Results of jobs in order, with jobs begun and not yet taken until they weigh `ahead` together (each 1 by default). An error comes at the
+ * place of its job, after the results before it. Jobs that are under way when this ends are aborted by the signal they were given.
  */
 export async function* inOrder<J, R>(
   jobs: Iterable<J> | AsyncIterable<J>,
   ahead: number,
   signal: AbortSignal | undefined,
   run: (job: J, signal: AbortSignal | undefined) => Promise<R>,
+  weigh: (job: J) => number = () => 1,
 ): AsyncGenerator<R> {
-  const stop = ahead > 1 ? linkedTo(signal) : null;
+  const stop = linkedTo(signal);
   const source = Symbol.asyncIterator in jobs ? jobs[Symbol.asyncIterator]() : jobs[Symbol.iterator]();
-  const begun: Promise<R>[] = [];
-  const begin = (result: Promise<R>): void => {
+  const begun: { result: Promise<R>; weight: number }[] = [];
+  let weight = 0;
+  const begin = (result: Promise<R>, own: number): void => {
     // It is awaited later, or never.
     result.catch(() => {});
-    begun.push(result);
+    begun.push({ result, weight: own });
+    weight += own;
   };
   const beginNext = async (): Promise<boolean> => {
     try {
       const next = await source.next();
-      if (!next.done) begin(run(next.value, stop ? stop.signal : signal));
+      if (!next.done) begin(run(next.value, stop.signal), weigh(next.value));
       return !next.done;
     } catch (error) {
-      begin(Promise.reject(error));
+      begin(Promise.reject(error), 0);
       return false;
     }
   };
   const oldest = async (): Promise<R> => {
-    const result = await (begun.shift() as Promise<R>);
-    if (stop) signal?.throwIfAborted();
-    return result;
+    const { result, weight: own } = begun.shift() as (typeof begun)[number];
+    weight -= own;
+    const value = await result;
+    signal?.throwIfAborted();
+    return value;
   };
   try {
-    while (await beginNext()) if (begun.length >= ahead) yield await oldest();
+    while (await beginNext()) while (begun.length > 0 && weight >= ahead) yield await oldest();
     while (begun.length > 0) yield await oldest();
   } finally {
-    stop?.end();
+    stop.end();
     await source.return?.();
   }
 }
 
 function linkedTo(signal: AbortSignal | undefined) {
+  // Small engines have none; nor have they anything that it would end.
+  if (typeof AbortController === "undefined") return { signal, end: () => {} };
   const controller = new AbortController();
   const abort = (): void => controller.abort(signal?.reason);
   if (signal?.aborted) abort();

@@ -1,0 +1,117 @@
+import { decodeSpan, type Reader, readSpan } from "./chunks.ts";
+import { type Piece, piecesOf } from "./pieces.ts";
+import { type Counter, type ProgressListener, progressFor } from "./progress.ts";
+import type { Entry } from "./sections.ts";
+import { sharedElements } from "./shared.ts";
+import type { DecodeKind, Gives, Span, Task } from "./tasks.ts";
+import { inOrder, tasksAhead } from "./workers.ts";
+
+// Tensors put together from their chunks, which are fetched, verified and decoded in order.
+
+export interface LoadOptions {
+  signal?: AbortSignal | undefined;
+  /** Hears of everything that comes nearer. Default: the listener given to open. */
+  onProgress?: ProgressListener | undefined;
+}
+
+/** A tensor that is being put together from the results of tasks. */
+export interface Assembly<K extends DecodeKind, T> {
+  task(span: Span): Task<K>;
+  put(span: Span, result: Gives<K>): void;
+  /** Takes the elements of a tensor that shares its chunk. */
+  fill(elements: Uint8Array): void;
+  finish(): T;
+}
+
+/** A piece on its way. */
+interface Job<K extends DecodeKind, T> {
+  readonly piece: Piece;
+  readonly assembly: Assembly<K, T>;
+}
+
+/** A piece whose bytes are here: a span, the elements of a tensor that shares its chunk, or nothing of a tensor without elements. */
+interface Arrived<K extends DecodeKind, T> extends Job<K, T> {
+  readonly span: Span | null;
+  readonly elements: Uint8Array | null;
+}
+
+/**
+ * Fetches the pieces of the tensors in order, as many bytes ahead as the window has room for, and decodes them, several at once if there are
+ * workers.
+ */
+export async function* assemble<K extends DecodeKind, T>(
+  reader: Reader,
+  entries: readonly Entry[],
+  size: (entry: Entry) => number,
+  { signal, onProgress }: LoadOptions,
+  begin: (entry: Entry) => Assembly<K, T>,
+): AsyncGenerator<T> {
+  const { header, cache, workers, window } = reader;
+  const pieces = piecesOf(header, entries, cache ? () => 1 : size, (number) => cache?.has(number) ?? false);
+  const counter = onProgress && progressFor(onProgress, pieces, header.headerBytes);
+  function* jobs() {
+    let assembly: Assembly<K, T> | undefined;
+    for (const piece of pieces) {
+      assembly ??= begin(piece.entry);
+      yield { piece, assembly };
+      if (piece.last) assembly = undefined;
+    }
+  }
+  const arrived = inOrder(
+    jobs(),
+    // What has arrived and is not kept yet is lost if the process ends.
+    cache ? 1 : window,
+    signal,
+    (job, stop) => fetchPiece(reader, job, stop, counter),
+    ({ piece }) => piece.bytes,
+  );
+  const decoded = inOrder(arrived, tasksAhead(workers?.size), signal, (job, stop) =>
+    decodePiece(reader, job, stop, counter),
+  );
+  for await (const { piece, assembly, place } of decoded) {
+    place?.();
+    counter?.decoded(piece);
+    if (piece.last) yield assembly.finish();
+  }
+}
+
+async function fetchPiece<K extends DecodeKind, T>(
+  reader: Reader,
+  job: Job<K, T>,
+  signal: AbortSignal | undefined,
+  counter: Counter | undefined,
+): Promise<Arrived<K, T>> {
+  const { entry, first, count, bytes, until } = job.piece;
+  if (count === 0) return { ...job, span: null, elements: null };
+  const options = { signal, until, onBytes: counter && bytes > 0 ? counter.arrived : undefined };
+  if (!entry.section.shared)
+    return { ...job, span: await readSpan(reader, entry.section, first, count, options), elements: null };
+  const elements = await sharedElements(reader, entry, options);
+  return { ...job, span: null, elements };
+}
+
+async function decodePiece<K extends DecodeKind, T>(
+  reader: Reader,
+  { piece, assembly, span, elements }: Arrived<K, T>,
+  signal: AbortSignal | undefined,
+  counter: Counter | undefined,
+) {
+  let place: (() => void) | null = elements && (() => assembly.fill(elements));
+  if (span) {
+    place = await decodeSpan(reader, piece.entry.section, span, assembly.task, signal, (result) => {
+      if (reader.workers) return () => assembly.put(span, result);
+      // What lies in the arena must be taken out of it in this turn.
+      assembly.put(span, result);
+      return null;
+    });
+  }
+  counter?.verified(piece.bytes);
+  return { piece, assembly, place };
+}
+
+/** The one tensor of a stream. */
+export async function only<T>(tensors: AsyncGenerator<T>): Promise<T> {
+  const { value } = await tensors.next();
+  await tensors.return(undefined);
+  return value;
+}

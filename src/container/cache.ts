@@ -1,0 +1,51 @@
+import { hex } from "../bytes.ts";
+import type { Cache } from "./chunks.ts";
+import { type ChunkStore, HEADER_ENTRY } from "./store.ts";
+
+// Chunks of one file in a store. A store that fails, for want of room or otherwise, costs nothing but its help.
+
+/** The entries of a file in a store. @param failed - hears once why nothing is kept any more */
+export async function cacheOver(
+  store: ChunkStore,
+  sha256: Uint8Array,
+  failed: (error: unknown) => void,
+): Promise<Cache> {
+  const file = hex(sha256);
+  let working = true;
+  const stop = (error: unknown): void => {
+    if (working) failed(error);
+    working = false;
+  };
+  const known = new Set<number>();
+  try {
+    for (const entry of await store.entries(file)) known.add(entry);
+  } catch (error) {
+    stop(error);
+  }
+  return {
+    has: (number) => known.has(number),
+    get: (number) =>
+      store.get(file, number).catch((error) => {
+        stop(error);
+        return null;
+      }),
+    async put(number, bytes) {
+      if (!working) return;
+      try {
+        await store.put(file, number, bytes);
+        known.add(number);
+      } catch (error) {
+        stop(error);
+      }
+    },
+  };
+}
+
+/** Whether the header of the file is to be kept: it is not there yet. */
+export function keepHeader(cache: Cache, head: Uint8Array, rest: Uint8Array): Promise<void> | undefined {
+  if (cache.has(HEADER_ENTRY)) return undefined;
+  const header = new Uint8Array(head.length + rest.length);
+  header.set(head);
+  header.set(rest, head.length);
+  return cache.put(HEADER_ENTRY, header);
+}

@@ -1,0 +1,23 @@
+import { LoadError } from "../errors.ts";
+import type { Kernels } from "../kernels.ts";
+import type { Prelude } from "./format.ts";
+
+// The most memory that loading takes, reckoned from the prelude alone.
+
+const PAGE = 65536;
+
+/**
+ * Bytes that reading a file takes beside the tensors: its header, the memory of the kernels, and chunks on their way.
+ * @param window - stored bytes that may be fetched ahead
+ */
+export function peakBeside(kernels: Kernels, prelude: Prelude, headerBytes: number, window: number): number {
+  const { largestStored, largestDecoded } = prelude;
+  const arena = Math.ceil(kernels.arena(largestDecoded, "decode").end / PAGE) * PAGE;
+  return headerBytes + arena + Math.max(window, 2 * largestStored);
+}
+
+/** @throws LoadError if a budget is smaller than what is needed */
+export function demandBudget(budget: number | undefined, needed: number, what: string): void {
+  if (budget === undefined || needed <= budget) return;
+  throw new LoadError("budget", `${what} takes up to ${needed} bytes of memory, more than the budget of ${budget}`);
+}

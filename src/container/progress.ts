@@ -1,0 +1,71 @@
+import { chunkShape } from "../codec/layout.ts";
+import type { Piece } from "./pieces.ts";
+
+// How far loading is, from what the header says there is to load.
+
+export interface Share {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** How far a call has come. Nothing ever goes back, and at the end every `done` is its `total`. */
+export interface LoadProgress {
+  /** 0..1: of stored, verified and decoded bytes together. Exactly 1 at the end. */
+  readonly fraction: number;
+  /** Bytes that have arrived, the header included. */
+  readonly stored: Share;
+  /** Stored bytes whose checksum is right. */
+  readonly verified: Share;
+  /** Bytes of decoded chunks: codes and scales, or elements. */
+  readonly decoded: Share;
+  readonly tensors: Share;
+}
+
+/** Hears how far a call is. */
+export type ProgressListener = (progress: LoadProgress) => void;
+
+/** Counts what is done of the pieces, and tells it. */
+export function progressFor(listener: ProgressListener, pieces: readonly Piece[], headerBytes: number) {
+  const totals = { stored: headerBytes, verified: headerBytes, decoded: 0, tensors: 0 };
+  for (const piece of pieces) {
+    totals.stored += piece.bytes;
+    totals.verified += piece.bytes;
+    totals.decoded += decodedBytes(piece);
+    if (piece.last) totals.tensors++;
+  }
+  const done = { stored: headerBytes, verified: headerBytes, decoded: 0, tensors: 0 };
+  const share = (key: keyof typeof done): Share => ({ done: done[key], total: totals[key] });
+  const sum = ({ stored, verified, decoded }: typeof done): number => stored + verified + decoded;
+  const tell = (): void =>
+    listener({
+      fraction: sum(done) / sum(totals),
+      stored: share("stored"),
+      verified: share("verified"),
+      decoded: share("decoded"),
+      tensors: share("tensors"),
+    });
+  return {
+    arrived(bytes: number): void {
+      done.stored += bytes;
+      tell();
+    },
+    verified(bytes: number): void {
+      done.verified += bytes;
+      tell();
+    },
+    decoded(piece: Piece): void {
+      done.decoded += decodedBytes(piece);
+      if (piece.last) done.tensors++;
+      tell();
+    },
+  };
+}
+
+export type Counter = ReturnType<typeof progressFor>;
+
+// Of a chunk that tensors share, the piece that fetches it has all.
+function decodedBytes({ bytes, first, count, entry }: Piece): number {
+  let sum = 0;
+  if (bytes > 0) for (let i = 0; i < count; i++) sum += chunkShape(entry.section.layout, first + i).decodedBytes;
+  return sum;
+}
