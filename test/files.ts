@@ -58,11 +58,13 @@ export function elementBytes(tensor: LazyTensor): Promise<Uint8Array> {
 
 /** A model as plain data, for comparison. */
 export async function contentOf({ tensors, metadata }: Model) {
-  const plain = tensors.map(async (tensor) => {
+  const plain = [];
+  // One after the other, so that the first error is the first in the file.
+  for (const tensor of tensors) {
     const bytes = Buffer.from(await elementBytes(tensor)).toString("hex");
-    return { name: tensor.name, dtype: tensor.dtype, shape: [...tensor.shape], bytes };
-  });
-  return { metadata, tensors: await Promise.all(plain) };
+    plain.push({ name: tensor.name, dtype: tensor.dtype, shape: [...tensor.shape], bytes });
+  }
+  return { metadata, tensors: plain };
 }
 
 export interface Packed {
