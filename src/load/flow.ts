@@ -155,8 +155,8 @@ export function flow(span: Span, keep: number, hooks: FlowHooks): Flow {
     if (pumping) return;
     pumping = true;
     try {
-      // What has come in full is read to its end: only then does it take up no connection.
-      while (!over && (wants.size > 0 || head.length < keep || at + held.length >= span.until)) {
+      // What is kept in full is read to its end: only then does it take up no connection.
+      while (!over && (wants.size > 0 || head.length < keep || span.start + head.length >= span.until)) {
         const piece = await hooks.next(at + held.length);
         if (over) break;
         if (piece) receive(piece);
