@@ -184,7 +184,17 @@ test("long functions are found", () => {
   expect(longFunctions(`  const g = () => {${body}\n  };`, 52)).toHaveLength(0);
 });
 
-const READ = ["FormatError", "LoadError", "blobSource", "bytesSource", "loadKernels", "open"];
+const READ = [
+  "FormatError",
+  "LoadError",
+  "blobSource",
+  "bytesSource",
+  "loadKernels",
+  "open",
+  "responseSource",
+  "streamSource",
+  "urlSource",
+];
 const PLAIN = ["FormatError", "decodeTensor", "dequantize", "parseSteps", "plainKernels"];
 const INDEX = [
   ...READ,

@@ -122,17 +122,31 @@ function getSize(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 }
 
+/** Whether bytes begin as a .quern file does. */
+export function hasMagic(bytes: Uint8Array): boolean {
+  return MAGIC.every((byte, i) => bytes[i] === byte);
+}
+
+function demandMagic(bytes: Uint8Array): void {
+  const actual = bytes.length === 0 ? "nothing" : "other bytes";
+  demand(hasMagic(bytes), "magic", 0, "magic", "a .quern file: 89 51 52 4e 0d 0a 1a 0a", actual);
+}
+
+/** Bytes from the start of a file that fileLength reads. */
+export const LENGTH_BYTES = 48;
+
+/** The length of a file of which only the first LENGTH_BYTES bytes are there. @throws FormatError if they are of no .quern file */
+export function fileLength(bytes: Uint8Array): number {
+  demandMagic(bytes);
+  const length = getSize(new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES), 40);
+  const valid = Number.isSafeInteger(length) && length >= PRELUDE_BYTES;
+  demand(valid, "file-length", 40, "file length", `at least ${PRELUDE_BYTES}, below 2^53`, length);
+  return length;
+}
+
 /** Reads and checks the prelude of a source of `fileBytes` bytes; null: of a source that is not there yet. @throws FormatError */
 export function parsePrelude(bytes: Uint8Array, fileBytes: number | null): Prelude {
-  const magic = MAGIC.every((byte, i) => bytes[i] === byte);
-  demand(
-    magic,
-    "magic",
-    0,
-    "magic",
-    "a .quern file: 89 51 52 4e 0d 0a 1a 0a",
-    bytes.length === 0 ? "nothing" : "other bytes",
-  );
+  demandMagic(bytes);
   demand(bytes.length === PRELUDE_BYTES, "truncated", 0, "prelude", `${PRELUDE_BYTES} bytes`, bytes.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const u32 = (at: number) => view.getUint32(at, true);
@@ -170,14 +184,8 @@ function checkSizes(prelude: Prelude, fileBytes: number): void {
   const header = PRELUDE_BYTES + jsonBytes + recordBytes + ENTRY_BYTES * chunks;
   const most = Math.min(MAX_HEADER, fileBytes);
   demand(header <= most, "header-length", 20, "header length", `at most ${most}`, header);
-  demand(
-    largestDecoded <= MAX_DECODED_CHUNK,
-    "limit",
-    36,
-    "largest decoded chunk",
-    `at most ${MAX_DECODED_CHUNK}`,
-    largestDecoded,
-  );
+  const small = largestDecoded <= MAX_DECODED_CHUNK;
+  demand(small, "limit", 36, "largest decoded chunk", `at most ${MAX_DECODED_CHUNK}`, largestDecoded);
   const storedMost = largestDecoded + STORED_EXTRA;
   demand(largestStored <= storedMost, "limit", 32, "largest stored chunk", `at most ${storedMost}`, largestStored);
   const decodedMost = chunks * largestDecoded;

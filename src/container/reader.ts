@@ -23,7 +23,7 @@ export interface OpenOptions {
   kernels?: Kernels | undefined;
   /** Decode chunks on other threads, several at once. They stay open when the file is not used any more. */
   workers?: Workers | undefined;
-  /** Ends opening. What is read later has signals of its own. */
+  /** Ends opening; later, closes the source of an address or a stream. */
   signal?: AbortSignal | undefined;
   /** Hears of everything that is loaded from the file later, unless the call has its own. */
   onProgress?: ProgressListener | undefined;

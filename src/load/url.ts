@@ -1,0 +1,147 @@
+import type { ByteSource, SliceOptions } from "../bytes.ts";
+import { fileLength, LENGTH_BYTES } from "../container/format.ts";
+import { PRELUDE_BYTES } from "../container/json.ts";
+import { argument, LoadError } from "../errors.ts";
+import { type Flow, joined, NONE } from "./flow.ts";
+import { type Link, learnLength } from "./request.ts";
+import { type Runs, runsOf } from "./runs.ts";
+
+/** What the first request asks for: enough for the headers of most files. Bytes. */
+const PREFIX = 32 * 1024;
+
+type Init = Pick<RequestInit, "headers" | "credentials" | "mode" | "cache" | "redirect" | "referrerPolicy">;
+
+/** What is not listed here goes to fetch with every request. */
+export interface UrlOptions extends Init {
+  /** In place of the platform's. */
+  fetch?: typeof fetch | undefined;
+  /** Ends the opening, or closes the source. */
+  signal?: AbortSignal | undefined;
+  /** Requests open at once, at most. Default: 4 */
+  requests?: number | undefined;
+  /** Tries in a row that bring no byte before a LoadError is thrown. Default: 5 */
+  retries?: number | undefined;
+  /** Milliseconds before the second try; doubled for each one more. Default: 250 */
+  backoff?: number | undefined;
+  /** Milliseconds without a byte after which a request is given up and its rest requested anew. Default: 30000 */
+  stall?: number | undefined;
+  /** Milliseconds after which a request that nobody reads on from is ended. Default: 10000 */
+  idle?: number | undefined;
+}
+
+/** A source that holds connections until it is closed. */
+export interface OpenSource extends ByteSource {
+  /** Ends all requests. Reads under way and later ones reject. */
+  close(): void;
+}
+
+/**
+ * The file at a URL, read by ranges. Servers without ranges will do: what is read in the order of the file then comes with one request.
+ * @throws LoadError; FormatError if only the file itself could tell its length, but is no .quern file
+ */
+export async function urlSource(url: string | URL, options: UrlOptions = {}): Promise<OpenSource> {
+  const {
+    fetch: own,
+    signal,
+    requests = 4,
+    retries = 5,
+    backoff = 250,
+    stall = 30_000,
+    idle = 10_000,
+    ...init
+  } = options;
+  argument(Number.isInteger(requests) && requests > 0, "requests", "a positive integer", requests);
+  signal?.throwIfAborted();
+  const link: Link = {
+    href: new URL(url, globalThis.location?.href).href,
+    fetch: (href, init) => (own ?? fetch)(href, init),
+    init,
+    retries,
+    backoff,
+    stall,
+    known: () => {},
+    whole: false,
+    foreign: false,
+    versions: new Set(),
+    head: NONE,
+  };
+  let failure: unknown;
+  const runs = runsOf(link, requests, idle, (error) => {
+    if (error instanceof LoadError && error.code === "changed") shut(error);
+  });
+  const abort = () => shut(signal?.reason);
+  function shut(error: unknown): void {
+    failure ??= error;
+    signal?.removeEventListener("abort", abort);
+    runs.stop(failure);
+  }
+  signal?.addEventListener("abort", abort);
+  try {
+    const read = readerOf(link, runs, await openFirst(link, runs));
+    return {
+      byteLength: link.byteLength as number,
+      async slice(start, end, options = {}) {
+        if (failure) throw failure;
+        return read(start, end, options);
+      },
+      close: () => shut(new LoadError("closed", `${link.href}: this source was closed`)),
+    };
+  } catch (error) {
+    shut(error);
+    throw error;
+  }
+}
+
+// Resolves when the length of the file is known.
+function openFirst(link: Link, runs: Runs): Promise<Flow> {
+  return new Promise((resolve, reject) => {
+    const span = { start: 0, until: PREFIX };
+    const first = runs.open(span, {
+      shared: true,
+      keep: PREFIX,
+      over: reject,
+      learn(head) {
+        link.head = head;
+        if (link.byteLength !== undefined || head.length < LENGTH_BYTES) return;
+        const length = fileLength(head);
+        span.until = Math.min(span.until, length);
+        learnLength(link, length);
+      },
+    });
+    link.known = () => resolve(first);
+  });
+}
+
+type Read = (start: number, end: number, options: SliceOptions) => Promise<Uint8Array>;
+
+function readerOf(link: Link, runs: Runs, first: Flow): Read {
+  const byteLength = link.byteLength as number;
+  function openAt(start: number, until: number, { signal, fresh }: SliceOptions): Flow {
+    // Nobody waits for the rest of the first bytes, and they would be in the way.
+    if (!link.whole && !first.busy() && link.head.length >= PRELUDE_BYTES) first.stop();
+    if (link.whole) return runs.open({ start: 0, until: byteLength }, { shared: true, fresh });
+    return runs.open({ start, until: Math.min(until, byteLength) }, { signal, fresh });
+  }
+  async function read(start: number, end: number, options: SliceOptions): Promise<Uint8Array> {
+    const { fresh, signal } = options;
+    const until = Math.max(end, options.until ?? end);
+    argument(start >= 0 && start <= end && end <= byteLength, "range", `within 0..${byteLength}`, end);
+    signal?.throwIfAborted();
+    if (start === end) return NONE;
+    if (fresh) {
+      const bytes = await openAt(start, until, options).take(start, end, options);
+      // What was kept may be what was damaged.
+      if (start < link.head.length) first.forget();
+      if (start === 0) link.head = bytes;
+      return bytes;
+    }
+    const middle = first.reach(start);
+    if (middle > start && middle < end) {
+      const parts = [read(start, middle, options), read(middle, end, options)] as const;
+      return joined(...(await Promise.all(parts)));
+    }
+    const flow = middle > start ? first : runs.find(start, end, options);
+    return (flow ?? openAt(start, until, options)).take(start, end, options);
+  }
+  return read;
+}
