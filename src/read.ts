@@ -12,5 +12,6 @@ export type { Workers } from "./container/workers.ts";
 export { FormatError, type FormatProblem, LoadError } from "./errors.ts";
 export { type KernelOptions, type Kernels, loadKernels, type Tier } from "./kernels.ts";
 export { responseSource, streamSource } from "./load/forward.ts";
+export { type LoadAllOptions, load } from "./load/load.ts";
 export { type OpenInput, type OpenOptions, open } from "./load/open.ts";
 export { type UrlOptions, urlSource } from "./load/url.ts";

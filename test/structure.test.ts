@@ -189,6 +189,7 @@ const READ = [
   "LoadError",
   "blobSource",
   "bytesSource",
+  "load",
   "loadKernels",
   "open",
   "responseSource",
