@@ -12,6 +12,7 @@ export { DataError, PlanError } from "./errors.ts";
 export { diffModels, type ModelDiff, type TensorDiff } from "./model/diff.ts";
 export { readGguf } from "./model/gguf/read.ts";
 export { writeGguf } from "./model/gguf/write.ts";
+export { modelGraph } from "./model/graph.ts";
 export type { QuantizedParts, QuantizedTensor, Sharing } from "./model/onnx/dequantize.ts";
 export { readOnnx } from "./model/onnx/read.ts";
 export { type OnnxOptions, type OnnxReport, writeOnnx } from "./model/onnx/write.ts";

@@ -111,6 +111,7 @@ export function inspectText(file: QuernFile): string {
     "",
     planText(file.plan),
     `chunks: ${totals.chunks}, largest ${size(totals.largestStored)} stored, ${size(totals.largestDecoded)} decoded`,
+    ...(file.graph ? [`graph: ${size(file.graph.length)} (of the header)`] : []),
     ...metadata,
     `sha256 ${file.sha256}`,
   ].join("\n");

@@ -1,9 +1,12 @@
 import { basename, dirname, extname, join, resolve } from "node:path";
+import { type ByteSource, bytesSource } from "../bytes.ts";
 import type { QuernFile } from "../container/reader.ts";
 import { writeGguf } from "../model/gguf/write.ts";
 import { writeOnnx } from "../model/onnx/write.ts";
 import type { WriteOptions } from "../model/pieces.ts";
+import { formatOf } from "../model/recognise.ts";
 import { writeSafetensors } from "../model/safetensors.ts";
+import { attachTfjs } from "../model/tfjs/detach.ts";
 import { writeTfjs } from "../model/tfjs/write.ts";
 import { parseSteps } from "../plan.ts";
 import { isBlocks, type Model } from "../tensor.ts";
@@ -29,8 +32,8 @@ export interface Unpacking {
   readonly target: Target;
   readonly output: string;
   readonly as: (typeof AS)[number];
-  /** The file that has the rest of an ONNX or TensorFlow.js model. */
-  readonly graph: string;
+  /** The file that has the rest of an ONNX or TensorFlow.js model; undefined: the .quern file has it. */
+  readonly graph: string | undefined;
 }
 
 const EXTENSIONS: Record<string, Target> = { ".gguf": "gguf", ".onnx": "onnx", ".json": "tfjs" };
@@ -38,14 +41,8 @@ const EXTENSIONS: Record<string, Target> = { ".gguf": "gguf", ".onnx": "onnx", "
 /** @throws UsageError for flags that do not fit together, and says which would */
 export function unpackingOf(input: string, { output, to, graph, as = "original" }: UnpackFlags): Unpacking {
   const target = to ?? EXTENSIONS[extname(output ?? "").toLowerCase()] ?? "safetensors";
-  const needsGraph = target === "onnx" || target === "tfjs";
-  if (needsGraph && !graph) {
-    const original = target === "onnx" ? "ONNX file" : "model.json";
-    throw new UsageError(
-      `${target} needs the graph that the weights belong to: give the original ${original} with --graph`,
-    );
-  }
-  if (!needsGraph && graph) throw new UsageError(`--graph is for --to onnx and --to tfjs, not for ${target}`);
+  if (graph && target !== "onnx" && target !== "tfjs")
+    throw new UsageError(`--graph is for --to onnx and --to tfjs, not for ${target}`);
   if (as === "quantized" && target !== "onnx" && target !== "gguf")
     throw new UsageError(`--as quantized is for --to onnx and --to gguf, not for ${target}`);
   if (target === "tfjs" && !output) {
@@ -55,12 +52,12 @@ export function unpackingOf(input: string, { output, to, graph, as = "original" 
   for (const kept of [input, graph ?? input]) {
     if (resolve(path) === resolve(kept)) throw new UsageError(`the output would replace ${kept}: name another with -o`);
   }
-  if (target === "tfjs" && dirname(resolve(path)) === dirname(resolve(graph as string))) {
+  if (target === "tfjs" && graph && dirname(resolve(path)) === dirname(resolve(graph))) {
     throw new UsageError(
       `the shards would replace those of ${graph}: write into another folder with -o FOLDER/model.json`,
     );
   }
-  return { target, output: path, as, graph: graph ?? "" };
+  return { target, output: path, as, graph };
 }
 
 /** What was written. */
@@ -81,7 +78,7 @@ export async function writeUnpacked(file: QuernFile, unpacking: Unpacking, optio
       const bytes = await writeGguf(model, await create(output), options);
       return as === "quantized" ? { bytes, ...blocksIn(file, model) } : { bytes };
     }
-    return withSource(graph, async (original) => {
+    return withGraph(file, target, graph, async (original) => {
       if (target === "onnx") {
         const quantized = as === "quantized" ? (name: string) => quantizedTensor(file, name) : undefined;
         return writeOnnx(original, model, await create(output), { ...options, quantized });
@@ -90,6 +87,24 @@ export async function writeUnpacked(file: QuernFile, unpacking: Unpacking, optio
       return { bytes: await writeTfjs(original, model, beside, { ...options, name: basename(output) }) };
     });
   });
+}
+
+async function withGraph<T>(
+  file: QuernFile,
+  target: "onnx" | "tfjs",
+  graph: string | undefined,
+  use: (original: ByteSource) => Promise<T>,
+): Promise<T> {
+  if (graph !== undefined) return withSource(graph, use);
+  const own = file.graph && bytesSource(file.graph);
+  // A graph that is the other format's is of no use.
+  if (!own || (await formatOf(own)) !== target) {
+    const original = target === "onnx" ? "ONNX file" : "model.json";
+    throw new UsageError(
+      `${target} needs the graph that the weights belong to: give the original ${original} with --graph`,
+    );
+  }
+  return use(target === "onnx" ? own : bytesSource(attachTfjs(file.graph as Uint8Array, file.index)));
 }
 
 function blocksIn(file: QuernFile, { tensors }: Model): Pick<Written, "quantized" | "floats"> {

@@ -6,6 +6,7 @@ import { verify } from "../container/verify.ts";
 import { pack } from "../container/writer.ts";
 import { open } from "../load/open.ts";
 import { diffModels, type ModelDiff } from "../model/diff.ts";
+import { modelGraph } from "../model/graph.ts";
 import { formatOf, readModel } from "../model/recognise.ts";
 import { fileFolder } from "../node.ts";
 import { parsePlan } from "../plan.ts";
@@ -27,6 +28,7 @@ const BLOCKS_PLAN = `dtype Q*=lossless; ${DEFAULT_PLAN}`;
 interface Options extends OpenFlags, UnpackFlags, BudgetFlags, Pick<CompareFlags, "points" | "tensors"> {
   json?: boolean;
   report?: boolean;
+  withGraph?: boolean;
   plan?: string;
   planFor?: string[];
   seconds?: string;
@@ -81,6 +83,10 @@ function addPack(program: Command): void {
     .option("--total-size <size>", TOTAL_SIZE_HELP)
     .option("--total-bits <n>", TOTAL_BITS_HELP)
     .option("--importance <glob=n>", IMPORTANCE_HELP, collect)
+    .option(
+      "--with-graph",
+      "keeps the graph of an ONNX or TensorFlow.js model in the file, for quern/onnx and quern/tfjs",
+    )
     .option("--report", "reads the file back, and shows bits per weight and SNR of every tensor and in all");
 }
 
@@ -88,7 +94,10 @@ function addUnpack(program: Command): void {
   verb(program, "unpack <in>", "turns a .quern file back into safetensors, GGUF, ONNX or TensorFlow.js", unpackVerb)
     .option("-o, --output <file>", "the file to write (default: the input's name with the format's extension)")
     .addOption(new Option("--to <format>", "default: by the output's extension, or safetensors").choices(TARGETS))
-    .option("--graph <file>", "the original .onnx file or model.json, for all that is not weights")
+    .option(
+      "--graph <file>",
+      "the original .onnx file or model.json, for all that is not weights; not needed if packed --with-graph",
+    )
     .addOption(
       new Option(
         "--as <dtype>",
@@ -126,13 +135,16 @@ async function packVerb(task: Task, options: Options, input = ""): Promise<Resul
   const start = performance.now();
   const report = await withSource(input, async (source) => {
     if ((await formatOf(source)) === "quern") throw new UsageError(`${input} is packed already: unpack it first`);
-    const model = await readModel(source, fileFolder(dirname(input)));
+    const folder = fileFolder(dirname(input));
+    const model = await readModel(source, folder);
+    const graph = options.withGraph ? await modelGraph(source, folder) : undefined;
+    if (graph === null) throw new UsageError(`--with-graph is for ONNX and TensorFlow.js: ${input} has no graph`);
     const own = options.plan === undefined && model.tensors.some(({ dtype }) => isBlocks(dtype));
     const plan = own ? parsePlan(BLOCKS_PLAN, options.planFor) : asked;
     return withSinks(async (create) => {
       const sink = await create(output);
       return withWorkers(options, [input], (workers) =>
-        pack(model, plan, sink, { kernels, workers, budget, signal: task.signal, onProgress: task.progress }),
+        pack(model, plan, sink, { kernels, workers, budget, graph, signal: task.signal, onProgress: task.progress }),
       );
     });
   });
@@ -163,7 +175,8 @@ async function inspectVerb(task: Task, options: Options, input = ""): Promise<Re
     if (options.verbose && file.tier === "js")
       throw new UsageError("--verbose needs WebAssembly: the js tier does not know what decoding costs");
     const costs = options.verbose ? await costsOf(file, task.signal, task.progress) : undefined;
-    const json = { file: input, plan, sha256, totals, metadata, tensors, ...(costs && { costs }) };
+    const graph = file.graph && { bytes: file.graph.length };
+    const json = { file: input, plan, sha256, totals, metadata, graph, tensors, ...(costs && { costs }) };
     return { json, text: () => [inspectText(file), ...(costs ? ["", costsText(costs)] : [])].join("\n") };
   });
 }

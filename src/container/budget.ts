@@ -8,7 +8,6 @@ import { argument, DataError } from "../errors.ts";
 import type { QuantizeStep, Step } from "../plan.ts";
 import { bytesOf, elementCount, isBlocks } from "../tensor.ts";
 import { encodedChunks } from "./encoded.ts";
-import { headerLength } from "./format.ts";
 import { type Group, type Grouped, groupTensors } from "./grouping.ts";
 import type { Place } from "./workers.ts";
 
@@ -45,14 +44,14 @@ const NEAR = 0.9995;
 /**
  * Steps and levels for tensors under a budget: those with int8 or int16, whatever their granularity or target, get one step size each. What
  * is int4, uint8, along an axis or in a format stays so.
- * @param headerOf - the JSON part of a file of these sections
+ * @param headerOf - bytes before the first chunk of a file of these sections
  * @throws DataError if there is no such tensor, or the budget is below what the file takes with nothing but zeros in them
  */
 export async function spendBudget(
   place: Place,
   given: readonly Asked[],
   budget: Budget,
-  headerOf: (grouped: Grouped) => Uint8Array,
+  headerOf: (grouped: Grouped) => number,
   options: Options = {},
 ): Promise<Resolved[]> {
   const { kernels } = place;
@@ -177,15 +176,14 @@ async function measure(
   grouped: Grouped,
   curves: ReadonlyMap<Asked, unknown>,
   fixed: Map<string, number>,
-  headerOf: (grouped: Grouped) => Uint8Array,
+  headerOf: (grouped: Grouped) => number,
   { signal, onProgress }: Options,
 ): Promise<{ coded: number; rest: number }> {
   const names = new Set([...curves.keys()].map(({ tensor }) => tensor.name));
   const isFree = (group: Group): boolean => group.names.some((name) => names.has(name));
   const keyOf = (group: Group): string => JSON.stringify(group.names);
   const others = grouped.groups.filter((group) => !isFree(group)).map(keyOf);
-  const chunks = grouped.groups.reduce((sum, { layout }) => sum + layout.chunks, 0);
-  const header = headerLength(headerOf(grouped), chunks);
+  const header = headerOf(grouped);
   const todo = grouped.groups.filter((group) => isFree(group) || !fixed.has(keyOf(group)));
   const total = todo.reduce((sum, { layout }) => sum + layout.elements, 0);
   let [coded, done] = [0, 0];

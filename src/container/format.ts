@@ -6,6 +6,7 @@ import type { Kernels } from "../kernels.ts";
 import { type Checksums, demandHash, sha256 } from "./checksum.ts";
 import { type Description, parseDescription } from "./description.ts";
 import { PRELUDE_BYTES } from "./json.ts";
+import { parseRecords } from "./records.ts";
 import type { Section } from "./sections.ts";
 
 // The only file that knows where what lies in a .quern file: docs/FORMAT.md.
@@ -18,7 +19,6 @@ const MAX_HEADER = 100_000_000;
 const MAX_DECODED_CHUNK = 1024 * 1024;
 /** Required feature bits that this reader knows: none yet. */
 const KNOWN_FEATURES = 0;
-const REQUIRED_RECORD = 0x80000000;
 
 /** The fields of the prelude. */
 export interface Prelude {
@@ -43,22 +43,23 @@ export interface ChunkEntry extends Checksums {
 export interface Header extends Description {
   readonly prelude: Prelude;
   readonly headerBytes: number;
+  readonly graph: Uint8Array | null;
   chunk(index: number): ChunkEntry;
 }
 
-/** Bytes before the first chunk of a file with this JSON part and count of chunks. */
-export function headerLength(json: Uint8Array, chunks: number): number {
-  const length = PRELUDE_BYTES + json.length + ENTRY_BYTES * chunks;
+/** Bytes before the first chunk of a file with these parts and count of chunks. */
+export function headerLength(json: Uint8Array, records: Uint8Array, chunks: number): number {
+  const length = PRELUDE_BYTES + json.length + records.length + ENTRY_BYTES * chunks;
   if (length > MAX_HEADER) throw new RangeError(`the header would take ${length} bytes, more than ${MAX_HEADER}`);
   return length;
 }
 
 /** Collects the chunk table while chunks are written, and makes the header once they all are. */
-export function headerBuilder(json: Uint8Array, chunks: number) {
+export function headerBuilder(json: Uint8Array, records: Uint8Array, chunks: number) {
   const table = new Uint8Array(ENTRY_BYTES * chunks);
   const view = new DataView(table.buffer);
   let count = 0;
-  let position = headerLength(json, chunks);
+  let position = headerLength(json, records, chunks);
   let [largestStored, largestDecoded, decodedBytes] = [0, 0, 0];
   return {
     /** Notes the next chunk and returns its offset in the file. */
@@ -79,19 +80,22 @@ export function headerBuilder(json: Uint8Array, chunks: number) {
       if (count !== chunks) throw new Error(`${count} chunks were written, ${chunks} announced`);
       const prelude = encodePrelude({
         jsonBytes: json.length,
-        recordBytes: 0,
+        recordBytes: records.length,
         chunks,
         largestStored,
         largestDecoded,
         fileBytes: position,
         decodedBytes,
       });
-      const hash = sha256(kernels, prelude, json, table);
-      const bytes = new Uint8Array(PRELUDE_BYTES + json.length + table.length);
+      const hash = sha256(kernels, prelude, json, records, table);
+      const recordsAt = PRELUDE_BYTES + json.length;
+      const tableAt = recordsAt + records.length;
+      const bytes = new Uint8Array(tableAt + table.length);
       bytes.set(prelude);
       bytes.set(hash, HASHED_BYTES);
       bytes.set(json, PRELUDE_BYTES);
-      bytes.set(table, PRELUDE_BYTES + json.length);
+      bytes.set(records, recordsAt);
+      bytes.set(table, tableAt);
       return { bytes, sha256: hash };
     },
   };
@@ -203,11 +207,11 @@ export function parseHeader(kernels: Kernels, prelude: Prelude, head: Uint8Array
   demandHash(hash, prelude.sha256, "SHA-256", HASHED_BYTES, "header");
   const { jsonBytes, recordBytes } = prelude;
   const description = parseDescription(rest.subarray(0, jsonBytes));
-  checkRecords(rest.subarray(jsonBytes, jsonBytes + recordBytes), PRELUDE_BYTES + jsonBytes);
+  const graph = parseRecords(rest.subarray(jsonBytes, jsonBytes + recordBytes), PRELUDE_BYTES + jsonBytes);
   const table = rest.subarray(jsonBytes + recordBytes);
   const headerBytes = PRELUDE_BYTES + rest.length;
   const offsets = checkTable(prelude, description.sections, table, headerBytes);
-  return { ...description, prelude, headerBytes, chunk: (index) => chunkEntry(table, offsets, index) };
+  return { ...description, prelude, headerBytes, graph, chunk: (index) => chunkEntry(table, offsets, index) };
 }
 
 function chunkEntry(table: Uint8Array, offsets: Float64Array, index: number): ChunkEntry {
@@ -273,27 +277,4 @@ function checkEntry(view: DataView, at: number, base: number, decoded: number, r
   demand(code < CODE_NAMES.length, "code", base + at + 4, "code of a chunk", `below ${CODE_NAMES.length}`, code);
   const reserved = view.getUint32(at + 4, true) >>> 8;
   demand(reserved === 0, "reserved", base + at + 5, "reserved bytes", 0, reserved);
-}
-
-function checkRecords(records: Uint8Array, base: number): void {
-  const view = new DataView(records.buffer, records.byteOffset, records.length);
-  for (let at = 0; at < records.length; ) {
-    const type = view.getUint32(at, true);
-    const length = view.getUint32(at + 4, true);
-    const known = type < REQUIRED_RECORD;
-    demand(
-      known,
-      "record",
-      base + at,
-      "record type",
-      "a type that this reader knows",
-      `required type ${type - REQUIRED_RECORD}`,
-    );
-    const room = records.length - at - 8;
-    demand(length <= room, "truncated", base + at + 4, "record length", `at most ${room}`, length);
-    const end = at + 8 + Math.ceil(length / 8) * 8;
-    const padding = records.subarray(at + 8 + length, end).every((byte) => byte === 0);
-    demand(padding, "padding", base + at + 8 + length, "padding of a record", 0, "other bytes");
-    at = end;
-  }
 }

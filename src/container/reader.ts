@@ -65,6 +65,8 @@ export interface QuernFile {
   readonly metadata: Readonly<Record<string, string>> | null;
   /** The plan of the model, as printed. */
   readonly plan: string;
+  /** The graph that the weights belong to, as it was given to pack: a view, not to be written to. null: the file has none. */
+  readonly graph: Uint8Array | null;
   /** Names the file; lower-case hexadecimal. */
   readonly sha256: string;
   /** The same as open's option `integrity` takes it. */
@@ -204,6 +206,7 @@ function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: n
     index: header.entries.map((entry) => indexEntry(header, entry)),
     metadata: header.metadata,
     plan: header.plan,
+    graph: header.graph,
     sha256: hex(prelude.sha256),
     get integrity() {
       return integrityOf(prelude.sha256);

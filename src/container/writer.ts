@@ -9,8 +9,9 @@ import { bytesOf, type LazyTensor, type Model } from "../tensor.ts";
 import { type Budget, spendBudget } from "./budget.ts";
 import { encodeDescription } from "./description.ts";
 import { encodedChunks } from "./encoded.ts";
-import { headerBuilder } from "./format.ts";
+import { headerBuilder, headerLength } from "./format.ts";
 import { type Group, type Grouped, groupTensors, headOf } from "./grouping.ts";
+import { encodeRecords } from "./records.ts";
 import { portion } from "./sections.ts";
 import type { Sealed } from "./tasks.ts";
 import type { Place, Workers } from "./workers.ts";
@@ -36,6 +37,8 @@ export interface PackOptions {
   workers?: Workers | undefined;
   /** What `smooth` goes by, by name of tensor; default: the weights alone, all input channels in the first group. */
   smoothing?: ReadonlyMap<string, Smoothing> | undefined;
+  /** The graph that the weights belong to, kept in the header: see modelGraph. The header takes at most 100 MB. */
+  graph?: Uint8Array | null | undefined;
 }
 
 /** What pack did to one tensor. */
@@ -86,12 +89,12 @@ export async function pack(
   // Kernels that only decode are refused here, before anything is read.
   kernels.arena(0, "encode");
   const place = { kernels, workers: options.workers };
-  const { grouped, json } = await decide(place, model, rules, options);
+  const records = encodeRecords(options.graph);
+  const { grouped, json } = await decide(place, model, rules, records, options);
   const { groups, placed } = grouped;
   const sums = () => ({ codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 });
   const jobs = groups.map((group): Job => ({ ...group, sums: sums() }));
-  const chunks = jobs.reduce((sum, { layout }) => sum + layout.chunks, 0);
-  const header = headerBuilder(json, chunks);
+  const header = headerBuilder(json, records, chunksOf(groups));
   const total = jobs.reduce((sum, { layout }) => sum + bytesOf(layout.tensor.dtype, layout.elements), 0);
   let done = 0;
   for await (const { group: job, chunk } of encodedChunks(place, jobs, options.signal)) {
@@ -122,6 +125,7 @@ async function decide(
   place: Place,
   model: Model,
   rules: Plan,
+  records: Uint8Array,
   options: PackOptions,
 ): Promise<{ grouped: Grouped; json: Uint8Array }> {
   const asked = model.tensors.map((tensor) => {
@@ -131,11 +135,16 @@ async function decide(
   argument(names.size === asked.length, "model", "tensors with unique names", `${asked.length - names.size} repeated`);
   const describe = ({ groups, placed }: Grouped) =>
     encodeDescription(printPlan(rules), model.metadata, groups.map(headOf), placed);
+  const header = (grouped: Grouped) => headerLength(describe(grouped), records, chunksOf(grouped.groups));
   const resolved = options.budget
-    ? await spendBudget(place, asked, options.budget, describe, options)
+    ? await spendBudget(place, asked, options.budget, header, options)
     : await resolveAll(place.kernels, asked, options.signal);
   const grouped = groupTensors(resolved);
   return { grouped, json: describe(grouped) };
+}
+
+function chunksOf(groups: readonly Group[]): number {
+  return groups.reduce((sum, { layout }) => sum + layout.chunks, 0);
 }
 
 function note(sums: Job["sums"], { code, bytes, shape, zeros }: Sealed): void {

@@ -1,8 +1,8 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { type ByteSource, type Folder, readExactly } from "../../bytes.ts";
-import { DataError, demand, printed } from "../../errors.ts";
+import { DataError, demand } from "../../errors.ts";
 import { bytesOf, dtypeWidth, elementCount, type LazyTensor } from "../../tensor.ts";
-import { siblingName } from "../folder.ts";
+import { externalPlace } from "./external.ts";
 import type { Initializer, Range } from "./tensor.ts";
 import { TENSOR } from "./types.ts";
 
@@ -73,24 +73,10 @@ async function externalRange(
   at: number,
   field: string,
 ): Promise<[source: ByteSource, offset: number]> {
-  const number = (key: string, otherwise: number): number => {
-    const text = external.get(key);
-    demand(
-      text === undefined || /^\d{1,16}$/.test(text),
-      "onnx-external",
-      at,
-      `${key} of ${field}`,
-      "a number",
-      printed(text),
-    );
-    return text === undefined ? otherwise : Number(text);
-  };
-  const name = siblingName(external.get("location"), at, `location of ${field}`);
-  const [offset, length] = [number("offset", 0), number("length", bytes)];
-  demand(length === bytes, "onnx-external", at, `length of ${field}`, bytes, length);
-  const source = await origin.sibling(name);
+  const { location, offset } = externalPlace(external, bytes, at, field);
+  const source = await origin.sibling(location);
   const room = source.byteLength - offset;
-  demand(bytes <= room, "onnx-external", at, field, `${bytes} bytes at ${offset} of "${name}"`, Math.max(0, room));
+  demand(bytes <= room, "onnx-external", at, field, `${bytes} bytes at ${offset} of "${location}"`, Math.max(0, room));
   return [source, offset];
 }
 

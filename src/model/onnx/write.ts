@@ -116,7 +116,7 @@ async function graphSegments(walk: Walk, graph: Graph, { replaced, quantized }: 
     copied = initializer.end;
     const codes = quantized.get(initializer.name);
     if (!codes) {
-      segments.push(...field(GRAPH.initializer, await replacedTensor(walk, initializer, tensor)));
+      segments.push(...field(GRAPH.initializer, await withData(walk, initializer, field(TENSOR.raw, [{ tensor }]))));
       continue;
     }
     const three = names(initializer.name);
@@ -145,10 +145,9 @@ function freshNames({ names }: Graph) {
   });
 }
 
-// The message with its other fields as they are, and the elements as raw_data where they were.
-async function replacedTensor(walk: Walk, { start, end }: Initializer, tensor: LazyTensor): Promise<Segment[]> {
+/** An initializer's message with its other fields as they are, and these where its elements were. */
+export async function withData(walk: Walk, { start, end }: Initializer, data: readonly Segment[]): Promise<Segment[]> {
   const segments: Segment[] = [];
-  const data = field(TENSOR.raw, [{ tensor }]);
   let written = false;
   for await (const part of fieldsOf(walk, start, end)) {
     if (!DATA_FIELDS.includes(part.number)) segments.push({ copy: [part.at, part.end] });

@@ -1,20 +1,14 @@
 import type { ByteSink, ByteSource } from "../../bytes.ts";
 import { DataError } from "../../errors.ts";
-import { type DType, isFloat, type LazyTensor, type Model } from "../../tensor.ts";
+import { isFloat, type LazyTensor, type Model } from "../../tensor.ts";
 import { as } from "../convert.ts";
 import { listSpan } from "../json.ts";
 import { pieces, tensorBytes, type WriteOptions } from "../pieces.ts";
 import { readModelJson, type Weight } from "./manifest.ts";
+import { dtypeWord } from "./words.ts";
 
 /** What the converter of TensorFlow.js cuts shards at: a browser's cache takes files of 4 MB. */
 const SHARD_BYTES = 4 * 1024 * 1024;
-const TFJS_DTYPES = new Map<DType, string>([
-  ["F32", "float32"],
-  ["F16", "float32"],
-  ["I32", "int32"],
-  ["BOOL", "bool"],
-  ["U8", "uint8"],
-]);
 
 export interface TfjsOptions extends WriteOptions {
   /** Of the file that is written beside the shards. */
@@ -103,7 +97,7 @@ function fitted({ name, shape, dtype }: Weight, tensor: LazyTensor): LazyTensor 
 function entryOf({ weight, tensor }: Planned): Record<string, unknown> {
   const { quantization: _, ...entry } = weight.entry;
   const half = tensor.dtype === "F16" ? { quantization: { dtype: "float16" } } : {};
-  return { ...entry, dtype: TFJS_DTYPES.get(tensor.dtype), ...half };
+  return { ...entry, dtype: dtypeWord(tensor), ...half };
 }
 
 async function writeGroup(

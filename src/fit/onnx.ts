@@ -1,0 +1,98 @@
+import { bytesSource } from "../bytes.ts";
+import { DataError, demand } from "../errors.ts";
+import { type ExternalPlace, externalPlace } from "../model/onnx/external.ts";
+import { readInitializers, readModelFields } from "../model/onnx/graph.ts";
+import { walkOver } from "../model/onnx/wire.ts";
+import { type OpenInput, type OpenOptions, open, type QuernFile } from "../read.ts";
+import { bytesOf, type DType, elementCount } from "../tensor.ts";
+import { elementsOf } from "./elements.ts";
+import { type GraphInput, graphBytes } from "./graph.ts";
+
+// Files as ONNX Runtime loads models: the graph, and the files of its external data as bytes.
+
+/** What is used of onnxruntime-web: the caller's module, of 1.17 or newer. */
+export interface OnnxRuntime<Session> {
+  readonly InferenceSession: { create(graph: Uint8Array, options?: object): Promise<Session> };
+}
+
+export interface SessionOptions extends OpenOptions {
+  /** An ONNX model with external data, or its address. Default: the graph in the file. */
+  graph?: GraphInput | undefined;
+  /** For InferenceSession.create. Further `externalData` are handed over too. */
+  session?: object | undefined;
+}
+
+/** What may lie between tensors of external data: a page, where a page is largest. */
+const MAX_GAP = 65536;
+
+/**
+ * Opens a file, decodes it, and makes an inference session of it. The decoded tensors are in memory twice while the session is made: as
+ * external data here, and in the memory of the runtime.
+ * @param ort - the module `onnxruntime-web`
+ * @param input - as for `open`
+ * @throws FormatError; DataError if there is no graph or it is another model's; the signal's reason; what the runtime throws
+ */
+export async function createSession<Session>(
+  ort: OnnxRuntime<Session>,
+  input: OpenInput,
+  { graph: given, session = {}, ...options }: SessionOptions = {},
+): Promise<Session> {
+  const { signal } = options;
+  const file = await open(input, options);
+  const graph = await graphBytes(file, given, "model.onnx", signal);
+  const data = await externalData(file, await placesIn(graph), signal);
+  signal?.throwIfAborted();
+  const { externalData: others = [] } = session as { externalData?: readonly object[] };
+  // A copy: where the runtime has a worker, it takes the bytes away.
+  return ort.InferenceSession.create(graph.slice(), { ...session, externalData: [...data, ...others] });
+}
+
+interface Place extends ExternalPlace {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly bytes: number;
+}
+
+async function placesIn(graph: Uint8Array): Promise<Place[]> {
+  const walk = walkOver(bytesSource(graph));
+  const { graph: field } = await readModelFields(walk);
+  const places: Place[] = [];
+  for (const { name, shape, type, external, start } of await readInitializers(walk, field)) {
+    if (!external) continue;
+    const bytes = bytesOf(type.dtype, elementCount(shape));
+    const place = externalPlace(external, bytes, start, `data of initializer ${JSON.stringify(name.slice(0, 80))}`);
+    places.push({ name, shape, dtype: type.dtype, bytes, ...place });
+  }
+  return places;
+}
+
+async function externalData(file: QuernFile, places: readonly Place[], signal: AbortSignal | undefined) {
+  const entries = new Map(file.index.map((entry) => [entry.name, entry]));
+  for (const { name, shape } of places) {
+    const entry = entries.get(name);
+    if (!entry) throw new DataError(`the file has no tensor "${name}", which the graph names: is it another model's?`);
+    const [has, wants] = [entry.shape, shape].map((extents) => extents.join(" x "));
+    if (has !== wants) throw new DataError(`tensor "${name}" is ${has}, and ${wants} in the graph`);
+  }
+  const files = new Map<string, Uint8Array>();
+  for (const location of new Set(places.map((place) => place.location))) {
+    files.set(location, new Uint8Array(sizeOf(places.filter((place) => place.location === location))));
+  }
+  const byName = new Map(places.map((place) => [place.name, place]));
+  const wanted = new Map(places.map(({ name, dtype }) => [name, dtype]));
+  for await (const { name, bytes } of elementsOf(file, wanted, signal)) {
+    const { location, offset } = byName.get(name) as Place;
+    files.get(location)?.set(bytes, offset);
+  }
+  return [...files].map(([path, data]) => ({ path, data }));
+}
+
+// Shapes are those of tensors that the file has, so what is made is not much more than what it decodes to.
+function sizeOf(places: readonly Place[]): number {
+  const end = places.reduce((most, { offset, bytes }) => Math.max(most, offset + bytes), 0);
+  const most = places.reduce((sum, { bytes }) => sum + bytes + MAX_GAP, 0);
+  const { location } = places[0] as Place;
+  demand(end <= most, "onnx-external", 0, `external data in "${location.slice(0, 80)}"`, `at most ${most} bytes`, end);
+  return end;
+}
