@@ -283,6 +283,50 @@ describe("records", () => {
     for (const length of [9, 16, 2 ** 31, 2 ** 32 - 1]) await refusal(withRecords(record(1, [1, 2, 3], length)));
     expect((await refusal(withRecords(record(1, [1, 2, 3, 0, 9], 3)))).code).toBe("padding");
   });
+
+  test("of type 2 are the graph, whatever is in it and beside it", async () => {
+    for (const graph of [[], [0], [1, 2, 3, 4, 5, 6, 7, 8], new Array(1001).fill(255)]) {
+      for (const more of [[], [record(1, [4]), record(3, [5, 6])]]) {
+        const file = await open(withRecords(...more, record(2, graph), ...more), { kernels: SIMD });
+        expect(Array.from(file.graph ?? [-1])).toEqual(graph);
+      }
+    }
+    expect((await open(withRecords(record(1, [2])), { kernels: SIMD })).graph).toBeNull();
+    expect((await open(FILE, { kernels: SIMD })).graph).toBeNull();
+  });
+
+  test("there is one graph at most", async () => {
+    for (const [first, second] of [
+      [[], []],
+      [[1, 2, 3], [4]],
+    ]) {
+      const error = await refusal(withRecords(record(2, first), record(1, [7]), record(2, second)));
+      const offset = PRELUDE + PARTS.json.length + record(2, first).length + 16;
+      expect(error).toMatchObject({ code: "duplicate", field: "graph", offset });
+    }
+  });
+
+  test("a graph that is cut anywhere, or says another length, is refused", async () => {
+    const whole = record(2, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    for (let length = 1; length < whole.length; length++) {
+      const error = await refusal(withRecords(whole.subarray(0, length)));
+      expect(["alignment", "truncated"], `${length}`).toContain(error.code);
+    }
+    for (const length of [0, 3, 10, 17, 25, 2 ** 31, 2 ** 32 - 1]) {
+      const lying = whole.slice();
+      new DataView(lying.buffer).setUint32(4, length, true);
+      await refusal(withRecords(lying));
+    }
+    const file = withRecords(whole);
+    for (let length = 0; length < file.length; length += length < PRELUDE ? 1 : 7) {
+      await refusal(file.subarray(0, length) as Uint8Array<ArrayBuffer>);
+    }
+    for (let at = PRELUDE + PARTS.json.length; at < PRELUDE + PARTS.json.length + whole.length; at++) {
+      const damaged = file.slice();
+      damaged[at] ^= 4;
+      expect((await refusal(damaged)).code).toBe("checksum");
+    }
+  });
 });
 
 describe("the chunk table", () => {

@@ -65,6 +65,10 @@ const ONLY: Record<string, string[]> = {
   worker: ["kernels", "container"],
   workers: ["errors", "kernels", "container"],
   node: ["errors", "bytes", "kernels", "container"],
+  // What other software takes: they read files as pages do.
+  fit: ["errors", "bytes", "tensor", "plan", "model", "read"],
+  tfjs: ["fit"],
+  onnx: ["fit"],
 };
 
 function layerOf(file: string): string {
@@ -207,6 +211,7 @@ const INDEX = [
   "encodeTensor",
   "lazyTensor",
   "memorySink",
+  "modelGraph",
   "pack",
   "parsePlan",
   "parseSteps",
@@ -241,10 +246,13 @@ describe("the package", () => {
       "nodeWorkers",
     ]);
     expect(Object.keys(await import("../src/workers.ts"))).toEqual(["webWorkers"]);
+    expect(Object.keys(await import("../src/tfjs.ts")).sort()).toEqual(["progressCallback", "quernIO"]);
+    expect(Object.keys(await import("../src/onnx.ts")).sort()).toEqual(["createSession", "progressCallback"]);
   });
 
   test("depends on three packages for the command line and two for its drawings, one for threads in Node, and one for protobuf", () => {
-    const { dependencies, peerDependencies, optionalDependencies } = JSON.parse(textOf("package.json"));
+    const manifest = JSON.parse(textOf("package.json"));
+    const { dependencies, peerDependencies, peerDependenciesMeta, optionalDependencies } = manifest;
     expect(Object.keys(dependencies)).toEqual([
       "@bufbuild/protobuf",
       "cli-progress",
@@ -254,7 +262,11 @@ describe("the package", () => {
       "d3-shape",
       "piscina",
     ]);
-    expect([peerDependencies, optionalDependencies]).toEqual([undefined, undefined]);
+    expect(optionalDependencies).toBeUndefined();
+    // Nothing here imports these: who uses quern/tfjs or quern/onnx has them.
+    const optional = Object.keys(peerDependencies).map((name) => [name, { optional: true }]);
+    expect(peerDependenciesMeta).toEqual(Object.fromEntries(optional));
+    expect(Object.keys(peerDependencies)).toEqual(["@tensorflow/tfjs-core", "onnxruntime-web"]);
   });
 
   test("is small: the kernels that decode below 8 KB, quern/read with them below 29 KB, compressed", async () => {
@@ -273,6 +285,21 @@ describe("the package", () => {
       /writer|model|node\.ts|cli|encode|cut\.ts|resolve/.test(path),
     );
     expect(writing).toEqual([]);
+  });
+
+  test("is small in other software: what quern/tfjs adds to quern/read below 2.5 KB, quern/onnx below 6.5 KB, and neither writes", async () => {
+    const options = { bundle: true, minify: true, format: "esm", write: false, metafile: true } as const;
+    const sizeOf = async (entry: string) => {
+      const { outputFiles, metafile } = await build({ entryPoints: [join(ROOT, "src", entry)], ...options });
+      const writing = Object.keys(metafile.inputs).filter((path) =>
+        /writer|write\.ts|detach|segments|node\.ts|cli|encode|cut\.ts|resolve/.test(path),
+      );
+      expect(writing, entry).toEqual([]);
+      return gzipSync(outputFiles[0].contents).length;
+    };
+    const [read, tfjs, onnx] = await Promise.all(["read.ts", "tfjs.ts", "onnx.ts"].map(sizeOf));
+    expect(tfjs - read).toBeLessThanOrEqual(2.5 * 1024);
+    expect(onnx - read).toBeLessThanOrEqual(6.5 * 1024);
   });
 
   test("is small without WebAssembly: the plain kernels below 8 KB, quern/plain with them below 18.75 KB", async () => {

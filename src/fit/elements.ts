@@ -15,7 +15,7 @@ type Kind = "f32" | "stored";
 
 /**
  * Some tensors of a file, decoded, in its order, so that the file is read once from front to back. Floats become any floats: rounded half to
- * even, by way of f32 but for F64 that was stored losslessly and is wanted so.
+ * even, by way of f32 but for F64 that was stored losslessly and is wanted so. (A signalling NaN of BF16 becomes a quiet one.)
  * @param wanted - dtypes by name of tensor; names that the file does not have are not missed
  * @throws DataError for other changes of dtype, FormatError, the signal's reason
  */
@@ -48,8 +48,9 @@ export async function* elementsOf(
 
 function kindOf({ name, dtype, plan }: IndexEntry, wanted: DType): Kind {
   const coded = parseSteps(plan).some(({ op }) => op === "quantize" || op === "format");
-  if (dtype === wanted && !coded && dtype !== "F32") return "stored";
-  if ((isFloat(dtype) || isBlocks(dtype)) && isFloat(wanted)) return "f32";
+  const wide = dtype === "F64" && wanted === "F64" && !coded;
+  if ((isFloat(dtype) || isBlocks(dtype)) && isFloat(wanted) && !wide) return "f32";
+  if (dtype === wanted) return "stored";
   throw new DataError(`tensor "${name}" is ${dtype}, and ${wanted} in the graph`);
 }
 

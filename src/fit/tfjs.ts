@@ -1,5 +1,5 @@
 import { DataError } from "../errors.ts";
-import { marksOf, parseGraph } from "../model/tfjs/detach.ts";
+import { marksOf, parseGraph } from "../model/tfjs/graph.ts";
 import { dtypeWord } from "../model/tfjs/words.ts";
 import { type IndexEntry, type OpenInput, type OpenOptions, open, type QuernFile } from "../read.ts";
 import type { DType } from "../tensor.ts";

@@ -1,7 +1,8 @@
 import type { ByteSource } from "../../bytes.ts";
 import { printed } from "../../errors.ts";
 import type { TensorInfo } from "../../tensor.ts";
-import { listSpan, parseObject } from "../json.ts";
+import { listSpan } from "../json.ts";
+import { marksOf, parseGraph } from "./graph.ts";
 import { bad, readModelJson } from "./manifest.ts";
 import { dtypeWord } from "./words.ts";
 
@@ -38,21 +39,6 @@ export function attachTfjs(graph: Uint8Array, tensors: readonly TensorInfo[]): U
     return { ...marks.get(name), name, shape, dtype: dtypeWord(tensor) };
   });
   return withManifest(text, [{ paths: [], weights }]);
-}
-
-/** The object in a model.json, and its text. @throws FormatError */
-export function parseGraph(graph: Uint8Array): { value: Record<string, unknown>; text: string } {
-  return parseObject(graph, bad, () => "keys of the graph");
-}
-
-/** What the weightsManifest says, by name of weight. */
-export function marksOf({ weightsManifest }: Record<string, unknown>): Map<string, Record<string, unknown>> {
-  const marks = new Map<string, Record<string, unknown>>();
-  for (const group of Array.isArray(weightsManifest) ? weightsManifest : []) {
-    const { weights } = Object(group ?? {});
-    for (const weight of Array.isArray(weights) ? weights : []) marks.set(String(Object(weight ?? {}).name), weight);
-  }
-  return marks;
 }
 
 function withManifest(text: string, manifest: readonly object[]): Uint8Array {
