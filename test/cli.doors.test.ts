@@ -84,6 +84,25 @@ describe("models of other formats", () => {
     expect((await json("diff", "out/model.json", "m.gguf")).total).toMatchObject({ identical: true });
   });
 
+  test("come back from a file that has the graph, without the original", async () => {
+    await json("pack", "m.onnx", "-o", "og.quern", "--plan", "lossless", "--with-graph");
+    await json("unpack", "og.quern", "-o", "alone.onnx");
+    expectSame(await readFile(join(folder, "alone.onnx")), await readFile(join(folder, "m.onnx")));
+    await json("pack", "external.onnx", "-o", "eg.quern", "--plan", "lossless", "--with-graph");
+    await json("unpack", "eg.quern", "-o", "inside.onnx");
+    expect((await json("diff", "inside.onnx", "m.onnx")).total).toMatchObject({ identical: true });
+    await json("pack", "model.json", "-o", "tg.quern", "--with-graph");
+    await mkdir(join(folder, "again"), { recursive: true });
+    await json("unpack", "tg.quern", "-o", "again/model.json");
+    const { weightsManifest, ...rest } = JSON.parse(await readFile(join(folder, "again/model.json"), "utf8"));
+    expect(rest).toEqual({ format: "layers-model", modelTopology: {} });
+    const weights = [{ name: "w", shape: [64, 48], dtype: "float32" }];
+    expect(weightsManifest).toEqual([{ paths: ["group1-shard1of1.bin"], weights }]);
+    expect((await json("diff", "again/model.json", "tg.quern")).total).toMatchObject({ identical: true });
+    expect((await json("inspect", "tg.quern")).graph.bytes).toBeGreaterThan(60);
+    expect((await quern("inspect", "og.quern")).stdout).toMatch(/\ngraph: \d+ B \(of the header\)\n/);
+  });
+
   test("change format on the way", async () => {
     await json("pack", "model.json", "-o", "x.quern", "--plan", "lossless");
     for (const [output, ...more] of [["x.gguf"], ["x.safetensors"], ["x.onnx", "--graph", "old.onnx"]]) {
@@ -169,6 +188,9 @@ describe("mistakes", () => {
     [2, "--as quantized is for --to onnx and --to gguf", ["unpack", "e.quern", "--as", "quantized"]],
     [2, "would replace m.onnx", ["unpack", "e.quern", "-o", "m.onnx", "--graph", "m.onnx"]],
     [2, "Allowed choices are safetensors, gguf, onnx, tfjs", ["unpack", "e.quern", "--to", "zip"]],
+    [2, "--with-graph is for ONNX and TensorFlow.js", ["pack", "m.gguf", "-o", "bad.quern", "--with-graph"]],
+    [2, "give the original ONNX file with --graph", ["unpack", "tg.quern", "-o", "bad.onnx"]],
+    [2, "give the original model.json with --graph", ["unpack", "og.quern", "-o", "bad.json"]],
     [2, "packed already", ["pack", "e.quern", "-o", "bad.quern"]],
     [1, "needs ONNX opset 13", ["unpack", "e.quern", "-o", "bad.onnx", "--graph", "old.onnx", "--as", "quantized"]],
     [1, "no such file", ["unpack", "e.quern", "-o", "bad.onnx", "--graph", "none.onnx"]],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { bytesSource, DataError, FormatError, type Model, modelGraph, open } from "../src/index.ts";
 import { createSession, type ProgressInfo, progressCallback } from "../src/onnx.ts";
+import type { LoadProgress } from "../src/read.ts";
 import { widen } from "../src/tensor.ts";
 import { quernIO } from "../src/tfjs.ts";
 import { floatsAs, modelOf, noise, packed, SIMD, tensorOf } from "./files.ts";
@@ -223,20 +224,22 @@ describe("createSession", () => {
 });
 
 describe("progress", () => {
-  const at = (fraction: number, done: number, total = 200) => ({ fraction, stored: { done, total } });
+  const at = (fraction: number, done: number): LoadProgress => {
+    const share = { done, total: 200 };
+    return { fraction, stored: share, verified: share, decoded: share, tensors: share };
+  };
+  const names = { name: "me/model", file: "model.quern" };
 
   test("is told as transformers.js tells it", () => {
     const told: ProgressInfo[] = [];
-    const names = { name: "me/model", file: "model.quern" };
     const progress = progressCallback((info) => told.push(info), names);
-    for (const event of [at(0, 0, 0), at(0, 50), at(0.7, 200), at(1, 200), at(1, 200)]) progress(event);
-    const step = (percent: number, loaded: number, total = 200) => {
-      return { status: "progress", ...names, progress: percent, loaded, total };
+    for (const event of [at(0.1, 50), at(0.7, 200), at(1, 200), at(1, 200)]) progress(event);
+    const step = (percent: number, loaded: number) => {
+      return { status: "progress", ...names, progress: percent, loaded, total: 200 };
     };
     expect(told).toEqual([
       { status: "initiate", ...names },
       { status: "download", ...names },
-      step(0, 0, 0),
       step(25, 50),
       step(100, 200),
       { status: "done", ...names },
@@ -244,9 +247,63 @@ describe("progress", () => {
     ]);
   });
 
-  test("ends where nothing is fetched, because all was there", () => {
-    const told: string[] = [];
-    progressCallback(({ status }) => told.push(status), { name: "m", file: "f", task: "text" })(at(1, 0, 0));
-    expect(told).toEqual(["initiate", "download", "progress", "done", "ready"]);
+  test("of tensors that come in several ways is one progress, which never goes back", async () => {
+    const tensors = [
+      noise("a", "F32", [70_000]),
+      noise("i", "I32", [5000]),
+      noise("small", "I32", [50]),
+      tensorOf("b", "F32", [300, 100], weights(30_000, 1)),
+      noise("u", "U8", [3]),
+      noise("j", "I32", [60]),
+      noise("c", "F16", [4000]),
+      noise("k", "I32", [70]),
+    ];
+    const file = await fileOf(modelOf(tensors), "b=int8 channel > auto; small 0=lossless; lossless");
+    for (const graph of [GRAPH, NODES]) {
+      const events: LoadProgress[] = [];
+      const told: ProgressInfo[] = [];
+      const tell = progressCallback((info) => told.push(info), names);
+      const onProgress = (progress: LoadProgress) => {
+        events.push(progress);
+        tell(progress);
+      };
+      const { getWeightStream } = await quernIO(file, { graph, onProgress }).load();
+      if (getWeightStream) await streamed(getWeightStream());
+      const keys = ["stored", "verified", "decoded", "tensors"] as const;
+      for (const [i, { fraction, ...shares }] of events.entries()) {
+        expect(fraction === 1).toBe(i === events.length - 1);
+        expect(fraction).toBeGreaterThanOrEqual(events[i - 1]?.fraction ?? 0);
+        for (const key of keys) {
+          expect(shares[key].done, key).toBeLessThanOrEqual(shares[key].total);
+          expect(shares[key].done, key).toBeGreaterThanOrEqual(events[i - 1]?.[key].done ?? 0);
+        }
+      }
+      const last = events[events.length - 1];
+      expect(last.stored).toEqual({ done: file.length, total: file.length });
+      expect(last.tensors).toEqual({ done: 8, total: 8 });
+      expect(last.decoded.done).toBe(last.decoded.total);
+      const words = told.map(({ status }) => status).filter((status) => status !== "progress");
+      expect(words).toEqual(["initiate", "download", "done", "ready"]);
+    }
+  });
+});
+
+describe("a budget", () => {
+  test("counts the decoded weights that are held at once, before they are read", async () => {
+    const model = modelOf([noise("w", "F32", [300_000]), noise("i", "I32", [1000])]);
+    const file = await fileOf(model);
+    const peak = (await open(file)).totals.peak;
+    const needs = peak + 1_204_000;
+    const load = (budget: number) => quernIO(file, { graph: GRAPH, budget }).load();
+    expect((await load(needs)).weightData).toHaveLength(2);
+    await expect(load(needs - 1)).rejects.toMatchObject({ name: "LoadError", code: "budget" });
+    // One after the other, only the largest is held.
+    const { getWeightStream } = await quernIO(file, { graph: NODES, budget: needs - 1 }).load();
+    expect(await streamed(getWeightStream?.() as ReadableStream<ArrayBuffer>)).toHaveLength(2);
+    const graph = modelFile({ initializers: [outside("w", [300_000], { location: "w" })] });
+    const ort = { InferenceSession: { create: async () => 1 } };
+    expect(await createSession(ort, file, { graph, budget: peak + 1_200_000 })).toBe(1);
+    const refused = createSession(ort, file, { graph, budget: peak + 1_199_999 });
+    await expect(refused).rejects.toMatchObject({ name: "LoadError", code: "budget" });
   });
 });

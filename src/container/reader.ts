@@ -7,7 +7,7 @@ import { only } from "./assemble.ts";
 import { cacheOver, keepHeader } from "./cache.ts";
 import { checkChunk, type Reader } from "./chunks.ts";
 import { type IndexEntry, indexEntry } from "./entries.ts";
-import { parseHeader, parsePrelude, restLength } from "./format.ts";
+import { type Header, parseHeader, parsePrelude, restLength } from "./format.ts";
 import { demandIntegrity, hashOf, integrityOf } from "./integrity.ts";
 import { PRELUDE_BYTES } from "./json.ts";
 import { lazyModel, type ModelAs } from "./lazy.ts";
@@ -213,15 +213,7 @@ function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: n
     },
     tier: kernels.tier,
     threads: workers?.size ?? 0,
-    totals: {
-      file: prelude.fileBytes,
-      header: header.headerBytes,
-      chunks: prelude.chunks,
-      decoded: prelude.decodedBytes,
-      largestStored: prelude.largestStored,
-      largestDecoded: prelude.largestDecoded,
-      peak: beside,
-    },
+    totals: totalsOf(header, beside),
     tensor: (async (name: string, options: FloatOptions | StoredOptions = {}) =>
       only<FloatTensor | StoredTensor>(load([find(name)], options))) as QuernFile["tensor"],
     stream: stream as QuernFile["stream"],
@@ -230,5 +222,17 @@ function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: n
     // On demand: a page that loads weights never asks.
     explain: async (index) => (await import("./explain.ts")).explainAt(reader, index),
     close: () => source.close?.(),
+  };
+}
+
+function totalsOf({ prelude, headerBytes }: Header, peak: number): Totals {
+  return {
+    file: prelude.fileBytes,
+    header: headerBytes,
+    chunks: prelude.chunks,
+    decoded: prelude.decodedBytes,
+    largestStored: prelude.largestStored,
+    largestDecoded: prelude.largestDecoded,
+    peak,
   };
 }

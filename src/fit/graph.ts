@@ -1,7 +1,7 @@
 import { DataError, LoadError } from "../errors.ts";
-import type { QuernFile } from "../read.ts";
+import type { OpenInput, QuernFile } from "../read.ts";
 
-// The graph that the weights of a file belong to: from the file, or from elsewhere.
+// A file and the graph that its weights belong to, which is in it or elsewhere.
 
 /** An address, or the graph itself. */
 export type GraphInput = string | URL | Uint8Array | ArrayBuffer;
@@ -36,4 +36,19 @@ async function loaded(given: GraphInput, signal: AbortSignal | undefined): Promi
   const response = await fetch(given, signal ? { signal } : {});
   if (response.ok) return new Uint8Array(await response.arrayBuffer());
   throw new LoadError("status", `the graph at ${given}: ${response.status} ${response.statusText}`);
+}
+
+/** Closes what `open` made of the input. A source that was given stays open: it may be of further use. */
+export function closeOwn(file: QuernFile, input: OpenInput): void {
+  if (typeof input === "string" || !("slice" in input)) file.close();
+}
+
+/** Refuses what would not fit: `bytes` of decoded tensors at once, beside what reading takes. @throws LoadError */
+export function demandRoom({ totals }: QuernFile, bytes: number, budget: number | undefined): void {
+  const needs = totals.peak + bytes;
+  if (budget === undefined || needs <= budget) return;
+  throw new LoadError(
+    "budget",
+    `the decoded weights and reading them take ${needs} bytes, more than the budget of ${budget}`,
+  );
 }

@@ -6,7 +6,7 @@ import { walkOver } from "../model/onnx/wire.ts";
 import { type OpenInput, type OpenOptions, open, type QuernFile } from "../read.ts";
 import { bytesOf, type DType, elementCount } from "../tensor.ts";
 import { elementsOf } from "./elements.ts";
-import { type GraphInput, graphBytes } from "./graph.ts";
+import { closeOwn, demandRoom, type GraphInput, graphBytes } from "./graph.ts";
 
 // Files as ONNX Runtime loads models: the graph, and the files of its external data as bytes.
 
@@ -37,14 +37,17 @@ export async function createSession<Session>(
   input: OpenInput,
   { graph: given, session = {}, ...options }: SessionOptions = {},
 ): Promise<Session> {
-  const { signal } = options;
   const file = await open(input, options);
-  const graph = await graphBytes(file, given, "model.onnx", signal);
-  const data = await externalData(file, await placesIn(graph), signal);
-  signal?.throwIfAborted();
-  const { externalData: others = [] } = session as { externalData?: readonly object[] };
-  // A copy: where the runtime has a worker, it takes the bytes away.
-  return ort.InferenceSession.create(graph.slice(), { ...session, externalData: [...data, ...others] });
+  try {
+    const graph = await graphBytes(file, given, "model.onnx", options.signal);
+    const data = await externalData(file, await placesIn(graph), options);
+    options.signal?.throwIfAborted();
+    const { externalData: others = [] } = session as { externalData?: readonly object[] };
+    // A copy: where the runtime has a worker, it takes the bytes away.
+    return await ort.InferenceSession.create(graph.slice(), { ...session, externalData: [...data, ...others] });
+  } finally {
+    closeOwn(file, input);
+  }
 }
 
 interface Place extends ExternalPlace {
@@ -67,7 +70,7 @@ async function placesIn(graph: Uint8Array): Promise<Place[]> {
   return places;
 }
 
-async function externalData(file: QuernFile, places: readonly Place[], signal: AbortSignal | undefined) {
+async function externalData(file: QuernFile, places: readonly Place[], options: OpenOptions) {
   const entries = new Map(file.index.map((entry) => [entry.name, entry]));
   for (const { name, shape } of places) {
     const entry = entries.get(name);
@@ -75,15 +78,22 @@ async function externalData(file: QuernFile, places: readonly Place[], signal: A
     const [has, wants] = [entry.shape, shape].map((extents) => extents.join(" x "));
     if (has !== wants) throw new DataError(`tensor "${name}" is ${has}, and ${wants} in the graph`);
   }
-  const files = new Map<string, Uint8Array>();
+  const sizes = new Map<string, number>();
   for (const location of new Set(places.map((place) => place.location))) {
-    files.set(location, new Uint8Array(sizeOf(places.filter((place) => place.location === location))));
+    sizes.set(location, sizeOf(places.filter((place) => place.location === location)));
   }
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  demandRoom(file, total, options.budget);
+  const files = new Map([...sizes].map(([location, size]) => [location, new Uint8Array(size)]));
   const byName = new Map(places.map((place) => [place.name, place]));
+  const into = (name: string): Uint8Array => {
+    const { location, offset, bytes } = byName.get(name) as Place;
+    return (files.get(location) as Uint8Array).subarray(offset, offset + bytes);
+  };
   const wanted = new Map(places.map(({ name, dtype }) => [name, dtype]));
-  for await (const { name, bytes } of elementsOf(file, wanted, signal)) {
-    const { location, offset } = byName.get(name) as Place;
-    files.get(location)?.set(bytes, offset);
+  for await (const { name, bytes } of elementsOf(file, wanted, { ...options, into })) {
+    const place = into(name);
+    if (bytes.buffer !== place.buffer) place.set(bytes);
   }
   return [...files].map(([path, data]) => ({ path, data }));
 }

@@ -1,3 +1,5 @@
+import type { ProgressListener } from "../read.ts";
+
 // Progress as callbacks of transformers.js expect it (huggingface/transformers.js, utils/core.js: ProgressInfo).
 
 /** What is told of a file. */
@@ -6,12 +8,6 @@ export type ProgressInfo =
   /** Bytes; `progress` is in percent, 0..100. */
   | { status: "progress"; name: string; file: string; progress: number; loaded: number; total: number }
   | { status: "ready"; name: string; file: string; task: string; model: string };
-
-/** What `onProgress` of `open` tells, as far as it is of use here. */
-interface LoadProgress {
-  readonly fraction: number;
-  readonly stored: { readonly done: number; readonly total: number };
-}
 
 /**
  * An `onProgress` for a `progress_callback`: "initiate" and "download" with the first event, "progress" of stored bytes, "done" once all are
@@ -22,7 +18,7 @@ interface LoadProgress {
 export function progressCallback(
   callback: (info: ProgressInfo) => void,
   { name, file, task = "" }: { name: string; file: string; task?: string },
-): (progress: LoadProgress) => void {
+): ProgressListener {
   const told = new Set<string>();
   const once = (info: ProgressInfo): void => {
     if (told.has(info.status)) return;
@@ -33,11 +29,9 @@ export function progressCallback(
     once({ status: "initiate", name, file });
     once({ status: "download", name, file });
     if (!told.has("done")) {
-      const progress = total > 0 ? (100 * done) / total : 100 * fraction;
-      callback({ status: "progress", name, file, progress, loaded: done, total });
+      callback({ status: "progress", name, file, progress: (100 * done) / total, loaded: done, total });
     }
-    // Before the header is read no total is known.
-    if (fraction >= 1 || (total > 0 && done >= total)) once({ status: "done", name, file });
-    if (fraction >= 1) once({ status: "ready", name, file, task, model: name });
+    if (done === total) once({ status: "done", name, file });
+    if (fraction === 1) once({ status: "ready", name, file, task, model: name });
   };
 }

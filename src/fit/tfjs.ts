@@ -2,9 +2,9 @@ import { DataError } from "../errors.ts";
 import { marksOf, parseGraph } from "../model/tfjs/graph.ts";
 import { dtypeWord } from "../model/tfjs/words.ts";
 import { type IndexEntry, type OpenInput, type OpenOptions, open, type QuernFile } from "../read.ts";
-import type { DType } from "../tensor.ts";
-import { elementsOf } from "./elements.ts";
-import { type GraphInput, graphBytes } from "./graph.ts";
+import { bytesOf, type DType } from "../tensor.ts";
+import { type Elements, elementsOf } from "./elements.ts";
+import { closeOwn, demandRoom, type GraphInput, graphBytes } from "./graph.ts";
 
 // Files as TensorFlow.js loads models: what its IOHandler gives (tfjs-core, src/io/types.ts).
 
@@ -47,23 +47,36 @@ export function quernIO(input: OpenInput, options: QuernIOOptions = {}): { load(
 }
 
 async function load(input: OpenInput, { graph, stream = true, ...options }: QuernIOOptions): Promise<QuernArtifacts> {
-  const { signal } = options;
   const file = await open(input, options);
-  const { weightsManifest, ...rest } = await graphValue(file, graph, signal);
-  const { modelTopology } = rest;
-  if (typeof modelTopology !== "object" || modelTopology === null) {
-    throw new DataError("the graph has no modelTopology: it is no model.json of TensorFlow.js");
+  const close = (): void => closeOwn(file, input);
+  try {
+    const { weightsManifest, ...rest } = await graphValue(file, graph, options.signal);
+    const { modelTopology } = rest;
+    if (typeof modelTopology !== "object" || modelTopology === null) {
+      throw new DataError("the graph has no modelTopology: it is no model.json of TensorFlow.js");
+    }
+    const entries = chosen(file.index, marksOf({ weightsManifest }));
+    const weightSpecs = entries.map(({ entry, mark }) => specOf(entry, mark));
+    const wanted = new Map(entries.map(({ entry }) => [entry.name, dtypeFor(entry)]));
+    const artifacts = { ...rest, modelTopology, weightSpecs };
+    // Only graph models have nodes.
+    if (stream && "node" in modelTopology) {
+      return { ...artifacts, getWeightStream: () => weightStream(elementsOf(file, wanted, options), close) };
+    }
+    const sizes = entries.map(({ entry }) => bytesOf(dtypeFor(entry), entry.elements));
+    demandRoom(
+      file,
+      sizes.reduce((sum, size) => sum + size, 0),
+      options.budget,
+    );
+    const weightData: ArrayBuffer[] = [];
+    for await (const { bytes } of elementsOf(file, wanted, options)) weightData.push(bufferOf(bytes));
+    close();
+    return { ...artifacts, weightData };
+  } catch (error) {
+    close();
+    throw error;
   }
-  const entries = chosen(file.index, marksOf({ weightsManifest }));
-  const weightSpecs = entries.map(({ entry, mark }) => specOf(entry, mark));
-  const wanted = new Map(entries.map(({ entry }) => [entry.name, dtypeFor(entry)]));
-  const artifacts = { ...rest, modelTopology, weightSpecs };
-  // Only graph models have nodes.
-  if (stream && "node" in modelTopology)
-    return { ...artifacts, getWeightStream: () => weightStream(file, wanted, signal) };
-  const weightData: ArrayBuffer[] = [];
-  for await (const { bytes } of elementsOf(file, wanted, signal)) weightData.push(bufferOf(bytes));
-  return { ...artifacts, weightData };
 }
 
 async function graphValue(file: QuernFile, graph: QuernIOOptions["graph"], signal: AbortSignal | undefined) {
@@ -112,21 +125,22 @@ function dtypeFor(entry: IndexEntry): DType {
   return dtypeWord(entry) === "float32" ? "F32" : entry.dtype;
 }
 
-function weightStream(
-  file: QuernFile,
-  wanted: ReadonlyMap<string, DType>,
-  signal: AbortSignal | undefined,
-): ReadableStream<ArrayBuffer> {
-  const elements = elementsOf(file, wanted, signal);
+function weightStream(elements: AsyncGenerator<Elements>, close: () => void): ReadableStream<ArrayBuffer> {
   return new ReadableStream<ArrayBuffer>(
     {
       async pull(controller) {
-        const { value, done } = await elements.next();
-        if (done) controller.close();
-        else controller.enqueue(bufferOf(value.bytes));
+        try {
+          const { value, done } = await elements.next();
+          if (!done) return controller.enqueue(bufferOf(value.bytes));
+          controller.close();
+        } catch (error) {
+          controller.error(error);
+        }
+        close();
       },
       async cancel() {
         await elements.return(undefined);
+        close();
       },
     },
     // A decoded weight waits only while it is asked for.
