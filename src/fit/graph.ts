@@ -1,5 +1,5 @@
 import { DataError, LoadError } from "../errors.ts";
-import type { OpenInput, QuernFile } from "../read.ts";
+import type { OpenInput, OpenOptions, QuernFile } from "../read.ts";
 
 // A file and the graph that its weights belong to, which is in it or elsewhere.
 
@@ -17,9 +17,9 @@ export async function graphBytes(
   file: QuernFile,
   given: GraphInput | undefined,
   original: "model.json" | "model.onnx",
-  signal: AbortSignal | undefined,
+  options: Pick<OpenOptions, "request" | "signal">,
 ): Promise<Uint8Array> {
-  const graph = given === undefined ? file.graph : await loaded(given, signal);
+  const graph = given === undefined ? file.graph : await loaded(given, options);
   if (!graph) {
     const pack = `quern pack ${original} -o model.quern --with-graph`;
     throw new DataError(`the file has no graph: pack it with "${pack}", or give the graph with the option "graph"`);
@@ -30,10 +30,15 @@ export async function graphBytes(
   throw new DataError(`the graph is ${is}: ${entry} may take it`);
 }
 
-async function loaded(given: GraphInput, signal: AbortSignal | undefined): Promise<Uint8Array> {
+async function loaded(
+  given: GraphInput,
+  { request, signal }: Pick<OpenOptions, "request" | "signal">,
+): Promise<Uint8Array> {
   if (given instanceof Uint8Array) return given;
   if (given instanceof ArrayBuffer) return new Uint8Array(given);
-  const response = await fetch(given, signal ? { signal } : {});
+  // Whole: graphs come compressed from many servers, which ranges cannot be.
+  const { fetch: own = fetch, ...init } = request ?? {};
+  const response = await own(given, signal ? { ...init, signal } : init);
   if (response.ok) return new Uint8Array(await response.arrayBuffer());
   throw new LoadError("status", `the graph at ${given}: ${response.status} ${response.statusText}`);
 }

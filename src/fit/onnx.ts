@@ -39,7 +39,7 @@ export async function createSession<Session>(
 ): Promise<Session> {
   const file = await open(input, options);
   try {
-    const graph = await graphBytes(file, given, "model.onnx", options.signal);
+    const graph = await graphBytes(file, given, "model.onnx", options);
     const data = await externalData(file, await placesIn(graph), options);
     options.signal?.throwIfAborted();
     const { externalData: others = [] } = session as { externalData?: readonly object[] };

@@ -50,7 +50,7 @@ async function load(input: OpenInput, { graph, stream = true, ...options }: Quer
   const file = await open(input, options);
   const close = (): void => closeOwn(file, input);
   try {
-    const { weightsManifest, ...rest } = await graphValue(file, graph, options.signal);
+    const { weightsManifest, ...rest } = await graphValue(file, graph, options);
     const { modelTopology } = rest;
     if (typeof modelTopology !== "object" || modelTopology === null) {
       throw new DataError("the graph has no modelTopology: it is no model.json of TensorFlow.js");
@@ -79,9 +79,9 @@ async function load(input: OpenInput, { graph, stream = true, ...options }: Quer
   }
 }
 
-async function graphValue(file: QuernFile, graph: QuernIOOptions["graph"], signal: AbortSignal | undefined) {
+async function graphValue(file: QuernFile, graph: QuernIOOptions["graph"], options: OpenOptions) {
   if (graph === undefined || isGraphInput(graph)) {
-    return parseGraph(await graphBytes(file, graph, "model.json", signal)).value;
+    return parseGraph(await graphBytes(file, graph, "model.json", options)).value;
   }
   return graph as Record<string, unknown>;
 }

@@ -44,7 +44,7 @@ export async function serve(files) {
   const server = createServer((request, response) => {
     const bytes = files[request.url.slice(1)];
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
-    asked.push([request.method, request.url, request.headers.range]);
+    asked.push([request.method, request.url, request.headers.range, request.headers["x-key"]]);
     if (!bytes) response.writeHead(404).end();
     else if (from === undefined) response.writeHead(200, { "content-length": bytes.length }).end(bytes);
     else {
@@ -56,15 +56,4 @@ export async function serve(files) {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const close = () => new Promise((resolve) => server.close(resolve).closeAllConnections());
   return { asked, close, url: (name) => `http://127.0.0.1:${server.address().port}/${name}` };
-}
-
-/** A file on a server, read by range. */
-export async function remote(url) {
-  const { headers } = await fetch(url, { method: "HEAD" });
-  const slice = async (start, end) => {
-    if (start === end) return new Uint8Array(0);
-    const response = await fetch(url, { headers: { range: `bytes=${start}-${end - 1}` } });
-    return new Uint8Array(await response.arrayBuffer());
-  };
-  return { byteLength: Number(headers.get("content-length")), slice };
 }

@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import * as ort from "onnxruntime-web";
 import { bytesSource, FormatError, modelGraph, open } from "../../dist/index.js";
 import { createSession } from "../../dist/onnx.js";
-import { dataFile, packed, remote, serve, values } from "./files.mjs";
+import { dataFile, packed, serve, values } from "./files.mjs";
 import { initializer, modelOf, node, raw, sizeOf, typed } from "./onnx.files.mjs";
 
 ort.env.wasm.numThreads = 1;
@@ -24,11 +24,8 @@ async function run(session, feeds) {
 async function served(bytes, options) {
   const { url, asked, close } = await serve({ m: bytes });
   try {
-    const session = await createSession(ort, await remote(url("m")), options);
-    assert.ok(
-      asked.slice(1).every(([, , range]) => range),
-      JSON.stringify(asked),
-    );
+    const session = await createSession(ort, url("m"), options);
+    assert.ok(asked.length > 0 && asked.every(([, , range]) => range), JSON.stringify(asked));
     return session;
   } finally {
     await close();
