@@ -111,9 +111,11 @@ export function inspectText(file: QuernFile): string {
     "",
     planText(file.plan),
     `chunks: ${totals.chunks}, largest ${size(totals.largestStored)} stored, ${size(totals.largestDecoded)} decoded`,
+    ...(file.stages ?? []).map(({ name, tensors }) => `stage ${name || "(rest)"}: ${tensors.length} tensors`),
     ...(file.graph ? [`graph: ${size(file.graph.length)} (of the header)`] : []),
     ...metadata,
     `sha256 ${file.sha256}`,
+    `integrity ${file.integrity}`,
   ].join("\n");
 }
 

@@ -16,6 +16,7 @@ import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
 import { kernelsFor, type OpenFlags, withFile, withModel, withSinks, withSource } from "./files.ts";
 import { diffText, inspectText, packText, size, unpackText } from "./print.ts";
 import { reportOf, reportText } from "./report.ts";
+import { STAGE_HELP, stagesOf } from "./stages.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
 import { THREADS_HELP, withWorkers } from "./threads.ts";
 import { AS, TARGETS, type UnpackFlags, unpackingOf, writeUnpacked } from "./unpack.ts";
@@ -28,6 +29,7 @@ const BLOCKS_PLAN = `dtype Q*=lossless; ${DEFAULT_PLAN}`;
 interface Options extends OpenFlags, UnpackFlags, BudgetFlags, Pick<CompareFlags, "points" | "tensors"> {
   json?: boolean;
   report?: boolean;
+  stage?: string[];
   withGraph?: boolean;
   plan?: string;
   planFor?: string[];
@@ -83,6 +85,7 @@ function addPack(program: Command): void {
     .option("--total-size <size>", TOTAL_SIZE_HELP)
     .option("--total-bits <n>", TOTAL_BITS_HELP)
     .option("--importance <glob=n>", IMPORTANCE_HELP, collect)
+    .option("--stage <name=globs>", STAGE_HELP, collect)
     .option(
       "--with-graph",
       "keeps the graph of an ONNX or TensorFlow.js model in the file, for quern/onnx and quern/tfjs",
@@ -130,6 +133,7 @@ async function packVerb(task: Task, options: Options, input = ""): Promise<Resul
   const output = outputPath(input, options.output, ".quern");
   const asked = parsePlan(options.plan ?? DEFAULT_PLAN, options.planFor);
   const budget = budgetOf(options);
+  const stages = stagesOf(options.stage);
   const kernels = await kernelsFor(options);
   if (kernels.tier === "js") throw new UsageError("pack needs WebAssembly: the js tier (QUERN_TIER) only decodes");
   const start = performance.now();
@@ -144,7 +148,11 @@ async function packVerb(task: Task, options: Options, input = ""): Promise<Resul
     return withSinks(async (create) => {
       const sink = await create(output);
       return withWorkers(options, [input], (workers) =>
-        pack(model, plan, sink, { kernels, workers, budget, graph, signal: task.signal, onProgress: task.progress }),
+        pack(model, plan, sink, {
+          ...{ kernels, workers, budget, graph, stages },
+          signal: task.signal,
+          onProgress: task.progress,
+        }),
       );
     });
   });
@@ -176,7 +184,19 @@ async function inspectVerb(task: Task, options: Options, input = ""): Promise<Re
       throw new UsageError("--verbose needs WebAssembly: the js tier does not know what decoding costs");
     const costs = options.verbose ? await costsOf(file, task.signal, task.progress) : undefined;
     const graph = file.graph && { bytes: file.graph.length };
-    const json = { file: input, plan, sha256, totals, metadata, graph, tensors, ...(costs && { costs }) };
+    const { integrity, stages } = file;
+    const json = {
+      file: input,
+      plan,
+      sha256,
+      integrity,
+      totals,
+      metadata,
+      stages,
+      graph,
+      tensors,
+      ...(costs && { costs }),
+    };
     return { json, text: () => [inspectText(file), ...(costs ? ["", costsText(costs)] : [])].join("\n") };
   });
 }

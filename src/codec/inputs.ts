@@ -19,6 +19,8 @@ export interface Asked {
   readonly steps: readonly Step[];
   /** What `smooth` is to go by; default: the weights alone. */
   readonly smoothing?: Smoothing | undefined;
+  /** The stage that it belongs to, if the writer was told of stages. */
+  readonly stage?: string | undefined;
   /** Where to prune, if that was found over several tensors. */
   readonly threshold?: Threshold | undefined;
   /** Of the input channels, if the steps smooth. */

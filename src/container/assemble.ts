@@ -83,10 +83,17 @@ async function fetchPiece<K extends DecodeKind, T>(
 ): Promise<Arrived<K, T>> {
   const { entry, first, count, bytes, until } = job.piece;
   if (count === 0) return { ...job, span: null, elements: null };
-  const options = { signal, until, onBytes: counter && bytes > 0 ? counter.arrived : undefined };
+  let untold = bytes;
+  const onBytes = (count: number): void => {
+    untold -= count;
+    counter?.arrived(count);
+  };
+  const options = { signal, until, onBytes: counter && bytes > 0 ? onBytes : undefined };
   if (!entry.section.shared)
     return { ...job, span: await readSpan(reader, entry.section, first, count, options), elements: null };
   const elements = await sharedElements(reader, entry, options);
+  // A chunk that is kept since an earlier call, or is fetched for another at this time.
+  if (untold > 0) options.onBytes?.(untold);
   return { ...job, span: null, elements };
 }
 

@@ -2,7 +2,7 @@ import { asciiBytes, asciiText } from "../bytes.ts";
 import { argument, demand, type FormatError, printed } from "../errors.ts";
 import { parseSteps, printSteps } from "../plan.ts";
 import { elementCount, isDType } from "../tensor.ts";
-import { check, isCount, PRELUDE_BYTES, valid, wrong } from "./json.ts";
+import { check, escaped, isCount, PRELUDE_BYTES, valid, wrong } from "./json.ts";
 import { checkNames, keptOf, nameReader } from "./names.ts";
 import { type Entry, type Head, type Placed, placeTensors, type Section } from "./sections.ts";
 
@@ -44,12 +44,8 @@ function spell(
     before = name;
     return [kept, name.slice(kept), shape, section];
   });
-  const text = JSON.stringify({ plan, metadata, sections, tensors }).replace(/[^\x20-\x7e]/g, escapeCharacter);
+  const text = escaped(JSON.stringify({ plan, metadata, sections, tensors }));
   return text.padEnd(Math.ceil(text.length / 8) * 8);
-}
-
-function escapeCharacter(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 /** Reads the JSON part. @throws FormatError */

@@ -1,5 +1,6 @@
 import { chunkShape } from "../codec/layout.ts";
 import type { CodeName } from "../codec/stream.ts";
+import { argument } from "../errors.ts";
 import { printSteps } from "../plan.ts";
 import type { DType } from "../tensor.ts";
 import type { Header } from "./format.ts";
@@ -51,4 +52,27 @@ export function indexEntry(header: Header, { tensor, elements, section, start }:
     decodedBytes: share(decodedBytes),
     codes,
   };
+}
+
+/** A stage of the model's use. */
+export interface StageEntry {
+  readonly name: string;
+  /** Names of its tensors. */
+  readonly tensors: readonly string[];
+}
+
+export function stageEntries({ stages, entries }: Header): StageEntry[] | null {
+  if (!stages) return null;
+  let end = 0;
+  return stages.map(([name, count]) => {
+    end += count;
+    return { name, tensors: entries.slice(end - count, end).map(({ tensor }) => tensor.name) };
+  });
+}
+
+/** @throws RangeError if there is no such stage */
+export function stageNamed(stages: readonly StageEntry[] | null, name: string): StageEntry {
+  const stage = stages?.find((candidate) => candidate.name === name);
+  argument(stage !== undefined, "stages", `of ${JSON.stringify(stages?.map((each) => each.name) ?? [])}`, name);
+  return stage;
 }

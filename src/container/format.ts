@@ -6,7 +6,7 @@ import type { Kernels } from "../kernels.ts";
 import { type Checksums, demandHash, sha256 } from "./checksum.ts";
 import { type Description, parseDescription } from "./description.ts";
 import { PRELUDE_BYTES } from "./json.ts";
-import { parseRecords } from "./records.ts";
+import { parseRecords, type Records } from "./records.ts";
 import type { Section } from "./sections.ts";
 
 // The only file that knows where what lies in a .quern file: docs/FORMAT.md.
@@ -40,10 +40,9 @@ export interface ChunkEntry extends Checksums {
 }
 
 /** A file's header, checked against itself and its hash. */
-export interface Header extends Description {
+export interface Header extends Description, Records {
   readonly prelude: Prelude;
   readonly headerBytes: number;
-  readonly graph: Uint8Array | null;
   chunk(index: number): ChunkEntry;
 }
 
@@ -207,11 +206,12 @@ export function parseHeader(kernels: Kernels, prelude: Prelude, head: Uint8Array
   demandHash(hash, prelude.sha256, "SHA-256", HASHED_BYTES, "header");
   const { jsonBytes, recordBytes } = prelude;
   const description = parseDescription(rest.subarray(0, jsonBytes));
-  const graph = parseRecords(rest.subarray(jsonBytes, jsonBytes + recordBytes), PRELUDE_BYTES + jsonBytes);
+  const recordPart = rest.subarray(jsonBytes, jsonBytes + recordBytes);
+  const records = parseRecords(recordPart, PRELUDE_BYTES + jsonBytes, description.entries.length);
   const table = rest.subarray(jsonBytes + recordBytes);
   const headerBytes = PRELUDE_BYTES + rest.length;
   const offsets = checkTable(prelude, description.sections, table, headerBytes);
-  return { ...description, prelude, headerBytes, graph, chunk: (index) => chunkEntry(table, offsets, index) };
+  return { ...description, prelude, headerBytes, ...records, chunk: (index) => chunkEntry(table, offsets, index) };
 }
 
 function chunkEntry(table: Uint8Array, offsets: Float64Array, index: number): ChunkEntry {

@@ -28,15 +28,15 @@ interface Open {
   elements: number;
 }
 
-/** Small tensors that are stored alike share a section until it is full, the others have one each. */
+/** Small tensors of a stage that are stored alike share a section until it is full, the others have one each. */
 export function groupTensors(resolved: readonly Resolved[]): Grouped {
   const all: Open[] = [];
   const open = new Map<string, number>();
   const placed = resolved.map((first): Placed => {
-    const { tensor, steps } = first;
+    const { tensor, steps, stage = "" } = first;
     const { name, dtype, shape } = tensor;
     const elements = elementCount(shape);
-    const key = joins(tensor, steps, elements) ? `${dtype} ${printSteps(steps)}` : null;
+    const key = joins(tensor, steps, elements) ? `${dtype} ${printSteps(steps)} ${stage}` : null;
     const number = key === null ? undefined : open.get(key);
     const group = number === undefined ? undefined : all[number];
     if (number !== undefined && group && (group.elements + elements) * dtypeWidth(dtype) <= MAX_SHARED) {

@@ -6,7 +6,7 @@ import type { Model } from "../tensor.ts";
 import { only } from "./assemble.ts";
 import { cacheOver, keepHeader } from "./cache.ts";
 import { checkChunk, type Reader } from "./chunks.ts";
-import { type IndexEntry, indexEntry } from "./entries.ts";
+import { type IndexEntry, indexEntry, type StageEntry, stageEntries, stageNamed } from "./entries.ts";
 import { type Header, parseHeader, parsePrelude, restLength } from "./format.ts";
 import { demandIntegrity, hashOf, integrityOf } from "./integrity.ts";
 import { PRELUDE_BYTES } from "./json.ts";
@@ -57,11 +57,15 @@ export interface Totals {
 interface Selection {
   /** Default: all. They come in execution order all the same. */
   names?: readonly string[] | undefined;
+  /** Stages of the file, all of whose tensors are wanted too. */
+  stages?: readonly string[] | undefined;
 }
 
 /** An open file. Only its header has been read; tensors are fetched, verified and decoded when asked for. */
 export interface QuernFile {
   readonly index: readonly IndexEntry[];
+  /** Names of tensors that are used together, in execution order, as the writer has said; null: it has not. */
+  readonly stages: readonly StageEntry[] | null;
   readonly metadata: Readonly<Record<string, string>> | null;
   /** The plan of the model, as printed. */
   readonly plan: string;
@@ -197,13 +201,17 @@ function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: n
     return whole.as === "stored" ? streamStored(reader, entries, whole) : streamFloats(reader, entries, whole);
   };
   async function* stream(options: (FloatOptions | StoredOptions) & Selection = {}) {
-    const wanted = options.names && new Set(options.names.map((name) => find(name).tensor.name));
+    const named = options.stages?.flatMap((name) => stageNamed(stages, name).tensors);
+    const names = named ? [...named, ...(options.names ?? [])] : options.names;
+    const wanted = names && new Set(names.map((name) => find(name).tensor.name));
     const entries = header.entries.filter(({ tensor }) => !wanted || wanted.has(tensor.name));
     yield* load(entries, options);
   }
   const { prelude } = header;
+  const stages = stageEntries(header);
   return {
     index: header.entries.map((entry) => indexEntry(header, entry)),
+    stages,
     metadata: header.metadata,
     plan: header.plan,
     graph: header.graph,

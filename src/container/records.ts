@@ -1,28 +1,46 @@
 import { demand } from "../errors.ts";
+import { encodeStages, parseStages, type Stage } from "./stages.ts";
 
 // Records of the header: what a file holds beside its tensors (docs/FORMAT.md, "Records").
 
 const REQUIRED = 0x80000000;
+const STAGES = 1;
 const GRAPH = 2;
 const HEAD = 8;
 
 const padded = (length: number): number => HEAD + 8 * Math.ceil(length / 8);
 
-/** The record part of a header. */
-export function encodeRecords(graph: Uint8Array | null | undefined): Uint8Array {
-  if (!graph) return new Uint8Array(0);
-  const bytes = new Uint8Array(padded(graph.length));
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, GRAPH, true);
-  view.setUint32(4, graph.length, true);
-  bytes.set(graph, HEAD);
-  return bytes;
+/** What records of known types hold; null: there is none. */
+export interface Records {
+  readonly stages: readonly Stage[] | null;
+  readonly graph: Uint8Array | null;
 }
 
-/** Checks the record part, which begins at byte `base` of the file, and finds the graph in it. @throws FormatError */
-export function parseRecords(records: Uint8Array, base: number): Uint8Array | null {
+/** The record part of a header. */
+export function encodeRecords({ stages, graph }: Records): Uint8Array {
+  const records: [type: number, bytes: Uint8Array][] = [];
+  if (stages) records.push([STAGES, encodeStages(stages)]);
+  if (graph) records.push([GRAPH, graph]);
+  const all = new Uint8Array(records.reduce((sum, [, { length }]) => sum + padded(length), 0));
+  const view = new DataView(all.buffer);
+  let at = 0;
+  for (const [type, bytes] of records) {
+    view.setUint32(at, type, true);
+    view.setUint32(at + 4, bytes.length, true);
+    all.set(bytes, at + HEAD);
+    at += padded(bytes.length);
+  }
+  return all;
+}
+
+/**
+ * Checks the record part, which begins at byte `base` of the file, and finds what is known in it.
+ * @param tensors - count of the file
+ * @throws FormatError
+ */
+export function parseRecords(records: Uint8Array, base: number, tensors: number): Records {
   const view = new DataView(records.buffer, records.byteOffset, records.length);
-  let graph: Uint8Array | null = null;
+  const found = new Map<number, Uint8Array>();
   for (let at = 0; at < records.length; ) {
     const type = view.getUint32(at, true);
     const length = view.getUint32(at + 4, true);
@@ -34,11 +52,13 @@ export function parseRecords(records: Uint8Array, base: number): Uint8Array | nu
     const end = at + padded(length);
     const padding = records.subarray(start + length, end).every((byte) => byte === 0);
     demand(padding, "padding", base + start + length, "padding of a record", 0, "other bytes");
-    if (type === GRAPH) {
-      demand(!graph, "duplicate", base + at, "graph", "one", "two");
-      graph = records.subarray(start, start + length);
+    if (type === STAGES || type === GRAPH) {
+      demand(!found.has(type), "duplicate", base + at, type === GRAPH ? "graph" : "stages", "one", "two");
+      found.set(type, records.subarray(start, start + length));
     }
     at = end;
   }
-  return graph;
+  const stages = found.get(STAGES);
+  const offset = base + (stages ? stages.byteOffset - records.byteOffset : 0);
+  return { stages: stages ? parseStages(stages, offset, tensors) : null, graph: found.get(GRAPH) ?? null };
 }

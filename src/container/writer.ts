@@ -13,6 +13,7 @@ import { headerBuilder, headerLength } from "./format.ts";
 import { type Group, type Grouped, groupTensors, headOf } from "./grouping.ts";
 import { encodeRecords } from "./records.ts";
 import { portion } from "./sections.ts";
+import { orderByStages, type Stage, type StageRule } from "./stages.ts";
 import type { Sealed } from "./tasks.ts";
 import type { Place, Workers } from "./workers.ts";
 
@@ -37,6 +38,8 @@ export interface PackOptions {
   workers?: Workers | undefined;
   /** What `smooth` goes by, by name of tensor; default: the weights alone, all input channels in the first group. */
   smoothing?: ReadonlyMap<string, Smoothing> | undefined;
+  /** Stages of the model's use, first to last: tensors are laid out in their order, and readers can ask for one. Default: the model's order. */
+  stages?: readonly StageRule[] | undefined;
   /** The graph that the weights belong to, kept in the header: see modelGraph. The header takes at most 100 MB. */
   graph?: Uint8Array | null | undefined;
 }
@@ -74,11 +77,12 @@ interface Job extends Group {
 /**
  * Packs a model under a plan and closes the sink. Holds one chunk of the source at a time; chunks are written as they are
  * made, the header last, at position 0.
+ * @param given - the model
  * @param plan - a plan, or its text such as "int8 channel > auto"
  * @throws PlanError, DataError, the signal's reason, or what the sink throws
  */
 export async function pack(
-  model: Model,
+  given: Model,
   plan: Plan | string,
   sink: ByteSink,
   options: PackOptions = {},
@@ -89,8 +93,9 @@ export async function pack(
   // Kernels that only decode are refused here, before anything is read.
   kernels.arena(0, "encode");
   const place = { kernels, workers: options.workers };
-  const records = encodeRecords(options.graph);
-  const { grouped, json } = await decide(place, model, rules, records, options);
+  const { model, stages } = options.stages ? orderByStages(given, options.stages) : { model: given, stages: null };
+  const records = encodeRecords({ stages, graph: options.graph ?? null });
+  const { grouped, json } = await decide(place, model, rules, stages, records, options);
   const { groups, placed } = grouped;
   const sums = () => ({ codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 });
   const jobs = groups.map((group): Job => ({ ...group, sums: sums() }));
@@ -125,11 +130,14 @@ async function decide(
   place: Place,
   model: Model,
   rules: Plan,
+  stages: readonly Stage[] | null,
   records: Uint8Array,
   options: PackOptions,
 ): Promise<{ grouped: Grouped; json: Uint8Array }> {
-  const asked = model.tensors.map((tensor) => {
-    return { tensor, steps: stepsFor(rules, tensor), smoothing: options.smoothing?.get(tensor.name) };
+  const stageOf = (stages ?? []).flatMap(([name, count]) => Array<string>(count).fill(name));
+  const asked = model.tensors.map((tensor, i) => {
+    const smoothing = options.smoothing?.get(tensor.name);
+    return { tensor, steps: stepsFor(rules, tensor), smoothing, stage: stageOf[i] };
   });
   const names = new Set(model.tensors.map((tensor) => tensor.name));
   argument(names.size === asked.length, "model", "tensors with unique names", `${asked.length - names.size} repeated`);
