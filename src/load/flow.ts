@@ -1,5 +1,6 @@
 import type { SliceOptions } from "../bytes.ts";
 import { LoadError } from "../errors.ts";
+import { onAbort } from "./abort.ts";
 
 // Bytes that come in order, dealt out to those who wait for parts of them. Nothing is pulled while nobody waits, so a reader that pauses
 // pauses the sender.
@@ -38,13 +39,15 @@ export interface Flow {
   stop(error?: unknown): void;
 }
 
-interface Want extends TakeOptions {
+interface Want extends Pick<TakeOptions, "onBytes"> {
   readonly start: number;
   readonly end: number;
   /** The next byte that it lacks. */
   at: number;
   /** Made with the first byte: many may wait. */
   bytes?: Uint8Array;
+  /** Ends the listening to its signal. */
+  off?: () => void;
   resolve(bytes: Uint8Array): void;
   reject(error: unknown): void;
 }
@@ -61,8 +64,6 @@ export function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
 /** @param keep - so many bytes from the start are pulled at once and stay to be had */
 export function flow(span: Span, keep: number, hooks: FlowHooks): Flow {
   const wants = new Set<Want>();
-  // One for each signal, of which a Node process warns at the eleventh.
-  const listeners = new Map<AbortSignal, () => void>();
   // Of what has come: the bytes kept from the start, and the last piece, which begins at `at`.
   let head = NONE;
   let held = NONE;
@@ -87,24 +88,9 @@ export function flow(span: Span, keep: number, hooks: FlowHooks): Flow {
     for (const want of wants) fail(want, error);
   }
 
-  function enter(want: Want): void {
-    const { signal } = want;
-    wants.add(want);
-    if (!signal || listeners.has(signal)) return;
-    const abort = () => {
-      for (const other of wants) if (other.signal === signal) fail(other, signal.reason);
-      if (wants.size === 0) hooks.rest?.(true);
-    };
-    listeners.set(signal, abort);
-    signal.addEventListener("abort", abort);
-  }
-
   function leave(want: Want): void {
-    const { signal } = want;
     wants.delete(want);
-    if (!signal || [...wants].some((other) => other.signal === signal)) return;
-    signal.removeEventListener("abort", listeners.get(signal) as () => void);
-    listeners.delete(signal);
+    want.off?.();
   }
 
   function fail(want: Want, error: unknown): void {
@@ -181,9 +167,13 @@ export function flow(span: Span, keep: number, hooks: FlowHooks): Flow {
     },
     take: (start, end, { signal, onBytes }) =>
       new Promise((resolve, reject) => {
-        const want: Want = { start, end, at: start, signal, onBytes, resolve, reject };
+        const want: Want = { start, end, at: start, onBytes, resolve, reject };
         asked = Math.max(asked, end);
-        enter(want);
+        wants.add(want);
+        want.off = onAbort(signal, () => {
+          fail(want, signal?.reason);
+          if (wants.size === 0) hooks.rest?.(true);
+        });
         feed(want);
         if (over && wants.has(want)) fail(want, failure);
         void pump();

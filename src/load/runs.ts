@@ -1,4 +1,5 @@
 import type { SliceOptions } from "../bytes.ts";
+import { onAbort } from "./abort.ts";
 import { download } from "./download.ts";
 import { type Flow, type FlowHooks, flow, type Span } from "./flow.ts";
 import type { Link } from "./request.ts";
@@ -58,7 +59,7 @@ export function runsOf(link: Link, most: number, idle: number, failed: (error: u
     const load = download(link, span, options.fresh === true);
     let timer: ReturnType<typeof setTimeout> | undefined;
     let [placed, over] = [false, false];
-    const abort = () => run.flow.stop(signal?.reason);
+    const off = onAbort(shared ? undefined : signal, () => run.flow.stop(signal?.reason));
     const hooks: FlowHooks = {
       async next() {
         clearTimeout(timer);
@@ -79,7 +80,7 @@ export function runsOf(link: Link, most: number, idle: number, failed: (error: u
       over(error) {
         over = true;
         clearTimeout(timer);
-        signal?.removeEventListener("abort", abort);
+        off();
         runs.delete(run);
         load.stop();
         if (placed) leave();
@@ -90,7 +91,6 @@ export function runsOf(link: Link, most: number, idle: number, failed: (error: u
     };
     const run: Run = { ...options, flow: flow(span, keep, hooks) };
     runs.add(run);
-    if (!shared) signal?.addEventListener("abort", abort);
     return run.flow;
   }
 

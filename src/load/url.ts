@@ -2,6 +2,7 @@ import type { ByteSource, SliceOptions } from "../bytes.ts";
 import { fileLength, LENGTH_BYTES } from "../container/format.ts";
 import { PRELUDE_BYTES } from "../container/json.ts";
 import { argument, LoadError } from "../errors.ts";
+import { onAbort } from "./abort.ts";
 import { type Flow, joined, NONE } from "./flow.ts";
 import { type Link, learnLength } from "./request.ts";
 import { type Runs, runsOf } from "./runs.ts";
@@ -69,13 +70,12 @@ export async function urlSource(url: string | URL, options: UrlOptions = {}): Pr
   const runs = runsOf(link, requests, idle, (error) => {
     if (error instanceof LoadError && error.code === "changed") shut(error);
   });
-  const abort = () => shut(signal?.reason);
+  const off = onAbort(signal, () => shut(signal?.reason));
   function shut(error: unknown): void {
     failure ??= error;
-    signal?.removeEventListener("abort", abort);
+    off();
     runs.stop(failure);
   }
-  signal?.addEventListener("abort", abort);
   try {
     const read = readerOf(link, runs, await openFirst(link, runs));
     return {
