@@ -1,9 +1,10 @@
 import { fileLength, LENGTH_BYTES } from "../container/format.ts";
 import { argument, LoadError } from "../errors.ts";
 import { onAbort } from "./abort.ts";
-import { flow, NONE } from "./flow.ts";
+import { flow } from "./flow.ts";
 import { bodyOf, checkResponse, lengthOf } from "./request.ts";
 import type { OpenSource } from "./url.ts";
+import { NONE } from "./window.ts";
 
 export interface StreamOptions {
   /** Default: what the file says of its own length. */

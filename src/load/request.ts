@@ -1,7 +1,7 @@
 import { hasMagic } from "../container/format.ts";
 import { PRELUDE_BYTES } from "../container/json.ts";
 import { LoadError } from "../errors.ts";
-import type { Span } from "./flow.ts";
+import type { Span } from "./window.ts";
 
 // One request for bytes of a file, and whether its answer is what was asked for.
 
