@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { UrlOptions } from "../src/load/url.ts";
 import {
   codeOf,
@@ -121,23 +121,44 @@ describe("lines that fail", () => {
     expectBytes(await later.source.slice(50_000, 60_000), part(50_000, 60_000));
   });
 
-  test("Retry-After is honoured, in seconds or as a date", async () => {
-    const date = new Date(Date.now() + 2000).toUTCString();
-    const server = await served(FILE, script({ status: 503, retryAfter: "1" }, { status: 503, retryAfter: date }, {}));
-    const start = Date.now();
-    await sourceAt(server);
-    expect(server.log.length).toBe(3);
-    // Timers may be a little early against the clock.
-    expect(Date.now() - start).toBeGreaterThan(990);
-    expect(Date.now()).toBeGreaterThan(Date.parse(date) - 10);
+  /** The waits before tries, in milliseconds, none of which is waited. */
+  async function waitsOf(rule: Rule, options: UrlOptions = {}): Promise<number[]> {
+    const server = await served(FILE, rule);
+    const real = globalThis.setTimeout;
+    const waits: number[] = [];
+    const skipping = (call: () => void, wait: number) => {
+      if (wait === 77_777) return real(call, wait);
+      waits.push(wait);
+      return real(call, 0);
+    };
+    const spy = vi.spyOn(globalThis, "setTimeout").mockImplementation(skipping as unknown as typeof setTimeout);
+    try {
+      await sourceAt(server, { stall: 77_777, idle: 77_777, ...options });
+    } finally {
+      spy.mockRestore();
+    }
+    return waits;
+  }
+
+  test("Retry-After is honoured, in seconds or as a date, but not for ever", async () => {
+    const date = new Date(Date.now() + 50_000).toUTCString();
+    const asks = ["7", date, "86400", "soon"].map((retryAfter) => ({ status: 503, retryAfter }));
+    const [seconds, until, day, word] = await waitsOf(script(...asks, {}));
+    expect(seconds).toBe(7000);
+    // What is left until then, whatever the test has taken so far.
+    expect(until).toBeGreaterThan(7000);
+    expect(until).toBeLessThanOrEqual(50_000);
+    expect(day).toBe(60_000);
+    expect(word).toBeLessThanOrEqual(8);
   });
 
-  test("tries wait longer and longer", async () => {
-    const server = await served(FILE, first(4, { refuse: true }));
-    const start = Date.now();
-    await sourceAt(server, { backoff: 40 });
-    // At least half of 40 + 80 + 160 + 320.
-    expect(Date.now() - start).toBeGreaterThan(290);
+  test("tries wait longer and longer, for a random part of the time that doubles", async () => {
+    const waits = await waitsOf(first(4, { refuse: true }), { backoff: 40 });
+    expect(waits).toHaveLength(4);
+    for (const [i, wait] of waits.entries()) {
+      expect(wait).toBeGreaterThanOrEqual(20 * 2 ** i);
+      expect(wait).toBeLessThan(40 * 2 ** i);
+    }
   });
 
   test("a stall is given up, and the rest requested", async () => {
