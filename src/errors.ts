@@ -31,7 +31,7 @@ export class FormatError extends Error implements FormatProblem {
 
 /**
  * Bytes that could not be had, although nothing says that they are damaged. `code` is for programs: "network" (after all tries), "status",
- * "content-range", "length", "html", "encoding", "changed" (another file lies there now), "forward" (a stream has passed the place), "budget".
+ * "content-range", "length", "html", "encoding", "changed" (another file lies there now), "forward" (a stream has passed the place), "closed", "budget".
  */
 export class LoadError extends Error {
   readonly code: string;

@@ -1,6 +1,6 @@
 import { LoadError } from "../errors.ts";
-import type { Span } from "./flow.ts";
 import { type Body, connect, type Link } from "./request.ts";
+import type { Span } from "./window.ts";
 
 // A range of a file at a URL, in as many requests as it takes.
 
@@ -15,20 +15,54 @@ export interface Download {
 }
 
 export function download(link: Link, span: Span, fresh: boolean): Download {
+  const { read, drop, at } = attempts(link, span, fresh);
+  let wake = () => {};
+  let stopped = false;
+  return {
+    async next() {
+      for (let tries = 1; !stopped; tries++) {
+        try {
+          return await read();
+        } catch (error) {
+          drop();
+          // When every byte is there, an unclean end is no loss.
+          if (at() >= span.until) return undefined;
+          if (stopped || error instanceof LoadError) throw error;
+          if (tries >= link.retries) {
+            const { message } = error as Error;
+            throw new LoadError("network", `${link.href}: ${message} (byte ${at()}, ${tries} tries)`, error);
+          }
+          await new Promise<void>((resolve) => {
+            const timer = setTimeout(resolve, waitBefore(tries, link.backoff, error));
+            wake = () => {
+              clearTimeout(timer);
+              resolve();
+            };
+          });
+        }
+      }
+      return undefined;
+    },
+    stop() {
+      stopped = true;
+      drop();
+      wake();
+    },
+  };
+}
+
+/** Reads on in the request that is open, or from the same byte on in a new one. */
+function attempts(link: Link, span: Span, fresh: boolean) {
   // The next byte to give, and the next byte of the body.
   let at = span.start;
   let place = at;
   let body: Body | undefined;
   let attempt: AbortController | undefined;
-  let wake = () => {};
-  let stopped = false;
-
   function drop(): void {
     attempt?.abort();
     body?.reader.cancel().catch(() => {});
     attempt = body = undefined;
   }
-
   async function read(): Promise<Uint8Array | undefined> {
     attempt ??= new AbortController();
     if (!body) {
@@ -38,10 +72,10 @@ export function download(link: Link, span: Span, fresh: boolean): Download {
     // Of the whole file only a range may be wanted.
     const end = body.ranged || span.until === link.byteLength ? Infinity : span.until;
     for (;;) {
-      if (at === end) return undefined;
-      const { value } = await soon(body.reader.read(), link.stall);
+      const { value } = at === end ? { value: undefined } : await soon(body.reader.read(), link.stall);
       if (!value) {
         if (at < span.until) throw new Error(`the body ended at byte ${place} of ${span.until}`);
+        drop();
         return undefined;
       }
       const from = place;
@@ -52,40 +86,7 @@ export function download(link: Link, span: Span, fresh: boolean): Download {
       return piece;
     }
   }
-
-  return {
-    async next() {
-      for (let tries = 1; ; tries++) {
-        try {
-          const piece = await read();
-          if (!piece) drop();
-          return piece;
-        } catch (error) {
-          drop();
-          // When every byte is there, an unclean end is no loss.
-          if (stopped || at >= span.until) return undefined;
-          if (error instanceof LoadError) throw error;
-          if (tries >= link.retries) {
-            const { message } = error as Error;
-            throw new LoadError("network", `${link.href}: ${message} (byte ${at}, ${tries} tries)`, error);
-          }
-          await new Promise<void>((resolve) => {
-            const timer = setTimeout(resolve, waitBefore(tries, link.backoff, error));
-            wake = () => {
-              clearTimeout(timer);
-              resolve();
-            };
-          });
-          if (stopped) return undefined;
-        }
-      }
-    },
-    stop() {
-      stopped = true;
-      drop();
-      wake();
-    },
-  };
+  return { read, drop, at: () => at };
 }
 
 function waitBefore(tries: number, backoff: number, error: unknown): number {

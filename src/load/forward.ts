@@ -1,8 +1,10 @@
 import { fileLength, LENGTH_BYTES } from "../container/format.ts";
 import { argument, LoadError } from "../errors.ts";
-import { flow, NONE } from "./flow.ts";
+import { onAbort } from "./abort.ts";
+import { flow } from "./flow.ts";
 import { bodyOf, checkResponse, lengthOf } from "./request.ts";
 import type { OpenSource } from "./url.ts";
+import { NONE } from "./window.ts";
 
 export interface StreamOptions {
   /** Default: what the file says of its own length. */
@@ -22,6 +24,7 @@ export async function streamSource(
   const { byteLength, signal } = options;
   signal?.throwIfAborted();
   const reader = stream.getReader();
+  let failure: unknown;
   const span = { start: 0, until: byteLength ?? Infinity };
   const line = flow(span, byteLength === undefined ? LENGTH_BYTES : 0, {
     async next(position) {
@@ -36,17 +39,18 @@ export async function streamSource(
       if (head.length === LENGTH_BYTES) span.until = fileLength(head);
     },
     over(error) {
-      signal?.removeEventListener("abort", abort);
+      failure = error;
+      off();
       reader.cancel(error).catch(() => {});
     },
   });
-  const abort = () => line.stop(signal?.reason);
-  signal?.addEventListener("abort", abort);
+  const off = onAbort(signal, () => line.stop(signal?.reason));
   if (byteLength === undefined) await line.take(0, LENGTH_BYTES, {});
   let reached = 0;
   return {
     byteLength: span.until,
     async slice(start, end, { signal, onBytes } = {}) {
+      if (failure) throw failure;
       argument(start >= 0 && start <= end && end <= span.until, "range", `within 0..${span.until}`, end);
       signal?.throwIfAborted();
       if (start === end) return NONE;

@@ -1,7 +1,7 @@
 import { hasMagic } from "../container/format.ts";
 import { PRELUDE_BYTES } from "../container/json.ts";
 import { LoadError } from "../errors.ts";
-import type { Span } from "./flow.ts";
+import type { Span } from "./window.ts";
 
 // One request for bytes of a file, and whether its answer is what was asked for.
 
@@ -86,7 +86,8 @@ async function request(link: Link, ask: Ask, conditional: boolean): Promise<Resp
     headers.set("Range", `bytes=${ask.start}-${ask.until - 1}`);
     const [version = "", ...others] = link.versions;
     // A weak ETag is of no use there. Other origins are first asked whether they allow this header, and most do not.
-    if (conditional && !link.foreign && others.length === 0 && /^[^W]/.test(version)) headers.set("If-Range", version);
+    if (conditional && !link.foreign && others.length === 0 && version && !/^W\//.test(version))
+      headers.set("If-Range", version);
   }
   const init = { ...link.init, headers, signal: ask.signal };
   const response = await link.fetch(link.href, ask.fresh ? { ...init, cache: "no-store" } : init);
@@ -149,8 +150,10 @@ function rangeOf(link: Link, response: Response, { start, until }: Ask): { until
   throw new LoadError("content-range", `${link.href}: asked for bytes ${start}-${until - 1}${of}, got "${text}"`);
 }
 
+// The date is as good as a weak ETag, and may be asked for.
 function versionOf({ headers }: Response): string {
-  return headers.get("ETag") ?? headers.get("Last-Modified") ?? "";
+  const etag = headers.get("ETag");
+  return (etag?.[0] === '"' && etag) || headers.get("Last-Modified") || etag || "";
 }
 
 function drop(response: Response): void {

@@ -1,7 +1,9 @@
 import type { SliceOptions } from "../bytes.ts";
+import { onAbort } from "./abort.ts";
 import { download } from "./download.ts";
-import { type Flow, type FlowHooks, flow, type Span } from "./flow.ts";
+import { type Flow, type FlowHooks, flow } from "./flow.ts";
 import type { Link } from "./request.ts";
+import type { Span } from "./window.ts";
 
 // Ranges of a file that are under way, of which only so many are open at once.
 
@@ -16,7 +18,7 @@ export interface RunOptions {
   readonly fresh?: boolean | undefined;
   /** Bytes to keep from the start. */
   readonly keep?: number;
-  readonly learn?: NonNullable<FlowHooks["learn"]>;
+  readonly learn?: FlowHooks["learn"];
   readonly over?: (error: unknown) => void;
 }
 
@@ -38,71 +40,78 @@ export interface Runs {
  */
 export function runsOf(link: Link, most: number, idle: number, failed: (error: unknown) => void): Runs {
   const runs = new Set<Run>();
-  const waiting: (() => void)[] = [];
-  let open = 0;
-
-  async function place(): Promise<void> {
-    if (open >= most) [...runs].find((run) => !run.flow.busy())?.flow.stop();
-    if (open < most) open++;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-  }
-
-  function leave(): void {
-    const next = waiting.shift();
-    if (next) next();
-    else open--;
-  }
-
-  function start(span: Span, options: RunOptions): Flow {
+  const places = placesFor(most, () => [...runs].find(({ flow }) => !flow.busy())?.flow.stop());
+  function open(span: Span, options: RunOptions): Flow {
     const { signal, shared, keep = 0, learn } = options;
     const load = download(link, span, options.fresh === true);
+    const place = places();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    let [placed, over] = [false, false];
-    const abort = () => run.flow.stop(signal?.reason);
+    const off = onAbort(shared ? undefined : signal, () => run.flow.stop(signal?.reason));
     const hooks: FlowHooks = {
+      learn,
       async next() {
         clearTimeout(timer);
-        if (!placed) {
-          await place();
-          placed = true;
-          if (over) leave();
-        }
-        return over ? undefined : load.next();
+        await place.enter();
+        return load.next();
       },
       rest(aborted) {
         clearTimeout(timer);
-        if (waiting.length > 0 || aborted) return run.flow.stop();
+        if (aborted || place.sought()) return run.flow.stop();
         timer = setTimeout(() => run.flow.stop(), idle);
         // Not a reason for a Node process to live on.
         (timer as { unref?: () => void }).unref?.();
       },
       over(error) {
-        over = true;
         clearTimeout(timer);
-        signal?.removeEventListener("abort", abort);
+        off();
         runs.delete(run);
         load.stop();
-        if (placed) leave();
+        place.leave();
         options.over?.(error);
         if (error !== undefined) failed(error);
       },
-      ...(learn && { learn }),
     };
     const run: Run = { ...options, flow: flow(span, keep, hooks) };
     runs.add(run);
-    if (!shared) signal?.addEventListener("abort", abort);
     return run.flow;
   }
+  function find(start: number, end: number, { signal }: SliceOptions): Flow | undefined {
+    const fits = ({ flow, shared, signal: own }: Run) =>
+      flow.reach(start) >= end && (shared || (own === signal && start - flow.asked() <= LARGEST_GAP));
+    return [...runs].find(fits)?.flow;
+  }
+  function stop(error: unknown): void {
+    for (const run of runs) run.flow.stop(error);
+  }
+  return { open, find, stop };
+}
 
-  return {
-    open: start,
-    find(start, end, { signal }) {
-      const fits = ({ flow, shared, signal: own }: Run) =>
-        flow.reach(start) >= end && (shared || (own === signal && start - flow.asked() <= LARGEST_GAP));
-      return [...runs].find(fits)?.flow;
-    },
-    stop(error) {
-      for (const run of runs) run.flow.stop(error);
-    },
+/** So many places, taken in the order of asking. @param free - frees one, if that can be done at once */
+function placesFor(most: number, free: () => void) {
+  const waiting: (() => void)[] = [];
+  let taken = 0;
+  return () => {
+    let [mine, left] = [false, false];
+    function leave(): void {
+      left = true;
+      if (!mine) return;
+      const next = waiting.shift();
+      if (next) next();
+      else taken--;
+    }
+    return {
+      /** Resolves when the place is there, or was left. Asked again, it stays. */
+      async enter(): Promise<void> {
+        if (mine) return;
+        if (taken >= most) free();
+        if (taken < most) taken++;
+        else await new Promise<void>((resolve) => waiting.push(resolve));
+        mine = true;
+        if (left) leave();
+      },
+      leave,
+      /** Whether others wait for one. */
+      sought: () => waiting.length > 0,
+    };
   };
 }

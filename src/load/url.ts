@@ -2,9 +2,11 @@ import type { ByteSource, SliceOptions } from "../bytes.ts";
 import { fileLength, LENGTH_BYTES } from "../container/format.ts";
 import { PRELUDE_BYTES } from "../container/json.ts";
 import { argument, LoadError } from "../errors.ts";
-import { type Flow, joined, NONE } from "./flow.ts";
+import { onAbort } from "./abort.ts";
+import type { Flow } from "./flow.ts";
 import { type Link, learnLength } from "./request.ts";
 import { type Runs, runsOf } from "./runs.ts";
+import { joined, NONE } from "./window.ts";
 
 /** What the first request asks for: enough for the headers of most files. Bytes. */
 const PREFIX = 32 * 1024;
@@ -40,42 +42,20 @@ export interface OpenSource extends ByteSource {
  * @throws LoadError; FormatError if only the file itself could tell its length, but is no .quern file
  */
 export async function urlSource(url: string | URL, options: UrlOptions = {}): Promise<OpenSource> {
-  const {
-    fetch: own,
-    signal,
-    requests = 4,
-    retries = 5,
-    backoff = 250,
-    stall = 30_000,
-    idle = 10_000,
-    ...init
-  } = options;
+  const { signal, requests = 4, idle = 10_000 } = options;
   argument(Number.isInteger(requests) && requests > 0, "requests", "a positive integer", requests);
   signal?.throwIfAborted();
-  const link: Link = {
-    href: new URL(url, globalThis.location?.href).href,
-    fetch: (href, init) => (own ?? fetch)(href, init),
-    init,
-    retries,
-    backoff,
-    stall,
-    known: () => {},
-    whole: false,
-    foreign: false,
-    versions: new Set(),
-    head: NONE,
-  };
+  const link = linkTo(url, options);
   let failure: unknown;
   const runs = runsOf(link, requests, idle, (error) => {
     if (error instanceof LoadError && error.code === "changed") shut(error);
   });
-  const abort = () => shut(signal?.reason);
+  const off = onAbort(signal, () => shut(signal?.reason));
   function shut(error: unknown): void {
     failure ??= error;
-    signal?.removeEventListener("abort", abort);
+    off();
     runs.stop(failure);
   }
-  signal?.addEventListener("abort", abort);
   try {
     const read = readerOf(link, runs, await openFirst(link, runs));
     return {
@@ -90,6 +70,23 @@ export async function urlSource(url: string | URL, options: UrlOptions = {}): Pr
     shut(error);
     throw error;
   }
+}
+
+function linkTo(url: string | URL, options: UrlOptions): Link {
+  const { fetch: own, signal, requests, idle, retries = 5, backoff = 250, stall = 30_000, ...init } = options;
+  return {
+    href: new URL(url, globalThis.location?.href).href,
+    fetch: (href, init) => (own ?? fetch)(href, init),
+    init,
+    retries,
+    backoff,
+    stall,
+    known: () => {},
+    whole: false,
+    foreign: false,
+    versions: new Set(),
+    head: NONE,
+  };
 }
 
 // Resolves when the length of the file is known.

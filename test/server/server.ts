@@ -36,7 +36,7 @@ export interface TestServer {
   readonly mostOpen: number;
   /** Answers now open. */
   open(): number;
-  /** Connections now open. */
+  /** Connections now open that a request has come on: fetch itself may keep one in stock whose request was aborted before it was sent. */
   sockets(): number;
   /** Resolves when no answer is open. */
   quiet(): Promise<void>;
@@ -57,11 +57,13 @@ export async function serve(
   options: ServerOptions = {},
 ): Promise<TestServer> {
   const sockets = new Set<Socket>();
+  const used = new WeakSet<Socket>();
   const log: Logged[] = [];
   let [mostOpen, preflights, line] = [0, 0, bucket(options.rate ?? Infinity)];
   let rate = options.rate ?? Infinity;
   const openNow = () => log.filter(({ open }) => open).length;
   const server = createServer((request, response) => {
+    used.add(request.socket);
     if (!options.keepAlive) response.shouldKeepAlive = false;
     if (request.method === "OPTIONS") {
       preflights++;
@@ -104,7 +106,7 @@ export async function serve(
       return mostOpen;
     },
     open: openNow,
-    sockets: () => sockets.size,
+    sockets: () => [...sockets].filter((socket) => used.has(socket)).length,
     async quiet() {
       while (openNow() > 0) await sleep(2);
     },
