@@ -1,9 +1,12 @@
-import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import type { ByteSink, ByteSource, Folder } from "./bytes.ts";
 import { demand } from "./errors.ts";
+import { readRange } from "./node/range.ts";
 
+export type { ChunkStore, StoredFile } from "./container/store.ts";
 export type { Workers } from "./container/workers.ts";
+export { folderStore } from "./node/store.ts";
 export { type NodeWorkersOptions, nodeWorkers } from "./node/workers.ts";
 
 // Files in Node: the only ways that sources and sinks reach the disk.
@@ -50,17 +53,6 @@ async function readAgain(path: string, was: { dev: number; ino: number }, start:
   } finally {
     await handle.close();
   }
-}
-
-async function readRange(handle: FileHandle, start: number, end: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(end - start);
-  let filled = 0;
-  while (filled < bytes.length) {
-    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, start + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return bytes.subarray(0, filled);
 }
 
 /**

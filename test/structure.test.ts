@@ -64,7 +64,8 @@ const ONLY: Record<string, string[]> = {
   compare: ["errors", "bytes", "tensor", "plan", "kernels", "container", "load", "model"],
   worker: ["kernels", "container"],
   workers: ["errors", "kernels", "container"],
-  node: ["errors", "bytes", "kernels", "container"],
+  cache: ["errors", "container", "load"],
+  node: ["errors", "bytes", "kernels", "container", "load"],
   // What other software takes: they read files as pages do.
   fit: ["errors", "bytes", "tensor", "plan", "model", "read"],
   tfjs: ["fit"],
@@ -243,11 +244,18 @@ describe("the package", () => {
       "fileFolder",
       "fileSink",
       "fileSource",
+      "folderStore",
       "nodeWorkers",
     ]);
     expect(Object.keys(await import("../src/workers.ts"))).toEqual(["webWorkers"]);
     expect(Object.keys(await import("../src/tfjs.ts")).sort()).toEqual(["progressCallback", "quernIO"]);
     expect(Object.keys(await import("../src/onnx.ts")).sort()).toEqual(["createSession", "progressCallback"]);
+    expect(Object.keys(await import("../src/cache.ts")).sort()).toEqual([
+      "cacheApiStore",
+      "indexedDbStore",
+      "memoryStore",
+      "opfsStore",
+    ]);
   });
 
   test("depends on three packages for the command line and two for its drawings, one for threads in Node, and one for protobuf", () => {
@@ -300,6 +308,16 @@ describe("the package", () => {
     const [read, tfjs, onnx] = await Promise.all(["read.ts", "tfjs.ts", "onnx.ts"].map(sizeOf));
     expect(tfjs - read).toBeLessThanOrEqual(2.5 * 1024);
     expect(onnx - read).toBeLessThanOrEqual(7 * 1024);
+  });
+
+  test("keeps chunks with little: quern/cache below 2.5 KB, any one of its stores below 1.5 KB", async () => {
+    const options = { bundle: true, minify: true, format: "esm", write: false } as const;
+    const entries = ["cache.ts", ...filesIn("src/load/stores").map((file) => `load/stores/${file}`)];
+    for (const entry of entries) {
+      const { outputFiles } = await build({ entryPoints: [join(ROOT, "src", entry)], ...options });
+      const most = entry === "cache.ts" ? 2.5 * 1024 : 1.5 * 1024;
+      expect(gzipSync(outputFiles[0].contents).length, entry).toBeLessThanOrEqual(most);
+    }
   });
 
   test("is small without WebAssembly: the plain kernels below 8 KB, quern/plain with them below 18.75 KB", async () => {

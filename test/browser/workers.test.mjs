@@ -1,62 +1,18 @@
 // npm run test:browser: the built package in a real page, with Web Workers. Needs `npm run build` and a Chromium.
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { extname, join, normalize } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { site } from "./site.mjs";
 
-const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
-const PROTOBUF = fileURLToPath(new URL("../../node_modules/@bufbuild/protobuf/dist/esm/", import.meta.url));
-// Bundlers know where the one package is that `quern` imports; a page without one has to say so. `quern/read` imports none.
-const MAP = JSON.stringify({ imports: { "@bufbuild/protobuf/wire": "/protobuf/wire/index.js" } });
-const PAGE = `<!doctype html><title>quern</title><script type="importmap">${MAP}</script>`;
-const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
-// No page may do less: no blob: workers, no data: URLs, no eval, and no cross-origin isolation.
-const MAP_HASH = `'sha256-${createHash("sha256").update(MAP).digest("base64")}'`;
-const POLICY = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval' ${MAP_HASH}; worker-src 'self'; connect-src 'self'`;
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--no-first-run",
-];
-
-let server;
-let context;
+let served;
 let page;
-let profile;
 
 before(async () => {
-  server = createServer((request, response) => {
-    const path = normalize(new URL(request.url, "http://localhost").pathname);
-    response.setHeader("content-security-policy", POLICY);
-    if (path === "/") return response.setHeader("content-type", "text/html").end(PAGE);
-    const file = path.startsWith("/protobuf/") ? join(PROTOBUF, path.slice("/protobuf/".length)) : join(DIST, path);
-    if (!existsSync(file)) return response.writeHead(404).end();
-    response.setHeader("content-type", TYPES[extname(file)] ?? "application/octet-stream");
-    createReadStream(file).pipe(response);
-  });
-  await new Promise((resolve) => server.listen(0, "localhost", resolve));
-  profile = await mkdtemp(join(tmpdir(), "quern-browser-"));
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  context = await chromium.launchPersistentContext(profile, { executablePath, headless: true, args: FLAGS });
-  page = await context.newPage();
+  served = await site();
+  page = await served.page();
   page.on("pageerror", (error) => assert.fail(error));
-  await page.goto(`http://localhost:${server.address().port}/`);
 });
 
-after(async () => {
-  await context?.close();
-  server?.close();
-  await rm(profile, { recursive: true, force: true });
-});
+after(() => served?.close());
 
 /** Runs a function in the page, with the package and a seeded model at hand. */
 function inPage(use) {
