@@ -7,6 +7,7 @@ import { type LazyTensor, lazyTensor, pack, writeSafetensors } from "../src/inde
 import { fileSink } from "../src/node.ts";
 import { CLI, type Ended, quernIn } from "./command.ts";
 import { bytesOf, weights } from "./helpers.ts";
+import { serve } from "./server.ts";
 
 // The built command, run as a user runs it.
 
@@ -123,6 +124,22 @@ test("threads change nothing but the time", async () => {
     const [one, two] = await Promise.all(["t1", "t2"].map((name) => readFile(join(folder, `${name}.${extension}`))));
     expect(two.equals(one)).toBe(true);
   }
+});
+
+describe("what lies at an address", () => {
+  test("is inspected, verified, compared and unpacked by ranges; what is made goes into the current folder", async () => {
+    const bytes = await readFile(join(folder, "a.quern"));
+    const server = await serve({ "m/a.quern": bytes, "m/a.quern?v=1": bytes, "m/a.quern?token=/x": bytes });
+    const address = `${server.url}m/a.quern`;
+    expect((await json("inspect", address)).sha256).toBe((await json("inspect", "a.quern")).sha256);
+    expect(server.log.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThanOrEqual(bytes.length);
+    expect((await json("verify", `${address}?v=1`)).sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect((await json("diff", address, "a.quern")).all.maxAbs).toBe(0);
+    await json("unpack", `${address}?token=/x#y`);
+    expect((await json("diff", "a.safetensors", "a.quern")).all.maxAbs).toBe(0);
+    expect((await quern("inspect", `${server.url}nothing.quern`)).stderr).toMatch(/status 404/);
+    await server.close();
+  });
 });
 
 describe("mistakes", () => {

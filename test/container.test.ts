@@ -172,9 +172,10 @@ describe("packing and reading", () => {
       expect(file.totals.file).toBe(bytes.length);
     }
     expect(await readAll(shifted, SCALAR)).toBe(expected);
-    for (const input of ["model.quern", null, 7, {}, { byteLength: 3 }]) {
-      await expect(open(input as never)).rejects.toThrow(/"input" expected bytes/);
+    for (const input of [null, 7, {}, { byteLength: 3 }]) {
+      await expect(open(input as never)).rejects.toThrow(/"input" expected a URL, Response, stream, Blob, bytes/);
     }
+    await expect(open("model.quern")).rejects.toThrow(/"url" expected an address .* fileSource/);
   });
 });
 

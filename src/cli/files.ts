@@ -4,6 +4,7 @@ import type { QuernFile } from "../container/reader.ts";
 import type { Workers } from "../container/workers.ts";
 import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
 import { open } from "../load/open.ts";
+import { urlSource } from "../load/url.ts";
 import { formatOf, readModel } from "../model/recognise.ts";
 import { fileFolder, fileSink, fileSource } from "../node.ts";
 import type { Model } from "../tensor.ts";
@@ -25,8 +26,16 @@ export async function kernelsFor({ tier }: OpenFlags): Promise<Kernels> {
   });
 }
 
+const ADDRESS = /^https?:\/\/(?:[^?#]*\/)?([^?#]*).*$/;
+
+/** The input's path, or of an address the file's name: what is made of it goes into the current folder. */
+export function localName(input: string): string {
+  return input.replace(ADDRESS, "$1");
+}
+
+/** A file, or what lies at an address, by ranges. */
 export async function withSource<T>(path: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
-  const source = await fileSource(path);
+  const source = ADDRESS.test(path) ? await urlSource(path) : await fileSource(path);
   try {
     return await use(source);
   } finally {

@@ -39,7 +39,7 @@ export async function withWorkers<T>(
 
 async function threadsFor(option: string | undefined, inputs: readonly string[]): Promise<number> {
   if (option === undefined) {
-    const sizes = await Promise.all(inputs.map(async (path) => (await stat(path)).size));
+    const sizes = await Promise.all(inputs.map(async (path) => (await stat(path).catch(() => null))?.size ?? 0));
     return Math.max(...sizes) < TINY ? 1 : availableParallelism();
   }
   if (/^[1-9]\d{0,2}$/.test(option)) return Number(option);

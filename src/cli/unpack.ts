@@ -10,7 +10,7 @@ import { attachTfjs } from "../model/tfjs/detach.ts";
 import { writeTfjs } from "../model/tfjs/write.ts";
 import { parseSteps } from "../plan.ts";
 import { isBlocks, type Model } from "../tensor.ts";
-import { withSinks, withSource } from "./files.ts";
+import { localName, withSinks, withSource } from "./files.ts";
 import { quantizedTensor, quantizing } from "./quantized.ts";
 import { UsageError } from "./terminal.ts";
 
@@ -48,7 +48,7 @@ export function unpackingOf(input: string, { output, to, graph, as = "original" 
   if (target === "tfjs" && !output) {
     throw new UsageError("a TensorFlow.js model is several files: name the first with -o FOLDER/model.json");
   }
-  const path = output ?? `${input.replace(/\.quern$/, "")}.${target}`;
+  const path = output ?? `${localName(input).replace(/\.quern$/, "")}.${target}`;
   for (const kept of [input, graph ?? input]) {
     if (resolve(path) === resolve(kept)) throw new UsageError(`the output would replace ${kept}: name another with -o`);
   }

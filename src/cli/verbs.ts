@@ -13,7 +13,7 @@ import { parsePlan } from "../plan.ts";
 import { isBlocks } from "../tensor.ts";
 import { type BudgetFlags, budgetOf, IMPORTANCE_HELP, TOTAL_BITS_HELP, TOTAL_SIZE_HELP } from "./budget.ts";
 import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
-import { kernelsFor, type OpenFlags, withFile, withModel, withSinks, withSource } from "./files.ts";
+import { kernelsFor, localName, type OpenFlags, withFile, withModel, withSinks, withSource } from "./files.ts";
 import { diffText, inspectText, packText, size, unpackText } from "./print.ts";
 import { reportOf, reportText } from "./report.ts";
 import { STAGE_HELP, stagesOf } from "./stages.ts";
@@ -263,7 +263,7 @@ async function benchFile(task: Task, input: string, file: QuernFile, seconds: nu
 }
 
 function outputPath(input: string, output: string | undefined, extension: string): string {
-  const path = output ?? input.replace(/\.(safetensors|gguf|onnx|json)$/, "") + extension;
+  const path = output ?? localName(input).replace(/\.(safetensors|gguf|onnx|json)$/, "") + extension;
   if (resolve(path) === resolve(input))
     throw new UsageError(`the output would replace the input ${input}: name another with -o`);
   return path;

@@ -41,9 +41,8 @@ export async function cacheOver(
   };
 }
 
-/** Whether the header of the file is to be kept: it is not there yet. */
-export function keepHeader(cache: Cache, head: Uint8Array, rest: Uint8Array): Promise<void> | undefined {
-  if (cache.has(HEADER_ENTRY)) return undefined;
+/** Keeps the header of the file. */
+export function keepHeader(cache: Cache, head: Uint8Array, rest: Uint8Array): Promise<void> {
   const header = new Uint8Array(head.length + rest.length);
   header.set(head);
   header.set(rest, head.length);

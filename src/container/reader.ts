@@ -114,11 +114,13 @@ export async function openSource(
   argument(window >= 1, "window", "at least 1 byte", window);
   const source = deferred(connect);
   try {
-    const { header, head, rest, beside } = await readHeader(kernels, source, options, window);
+    const { header, head, rest, beside, held } = await readHeader(kernels, source, options, window);
     const { prelude } = header;
     const failed = options.onCacheError ?? ((error) => console.warn("quern: nothing more is cached:", error));
     const cache = options.cache ? await cacheOver(options.cache, prelude.sha256, failed) : null;
-    if (cache) await keepHeader(cache, head, rest);
+    // One that is there but was not taken is damaged.
+    const keeps = !held && (options.integrity !== undefined || !cache?.has(HEADER_ENTRY));
+    if (cache && keeps) await keepHeader(cache, head, rest);
     options.signal?.throwIfAborted();
     const pinned = options.integrity !== undefined;
     const { workers } = options;
@@ -176,13 +178,14 @@ async function readHeader(kernels: Kernels, source: Deferred, options: OpenOptio
   };
   const held = integrity && cache ? await cache.get(hex(hashOf(integrity)), HEADER_ENTRY).catch(() => null) : null;
   try {
-    if (held) return await parse(null, async (start, end) => held.subarray(start, end));
+    if (held) return { ...(await parse(null, async (start, end) => held.subarray(start, end))), held: true };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
   }
   source.byteLength = (await source.connected()).byteLength;
   signal?.throwIfAborted();
-  return parse(source.byteLength, (start, end) => readExactly(source, start, end, { signal }));
+  const parsed = await parse(source.byteLength, (start, end) => readExactly(source, start, end, { signal }));
+  return { ...parsed, held: false };
 }
 
 function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: number): QuernFile {

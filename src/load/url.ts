@@ -72,10 +72,19 @@ export async function urlSource(url: string | URL, options: UrlOptions = {}): Pr
   }
 }
 
+// Where there is no page, there is nothing that a relative address could begin at.
+function hrefOf(url: string | URL): string {
+  try {
+    return new URL(url, globalThis.location?.href).href;
+  } catch {
+    argument(false, "url", "an address with https:// or http:// (for a path, fileSource makes a source)", url);
+  }
+}
+
 function linkTo(url: string | URL, options: UrlOptions): Link {
   const { fetch: own, signal, requests, idle, retries = 5, backoff = 250, stall = 30_000, ...init } = options;
   return {
-    href: new URL(url, globalThis.location?.href).href,
+    href: hrefOf(url),
     fetch: (href, init) => (own ?? fetch)(href, init),
     init,
     retries,
