@@ -128,6 +128,7 @@ test("threads change nothing but the time", async () => {
 
 describe("what lies at an address", () => {
   test("is inspected, verified, compared and unpacked by ranges; what is made goes into the current folder", async () => {
+    await json("pack", "model.safetensors", "-o", "a.quern");
     const bytes = await readFile(join(folder, "a.quern"));
     const server = await serve({ "m/a.quern": bytes, "m/a.quern?v=1": bytes, "m/a.quern?token=/x": bytes });
     const address = `${server.url}m/a.quern`;
