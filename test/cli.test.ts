@@ -134,7 +134,9 @@ describe("what lies at an address", () => {
     const address = `${server.url}m/a.quern`;
     expect((await json("inspect", address)).sha256).toBe((await json("inspect", "a.quern")).sha256);
     expect(server.log.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThanOrEqual(bytes.length);
+    server.log.length = 0;
     expect((await json("verify", `${address}?v=1`)).sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(server.log.length).toBeLessThanOrEqual(2);
     expect((await json("diff", address, "a.quern")).total.maxAbs).toBe(0);
     await json("unpack", `${address}?token=/x#y`);
     expect((await json("diff", "a.safetensors", "a.quern")).total.maxAbs).toBe(0);

@@ -87,9 +87,17 @@ export async function decodeSpan<K extends DecodeKind, T>(
   }
 }
 
+/** How a chunk is checked. */
+export interface CheckOptions {
+  signal?: AbortSignal | undefined;
+  /** The caller goes on, in order, to the chunk of this index: they may be fetched with one request. */
+  last?: number | undefined;
+}
+
 /** Fetches chunk `index` of the file, checks both checksums and that it decodes. Returns its stored bytes. */
-export async function checkChunk(reader: Reader, index: number, signal: AbortSignal | undefined): Promise<number> {
-  const { span, section } = await readChunk(reader, index, signal);
+export async function checkChunk(reader: Reader, index: number, { signal, last }: CheckOptions): Promise<number> {
+  const until = last !== undefined && last > index ? rangeOf(reader.header, last, 1).end : undefined;
+  const { span, section } = await readChunk(reader, index, { signal, until });
   return decodeSpan(
     reader,
     section,
@@ -104,7 +112,7 @@ export async function checkChunk(reader: Reader, index: number, signal: AbortSig
 export async function readChunk(
   reader: Reader,
   index: number,
-  signal: AbortSignal | undefined,
+  options: SliceOptions = {},
 ): Promise<{ span: Span; section: Section }> {
   const { sections, prelude } = reader.header;
   const inside = Number.isInteger(index) && index >= 0 && index < prelude.chunks;
@@ -117,5 +125,5 @@ export async function readChunk(
     else beyond = middle;
   }
   const section = sections[least] as Section;
-  return { section, span: await readSpan(reader, section, index - section.firstChunk, 1, { signal }) };
+  return { section, span: await readSpan(reader, section, index - section.firstChunk, 1, options) };
 }

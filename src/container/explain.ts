@@ -8,7 +8,7 @@ import { perform } from "./workers.ts";
 export async function explainAt(reader: Reader, index: number): Promise<readonly StreamReport[]> {
   const { kernels } = reader;
   argument("blockSteps" in kernels.run, "kernels", "some that encode: they know what decoding costs", kernels.tier);
-  const { span } = await readChunk(reader, index, undefined);
+  const { span } = await readChunk(reader, index);
   await perform(reader, { kind: "check", span }, undefined, (size) => size);
   const { layout, first, chunks, bytes } = span;
   const { stored } = kernels.arena(chunkShape(layout, first).room, "decode");

@@ -5,7 +5,7 @@ import { CHUNK_BYTES, type Kernels, loadKernels, type Tier } from "../kernels.ts
 import type { Model } from "../tensor.ts";
 import { only } from "./assemble.ts";
 import { cacheOver, keepHeader } from "./cache.ts";
-import { checkChunk, type Reader } from "./chunks.ts";
+import { type CheckOptions, checkChunk, type Reader } from "./chunks.ts";
 import { type IndexEntry, indexEntry, type StageEntry, stageEntries, stageNamed } from "./entries.ts";
 import { type Header, parseHeader, parsePrelude, restLength } from "./format.ts";
 import { demandIntegrity, hashOf, integrityOf } from "./integrity.ts";
@@ -93,7 +93,7 @@ export interface QuernFile {
    */
   model(as?: ModelAs): Model;
   /** Fetches, checks (XXH64 and SHA-256) and decodes chunk `index` of the whole file, and gives its stored size. */
-  check(index: number, options?: { signal?: AbortSignal | undefined }): Promise<number>;
+  check(index: number, options?: CheckOptions): Promise<number>;
   /** As check, and tells what the streams of the chunk are and what decoding them costs. Needs kernels that encode. */
   explain(index: number): Promise<readonly StreamReport[]>;
   /** Ends what the source has open, such as the connection to a server that knows no ranges. */
@@ -229,7 +229,7 @@ function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: n
       only<FloatTensor | StoredTensor>(load([find(name)], options))) as QuernFile["tensor"],
     stream: stream as QuernFile["stream"],
     model: (as = "original") => lazyModel(reader, as),
-    check: (index, options = {}) => checkChunk(reader, index, options.signal),
+    check: (index, options = {}) => checkChunk(reader, index, options),
     // On demand: a page that loads weights never asks.
     explain: async (index) => (await import("./explain.ts")).explainAt(reader, index),
     close: () => source.close?.(),

@@ -22,7 +22,7 @@ export async function verify(file: QuernFile, options: VerifyOptions = {}): Prom
   let bytes = header;
   const indexes = Array(chunks).keys();
   const sizes = inOrder(indexes, tasksAhead(file.threads), options.signal, (index, signal) =>
-    file.check(index, { signal }),
+    file.check(index, { signal, last: chunks - 1 }),
   );
   for await (const size of sizes) {
     bytes += size;
