@@ -189,6 +189,30 @@ describe("budget", () => {
     expect(await codeOf(load(server.url, { budget: all - 1 }))).toBe("budget");
     expect((await load(server.url, { budget: all })).size).toBe(expected.size);
   });
+
+  test("what has been asked for and is not verified yet never takes more than was told", async () => {
+    const kernels = await loadKernels({ encode: false });
+    const { largestStored } = (await open(bytes)).totals;
+    // Chunks of that size fill none of these windows exactly.
+    for (const window of [1, Math.round(1.5 * largestStored), Math.round(2.5 * largestStored)]) {
+      let [asked, verified, most] = [0, 0, 0];
+      const slice = async (start: number, end: number) => {
+        asked += end - start;
+        most = Math.max(most, asked - verified);
+        return bytes.subarray(start, end);
+      };
+      const file = await open({ byteLength: bytes.length, slice }, { kernels, window });
+      const { header, peak } = file.totals;
+      const onProgress = (progress: LoadProgress) => {
+        verified = progress.verified.done;
+      };
+      verified = header;
+      most = 0;
+      for await (const _ of file.stream({ onProgress }));
+      expect(most).toBeGreaterThanOrEqual(Math.min(window, largestStored));
+      expect(most, `window ${window}`).toBeLessThanOrEqual(peak - header - kernels.bytes().length);
+    }
+  });
 });
 
 describe("integrity", () => {

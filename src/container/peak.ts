@@ -13,7 +13,8 @@ const PAGE = 65536;
 export function peakBeside(kernels: Kernels, prelude: Prelude, headerBytes: number, window: number): number {
   const { largestStored, largestDecoded } = prelude;
   const arena = Math.ceil(kernels.arena(largestDecoded, "decode").end / PAGE) * PAGE;
-  return headerBytes + arena + Math.max(window, 2 * largestStored);
+  // The window is full when the chunk that filled it has begun, the one that is decoded included.
+  return headerBytes + arena + Math.max(window, largestStored) + largestStored;
 }
 
 /** @throws LoadError if a budget is smaller than what is needed */
