@@ -164,6 +164,11 @@ describe("files", () => {
     expect(longFunctions(textOf(join("src", file)), file.startsWith("plain/") ? 80 : 50)).toEqual([]);
   });
 
+  test.each(filesIn("bench/page"))("bench/page/%s is not long, nor are its functions", (file) => {
+    expect(textOf(join("bench/page", file)).trimEnd().split("\n").length).toBeLessThanOrEqual(300);
+    expect(longFunctions(textOf(join("bench/page", file)), 50)).toEqual([]);
+  });
+
   test.each(filesIn("assembly"))("the functions of assembly/%s are not long", (file) => {
     expect(longFunctions(textOf(join("assembly", file)), 80)).toEqual([]);
   });

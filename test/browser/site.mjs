@@ -17,7 +17,7 @@ const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "a
 // No page may do less: no blob: workers, no data: URLs, no eval, and no cross-origin isolation.
 const MAP_HASH = `'sha256-${createHash("sha256").update(MAP).digest("base64")}'`;
 const POLICY = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval' ${MAP_HASH}; worker-src 'self'; connect-src 'self'`;
-const FLAGS = [
+export const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
