@@ -105,6 +105,28 @@ describe("a cache", () => {
     expect(errors).toHaveLength(1);
   });
 
+  test("is read ahead within the window, but what is not kept yet is fetched one chunk at a time", async () => {
+    const most = { gets: 0, slices: 0 };
+    const now = { gets: 0, slices: 0 };
+    const counted = async <T>(key: keyof typeof now, give: () => T | Promise<T>): Promise<T> => {
+      most[key] = Math.max(most[key], ++now[key]);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      now[key]--;
+      return give();
+    };
+    const store = memoryStore();
+    const cache: ChunkStore = { ...store, get: (file, entry) => counted("gets", () => store.get(file, entry)) };
+    const slice = (start: number, end: number) => counted("slices", () => bytes.subarray(start, end));
+    const source = { byteLength: bytes.length, slice };
+    same(await allOf(await open(source, { cache })));
+    expect(most).toEqual({ gets: 0, slices: 1 });
+    const again = await open(source, { cache });
+    most.slices = 0;
+    same(await allOf(again));
+    expect(most.gets).toBeGreaterThan(1);
+    expect(most.slices).toBe(0);
+  });
+
   test("an abort leaves whole entries only, and nothing aside", async () => {
     const server = await served(bytes, {}, { rate: 3e6 });
     const path = join(root, "aborted");

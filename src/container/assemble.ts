@@ -47,7 +47,8 @@ export async function* assemble<K extends DecodeKind, T>(
   begin: (entry: Entry) => Assembly<K, T>,
 ): AsyncGenerator<T> {
   const { header, cache, workers, window } = reader;
-  const pieces = piecesOf(header, entries, cache ? () => 1 : size, (number) => cache?.has(number) ?? false);
+  const held = (number: number) => cache?.has(number) ?? false;
+  const pieces = piecesOf(header, entries, cache ? () => 1 : size, held);
   const counter = onProgress && progressFor(onProgress, pieces, header.headerBytes);
   function* jobs() {
     let assembly: Assembly<K, T> | undefined;
@@ -59,11 +60,11 @@ export async function* assemble<K extends DecodeKind, T>(
   }
   const arrived = inOrder(
     jobs(),
-    // What has arrived and is not kept yet is lost if the process ends.
-    cache ? 1 : window,
+    window,
     signal,
     (job, stop) => fetchPiece(reader, job, stop, counter),
-    ({ piece }) => piece.bytes,
+    // What has arrived and is not kept yet is lost if the process ends: it fills the window. What is kept may be read ahead.
+    ({ piece: { entry, first, bytes } }) => (cache && !held(entry.section.firstChunk + first) ? window : bytes),
   );
   const decoded = inOrder(arrived, tasksAhead(workers?.size), signal, (job, stop) =>
     decodePiece(reader, job, stop, counter),
