@@ -46,16 +46,22 @@ export async function site(scripts = {}) {
   await new Promise((resolve) => server.listen(0, resolve));
   const profile = await mkdtemp(join(tmpdir(), "quern-browser-"));
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  const context = await chromium.launchPersistentContext(profile, { executablePath, headless: true, args: FLAGS });
+  const launch = () => chromium.launchPersistentContext(profile, { executablePath, headless: true, args: FLAGS });
+  let context = await launch();
   const { port } = server.address();
   return {
-    context,
+    session: (page) => context.newCDPSession(page),
     origin: `http://localhost:${port}`,
     port,
     async page(origin = `http://localhost:${port}`) {
       const page = await context.newPage();
       await page.goto(`${origin}/`);
       return page;
+    },
+    /** Ends the browser and starts another with the same profile. */
+    async restart() {
+      await context.close();
+      context = await launch();
     },
     async close() {
       await context.close();

@@ -39,7 +39,10 @@ export async function rounds(place, { n, length, count, first = 0 }) {
   return { put, whole };
 }
 
-/** Puts without end, whatever becomes of it. */
+let puts;
+let stopped = false;
+
+/** Puts without end, whatever becomes of it, until `stop`. */
 export async function endless(place, { n, length, first = 0 }) {
   const store = STORES[place]();
   const putAll = (round) =>
@@ -47,9 +50,14 @@ export async function endless(place, { n, length, first = 0 }) {
       Array.from({ length: n }, (_, entry) => store.put(A, entry, bytesFor(entry, length + first + round))),
     );
   await putAll(0);
-  (async () => {
-    for (let round = 1; ; round++) await putAll(round);
+  puts = (async () => {
+    for (let round = 1; !stopped; round++) await putAll(round);
   })();
+}
+
+export async function stop() {
+  stopped = true;
+  await puts;
 }
 
 export function whole(place) {

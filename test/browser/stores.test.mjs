@@ -80,7 +80,7 @@ for (const place of PLACES) {
     });
 
     test("a tab that is closed or crashes in the midst of puts leaves whole entries", async () => {
-      const watching = await served.page();
+      let watching = await served.page();
       let kept = 0;
       for (let round = 0; round < 8; round++) {
         const page = await served.page();
@@ -88,6 +88,16 @@ for (const place of PLACES) {
         await new Promise((next) => setTimeout(next, 150 + round * 37));
         if (round % 2) await page.close();
         else await crash(page);
+        const found = await run(watching, "whole", place).catch((error) => error);
+        if (typeof found === "number") {
+          kept += found;
+          continue;
+        }
+        // Chromium's own fault: the store has to say so instead of waiting, and what was kept has to be there in the end.
+        assert.equal(place, "cacheApi", found.message);
+        assert.match(found.message, /gave no answer|is not there/);
+        await served.restart();
+        watching = await served.page();
         kept += await run(watching, "whole", place);
       }
       assert.ok(kept > 0);
@@ -103,15 +113,15 @@ for (const place of PLACES) {
       await run(b, "endless", place, { n: 4, length: 300_000 });
       for (let i = 0; i < 25; i++) await run(a, "evict", place);
       await run(a, "whole", place);
-      await b.close();
+      await run(b, "stop");
       await run(a, "evict", place);
       assert.equal(await run(a, "whole", place), 0);
-      await a.close();
+      await Promise.all([a.close(), b.close()]);
     });
 
     test("goes on where the user or a page deletes all", async () => {
       const [a, b] = [await served.page(), await served.page()];
-      const session = await served.context.newCDPSession(a);
+      const session = await served.session(a);
       const { origin } = served;
       const ways = [
         () => run(b, "deleteAll"),
@@ -130,7 +140,7 @@ for (const place of PLACES) {
       // An origin of its own: for half a minute, IndexedDB goes by the room that it once had.
       const origin = `http://${place.toLowerCase()}.localhost:${served.port}`;
       const page = await served.page(origin);
-      const session = await served.context.newCDPSession(page);
+      const session = await served.session(page);
       await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 6_000_000 });
       const before = await run(page, "fill", place, { first: 0, length: 100_000, most: 4 });
       assert.deepEqual(before, { error: null, whole: 4 });
@@ -176,7 +186,7 @@ test("a database of the name that is someone else's is left alone", async () => 
 });
 
 async function crash(page) {
-  const session = await served.context.newCDPSession(page);
+  const session = await served.session(page);
   const crashed = page.waitForEvent("crash");
   session.send("Page.crash").catch(() => {});
   await crashed;
