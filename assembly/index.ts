@@ -21,10 +21,6 @@ export { columnMax, smooth, unsmooth } from "./smooth";
 export { dequantize, dequantize16, quantize, range } from "./quantize";
 export { zrlTokens, zrlValues } from "./tokens";
 export { zeroCodes, zeroElements } from "./zeros";
-
-/** First byte that the caller may use. A function, because an exported constant becomes a mutable global. */
-export function heapBase(): i32 {
-  return __heap_base as i32;
-}
+export { heapBase } from "./heap";
 export { blockSteps, pivotSize, pivotSteps } from "./cost";
 export { pivotLengths } from "./shape";

@@ -4,7 +4,7 @@ export { pack4, unpack4 } from "./bits";
 export { dequantizeMinimum, halves, joinBlocks } from "./blocks";
 export { classCounts, classScatter } from "./classes";
 export { huffmanDecode } from "./huffman";
-export { heapBase } from "./index";
+export { heapBase } from "./heap";
 export { readLengths } from "./lengths";
 export { dequantizeNormal } from "./normal";
 export { maskCount, maskExpand } from "./mask";

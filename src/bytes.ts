@@ -1,4 +1,4 @@
-import { argument } from "./errors.ts";
+import { argument } from "./errors/base.ts";
 
 /** What the reader of a source tells it with a read. Sources may ignore all of it. */
 export interface SliceOptions {

@@ -1,67 +1,14 @@
 import { argument, FormatError } from "./errors.ts";
-import type { DecodeExports, KernelExports } from "./kernels/abi.ts";
+import type { DecodeExports } from "./kernels/abi.ts";
+import { type Kernels, kernelsOver, type Tier } from "./kernels/arena.ts";
+import { inflated, instantiated } from "./kernels/instance.ts";
 
 export type { DecodeExports, KernelExports } from "./kernels/abi.ts";
+export { type Arena, CHUNK_BYTES, type Kernels, kernelsOver, PIECE, type Tier } from "./kernels/arena.ts";
 
-// The only file that knows WebAssembly: picks a tier, instantiates it, lays out its memory, turns statuses into errors.
+// All kernels: picks a tier and instantiates it, turns statuses into errors. Only this file and those of its folder know WebAssembly.
 
-const TIERS = ["simd", "scalar", "js"] as const;
-/** WebAssembly with SIMD or without, or plain JavaScript, which only decodes. */
-export type Tier = (typeof TIERS)[number];
-
-/** Offsets of the regions of a decoder's memory. Each is followed by at least SLACK bytes that belong to it. */
-export interface Arena {
-  /** Decoded bytes that a chunk may have with this arena. */
-  readonly capacity: number;
-  readonly histogram: number;
-  /** A histogram of each block, to encode. */
-  readonly counts: number;
-  /** A table of code lengths, 260 bytes. */
-  readonly lengths: number;
-  readonly scratch: number;
-  /** The chunk as it lies in the file. */
-  readonly stored: number;
-  /** The chunk decoded: scales, zero points, codes; or elements. */
-  readonly plain: number;
-  /** Byte planes of elements. */
-  readonly planes: number;
-  /** Codes one to a byte, where plain has two to a byte. */
-  readonly values: number;
-  /** Symbols of zrl. */
-  readonly symbols: number;
-  /** The bitmap and the bytes of a mask. */
-  readonly mask: number;
-  readonly kept: number;
-  /** Tree and lists of pivot. */
-  readonly work: number;
-  /** f32 elements: a piece when decoding, a whole chunk (and the raw bits of zrl) when encoding. */
-  readonly floats: number;
-  readonly end: number;
-}
-
-export interface Kernels {
-  readonly tier: Tier;
-  readonly run: KernelExports;
-  /** The arena, grown to hold chunks of at least `capacity` decoded bytes. */
-  arena(capacity: number, purpose: "decode" | "encode"): Arena;
-  /** The memory as bytes. Growing replaces it: take it anew after every call of arena(). */
-  bytes(): Uint8Array;
-  view(): DataView;
-}
-
-/** Decoded bytes of a chunk that the writer cuts, and what the arena is laid out for unless a file needs more. */
-export const CHUNK_BYTES = 256 * 1024;
-/** f32 elements that are dequantized at a time. */
-export const PIECE = 16 * 1024;
-
-const SLACK = 1024;
-// Where regions begin. Copies from one place to another that lies less than 16 bytes behind it modulo 4096 take sixteen times as long on
-// some processors (AMD Zen 3: 2 instead of 36 GB/s), and large buffers of JavaScript mostly begin 16 bytes into a page.
-const COPY_PAGE = 4096;
-const HALF_PAGE = 2048;
-const PAGE = 65536;
-const SCRATCH_BYTES = 128 * 1024;
-const WORK_BYTES = 80 * 1024;
+const TIERS: readonly Tier[] = ["simd", "scalar", "js"];
 
 /** Options of loadKernels. */
 export interface KernelOptions {
@@ -118,83 +65,26 @@ async function loadTier(tier: Tier, { module: given, encode = true }: KernelOpti
   if (tier === "js") {
     const { plainExports, plainMemory } = await import("./plain/index.ts");
     const memory = plainMemory();
-    return kernelsOver(tier, plainExports(memory), memory);
+    return kernelsOver(tier, plainExports(memory), memory, checkEncodes);
   }
-  const module = given ?? (await WebAssembly.compile(await embeddedBytes(tier, encode)));
-  const memory = new WebAssembly.Memory({ initial: 2 });
-  const instance = await WebAssembly.instantiate(module, { env: { memory } });
-  return kernelsOver(tier, instance.exports as unknown as KernelExports, memory);
+  return instantiated(tier, given ?? (await embeddedBytes(tier, encode)), checkEncodes);
 }
 
-/** Kernels over their memory. An arena to encode with is refused where there are no kernels for it. */
-export function kernelsOver(
-  tier: Tier,
-  exports: DecodeExports,
-  memory: Pick<WebAssembly.Memory, "buffer" | "grow">,
-): Kernels {
-  const run = exports as KernelExports;
-  let arena: Arena | undefined;
-  let purposeSeen: "decode" | "encode" = "decode";
-  return {
-    tier,
-    run,
-    arena(capacity, purpose) {
-      if (purpose === "encode") argument("histogram" in run, "kernels", encoding(tier), tier);
-      const larger = Math.max(capacity, arena?.capacity ?? CHUNK_BYTES);
-      if (!arena || larger > arena.capacity || (purpose === "encode" && purposeSeen === "decode")) {
-        if (purpose === "encode") purposeSeen = purpose;
-        arena = layOut(run.heapBase(), larger, purposeSeen);
-        const missing = Math.ceil(arena.end / PAGE) - memory.buffer.byteLength / PAGE;
-        if (missing > 0) memory.grow(missing);
-      }
-      return arena;
-    },
-    bytes: () => new Uint8Array(memory.buffer),
-    view: () => new DataView(memory.buffer),
-  };
-}
-
-function encoding(tier: Tier): string {
-  return tier === "js"
-    ? "those of another tier: the js tier only decodes"
-    : "those of loadKernels() without encode: false";
-}
-
-function layOut(base: number, capacity: number, purpose: "decode" | "encode"): Arena {
-  let next = base;
-  const region = (size: number): number => {
-    const at = Math.ceil((next - HALF_PAGE) / COPY_PAGE) * COPY_PAGE + HALF_PAGE;
-    next = at + size + SLACK;
-    return at;
-  };
-  return {
-    capacity,
-    histogram: region(1024),
-    counts: region(purpose === "encode" ? capacity / 32 + 1024 : 0),
-    lengths: region(260),
-    scratch: region(purpose === "encode" ? SCRATCH_BYTES : 1024),
-    work: region(WORK_BYTES),
-    stored: region(capacity),
-    plain: region(capacity),
-    planes: region(capacity),
-    values: region(capacity),
-    symbols: region(capacity),
-    mask: region(capacity / 8),
-    kept: region(capacity),
-    floats: region(4 * (purpose === "encode" ? capacity : PIECE)),
-    end: next,
-  };
+/** Throws a RangeError for kernels that only decode. */
+export function checkEncodes(run: DecodeExports, tier: Tier): void {
+  const others =
+    tier === "js" ? "those of another tier: the js tier only decodes" : "those of loadKernels() without encode: false";
+  argument("histogram" in run, "kernels", others, tier);
 }
 
 /** A module that validates only where 128-bit SIMD is known: a function that drops v128.const 0. */
 const SIMD_PROBE = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 9, 1, 7, 0, 65, 0, 253, 15, 26, 11];
 
-async function embeddedBytes(tier: "simd" | "scalar", encode: boolean): Promise<Uint8Array<ArrayBuffer>> {
+async function embeddedBytes(tier: "simd" | "scalar", encode: boolean): Promise<BufferSource> {
   if (tier === "scalar") return base64Bytes((await import("./embedded/scalar.ts")).default);
   if (encode) return base64Bytes((await import("./embedded/simd.ts")).default);
-  const deflated = base64Bytes((await import("./embedded/read.ts")).default);
-  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  // Engines that have DecompressionStream have atob.
+  return inflated(atob((await import("./embedded/read.ts")).default));
 }
 
 const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -1,8 +1,8 @@
-import { type Kernels, kernelsOver } from "./kernels.ts";
+import { checkEncodes, type Kernels, kernelsOver } from "./kernels.ts";
 import { plainExports, plainMemory } from "./plain/index.ts";
 
-export { decodeTensor } from "./codec/decode.ts";
 // Entry `quern/plain`: decoding at once, for engines without WebAssembly, promises or modules. Give it to a bundler.
+export { decodeTensor } from "./codec/decode.ts";
 export { dequantize, type Quantized } from "./codec/quantize.ts";
 export { FormatError, type FormatProblem } from "./errors.ts";
 export { type CodeStep, type Grouping, type PruneStep, parseSteps, type QuantizeStep, type Step } from "./plan.ts";
@@ -12,5 +12,5 @@ export type { Kernels };
 /** The kernels of the js tier, with a memory of their own. */
 export function plainKernels(): Kernels {
   const memory = plainMemory();
-  return kernelsOver("js", plainExports(memory), memory);
+  return kernelsOver("js", plainExports(memory), memory, checkEncodes);
 }

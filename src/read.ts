@@ -1,4 +1,6 @@
-// Entry `quern/read`: everything a page needs to load weights, nothing else.
+import type { KernelOptions, Kernels } from "./kernels.ts";
+
+// Entry `quern/read`: what a page needs to load weights. What few files need comes on demand.
 export { type ByteSource, blobSource, bytesSource, type SliceOptions } from "./bytes.ts";
 export type { StreamReport } from "./codec/explain.ts";
 export type { LoadOptions } from "./container/assemble.ts";
@@ -9,9 +11,19 @@ export type { ChunkStore, StoredFile } from "./container/store.ts";
 export type { StoredOptions, StoredTensor } from "./container/stored.ts";
 export type { FloatOptions, FloatTensor, Into } from "./container/tensors.ts";
 export type { Workers } from "./container/workers.ts";
-export { FormatError, type FormatProblem, LoadError } from "./errors.ts";
-export { type KernelOptions, type Kernels, loadKernels, type Tier } from "./kernels.ts";
+export { FormatError, type FormatProblem, LoadError } from "./errors/base.ts";
+export type { KernelOptions, Kernels, Tier } from "./kernels.ts";
 export { responseSource, streamSource } from "./load/forward.ts";
 export { type LoadAllOptions, load } from "./load/load.ts";
 export { type OpenInput, type OpenOptions, open } from "./load/open.ts";
 export { type UrlOptions, urlSource } from "./load/url.ts";
+export { loadKernels };
+
+/**
+ * Instantiates the kernels with a memory of their own. Without kernels, `open` loads those that most files need, and others with the first
+ * file that is not such.
+ * @throws RangeError if there is no such tier; an Error that names the tier if it was insisted on and cannot run here
+ */
+async function loadKernels(options?: KernelOptions): Promise<Kernels> {
+  return (await import("./container/whole.ts")).loadKernels(options);
+}

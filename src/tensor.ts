@@ -1,7 +1,8 @@
 import { argument, DataError } from "./errors.ts";
+import { halfToFloatBits, type PlainDType, plainFloats, WIDTHS, wideIntegers } from "./tensor/plain.ts";
 
-/** Element types whose elements have a width of their own, named as safetensors names them. */
-export type PlainDType = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U8" | "BOOL";
+export type { PlainDType };
+
 /** Element types that GGUF stores as blocks of 32 elements with their scale (formulas: docs/FORMAT.md). */
 export type BlockDType = "Q8_0" | "Q4_0" | "Q4_1";
 export type DType = PlainDType | BlockDType;
@@ -9,19 +10,6 @@ export type DType = PlainDType | BlockDType;
 /** Elements of a block. The last dimension of a tensor of such a dtype is a multiple of it. */
 export const BLOCK_ELEMENTS = 32;
 const BLOCK_BYTES: Record<BlockDType, number> = { Q8_0: 34, Q4_0: 18, Q4_1: 20 };
-
-const WIDTHS: Record<PlainDType, 1 | 2 | 4 | 8> = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-};
 
 const WORDS = Object.keys(WIDTHS);
 
@@ -118,55 +106,26 @@ export function lazyTensor(tensor: Tensor): LazyTensor {
  */
 export function widen(dtype: DType, bytes: Uint8Array, into?: Float32Array): Float32Array {
   if (isBlocks(dtype)) return widenBlocks(dtype, bytes);
-  const aligned = bytes.byteOffset % dtypeWidth(dtype) === 0 ? bytes : copyOf(bytes);
-  const { buffer, byteOffset, byteLength } = aligned;
-  if (dtype === "F32") return new Float32Array(buffer, byteOffset, byteLength / 4);
-  if (dtype === "F64") return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
-  argument(dtype === "F16" || dtype === "BF16", "dtype", "a floating-point dtype", dtype);
-  const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
-  const out = into ?? new Float32Array(halves.length);
-  const bits = new Int32Array(out.buffer, out.byteOffset, out.length);
-  if (dtype === "BF16") for (let i = 0; i < bits.length; i++) bits[i] = (halves[i] as number) << 16;
-  else for (let i = 0; i < bits.length; i++) bits[i] = halfToFloatBits(halves[i] as number);
-  return out;
+  argument(isFloat(dtype), "dtype", "a floating-point dtype", dtype);
+  return plainFloats(dtype, bytes, into);
 }
 
 /** Elements of any dtype as f32: floats as widen does, integers rounded to the nearest f32. */
 export function toFloat32(dtype: DType, bytes: Uint8Array, into?: Float32Array): Float32Array {
-  if (dtype === "I64") return Float32Array.from(wideIntegers(copyOf(bytes).buffer, true));
-  return isFloat(dtype) || isBlocks(dtype) ? widen(dtype, bytes, into) : new Float32Array(toNumbers(dtype, bytes));
+  return isBlocks(dtype) ? widenBlocks(dtype, bytes) : plainFloats(dtype, bytes, into);
 }
 
 /** Elements of any dtype as numbers; exact but for I64 beyond 2^53. */
 export function toNumbers(dtype: DType, bytes: Uint8Array): NumberArray {
   if (isBlocks(dtype) || (isFloat(dtype) && dtype !== "F64")) return widen(dtype, bytes);
-  const { buffer } = copyOf(bytes);
+  // Not bytes.slice(): on a Node Buffer that is a view.
+  const { buffer } = new Uint8Array(bytes);
   if (dtype === "F64") return new Float64Array(buffer);
   if (dtype === "I8") return new Int8Array(buffer);
   if (dtype === "I16") return new Int16Array(buffer);
   if (dtype === "I32") return new Int32Array(buffer);
-  if (dtype === "I64") return wideIntegers(buffer, false);
+  if (dtype === "I64") return wideIntegers(new Int32Array(buffer), false);
   return new Uint8Array(buffer);
-}
-
-// 64-bit integers as the nearest f64; or (sticky) as one that rounds to the same f32 as the integer does: what f64 cannot
-// hold below bit 11 becomes one bit. By halves, because small engines lack BigInt.
-function wideIntegers(buffer: ArrayBuffer, sticky: boolean): Float64Array {
-  const halves = new Int32Array(buffer);
-  const out = new Float64Array(halves.length / 2);
-  for (let i = 0; i < out.length; i++) {
-    const low = halves[2 * i] as number;
-    const high = 2 ** 32 * (halves[2 * i + 1] as number);
-    const near = high + (low >>> 0);
-    const exact = !sticky || Number.isSafeInteger(near);
-    out[i] = exact ? near : high + (((low & ~2047) | (low & 2047 ? 1024 : 0)) >>> 0);
-  }
-  return out;
-}
-
-// Not bytes.slice(): on a Node Buffer that is a view.
-function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes);
 }
 
 export type NumberArray = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | Uint8Array;
@@ -193,18 +152,6 @@ function widenBlocks(dtype: BlockDType, bytes: Uint8Array): Float32Array {
 }
 
 const halfValue = (bits: number): number => new Float32Array(Uint32Array.of(halfToFloatBits(bits)).buffer)[0] as number;
-
-function halfToFloatBits(half: number): number {
-  const sign = (half & 0x8000) << 16;
-  const exponent = (half >> 10) & 31;
-  const fraction = half & 0x3ff;
-  if (exponent === 31) return sign | 0x7f800000 | (fraction << 13);
-  if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
-  if (fraction === 0) return sign;
-  // Subnormal: shift the leading one to bit 10; each step lowers the exponent by one.
-  const shift = Math.clz32(fraction) - 21;
-  return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
-}
 
 /** f32 elements as bytes of a floating-point dtype, rounded half to even. The inverse of widen. */
 export function narrow(dtype: DType, values: Float32Array): Uint8Array {

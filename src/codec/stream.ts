@@ -1,11 +1,10 @@
 import { demand } from "../errors.ts";
 import type { Arena, Kernels } from "../kernels.ts";
+import { CODE_NAMES, type CodeName } from "./code.ts";
 
 // What all codes of streams share: names, headers, candidates and what they cost.
 
-/** Names of the codes of a stream, by their number in the file. */
-export const CODE_NAMES = ["raw", "constant", "huffman", "zrl", "planes", "pivot", "mask", "classes"] as const;
-export type CodeName = (typeof CODE_NAMES)[number];
+export { CODE_NAMES, type CodeName };
 
 export const HEADER_BYTES = 4;
 

@@ -2,6 +2,7 @@ import { demand } from "../errors.ts";
 import { CHUNK_BYTES, type Kernels } from "../kernels.ts";
 import { AUTO } from "../plan.ts";
 import { type BlockDType, dtypeWidth, isFloat, narrow, toFloat32, widen } from "../tensor.ts";
+import { STORED_EXTRA } from "./code.ts";
 import { codesToFloats, levelCodes, makeCodes, type Steps, splitChunk, stepsOf } from "./codes.ts";
 import type { ChunkInput } from "./inputs.ts";
 import { type ChunkShape, chunkShape, type Layout } from "./layout.ts";
@@ -23,8 +24,7 @@ export interface EncodedChunk {
   readonly zeros: number;
 }
 
-/** What a stored chunk may have over its decoded bytes: headers of streams. */
-export const STORED_EXTRA = 128;
+export { STORED_EXTRA };
 
 /** Encodes one chunk. @throws DataError, with the tensor's name, for what a step or code cannot take */
 export function encodeChunk(kernels: Kernels, layout: Layout, input: ChunkInput): EncodedChunk {

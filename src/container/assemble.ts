@@ -20,7 +20,7 @@ export interface Assembly<K extends DecodeKind, T> {
   put(span: Span, result: Gives<K>): void;
   /** Takes the elements of a tensor that shares its chunk. */
   fill(elements: Uint8Array): void;
-  finish(): T;
+  finish(): T | Promise<T>;
 }
 
 /** A piece on its way. */
@@ -49,7 +49,7 @@ export async function* assemble<K extends DecodeKind, T>(
   const { header, cache, workers, window } = reader;
   const held = (number: number) => cache?.has(number) ?? false;
   const pieces = piecesOf(header, entries, cache ? () => 1 : size, held);
-  const counter = onProgress && progressFor(onProgress, pieces, header.headerBytes);
+  const counter = onProgress && progressFor(onProgress, pieces, header);
   function* jobs() {
     let assembly: Assembly<K, T> | undefined;
     for (const piece of pieces) {
@@ -72,7 +72,7 @@ export async function* assemble<K extends DecodeKind, T>(
   for await (const { piece, assembly, place } of decoded) {
     place?.();
     counter?.decoded(piece);
-    if (piece.last) yield assembly.finish();
+    if (piece.last) yield await assembly.finish();
   }
 }
 

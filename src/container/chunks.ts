@@ -1,10 +1,10 @@
 import { type ClosableSource, readExactly, type SliceOptions } from "../bytes.ts";
-import { argument, FormatError } from "../errors.ts";
-import type { Header } from "./format.ts";
+import { FormatError } from "../errors/base.ts";
 import { rangeOf } from "./pieces.ts";
+import type { Header } from "./prelude.ts";
 import type { Section } from "./sections.ts";
-import { type DecodeKind, demandSha256, type Gives, type Span, type Task } from "./tasks.ts";
-import { type Place, perform } from "./workers.ts";
+import type { DecodeKind, Gives, Span, Task } from "./tasks.ts";
+import { perform, type ReadPlace } from "./workers.ts";
 
 // Chunks of an open file: fetched, verified, decoded.
 
@@ -16,7 +16,7 @@ export interface Cache {
 }
 
 /** What is needed to get at the chunks of a file. */
-export interface Reader extends Place {
+export interface Reader extends ReadPlace {
   readonly source: ClosableSource;
   readonly header: Header;
   /** Decoded chunks that tensors share, by number, the latest last. */
@@ -69,7 +69,7 @@ export async function decodeSpan<K extends DecodeKind, T>(
 ): Promise<T> {
   const { cache, pinned, kernels } = reader;
   const attempt = async (bytes: Span): Promise<T> => {
-    if (pinned) await demandSha256(kernels, bytes);
+    if (pinned) await (await reader.whole()).demandPinned(kernels, bytes);
     const result = await perform(reader, task(bytes), signal, use);
     if (cache && !bytes.cached) await cache.put(section.firstChunk + bytes.first, bytes.bytes);
     return result;
@@ -85,45 +85,4 @@ export async function decodeSpan<K extends DecodeKind, T>(
     });
     return attempt(again);
   }
-}
-
-/** How a chunk is checked. */
-export interface CheckOptions {
-  signal?: AbortSignal | undefined;
-  /** The caller goes on, in order, to the chunk of this index: they may be fetched with one request. */
-  last?: number | undefined;
-}
-
-/** Fetches chunk `index` of the file, checks both checksums and that it decodes. Returns its stored bytes. */
-export async function checkChunk(reader: Reader, index: number, { signal, last }: CheckOptions): Promise<number> {
-  const until = last !== undefined && last > index ? rangeOf(reader.header, last, 1).end : undefined;
-  const { span, section } = await readChunk(reader, index, { signal, until });
-  return decodeSpan(
-    reader,
-    section,
-    span,
-    (bytes) => ({ kind: "check", span: bytes }),
-    signal,
-    (bytes) => bytes,
-  );
-}
-
-/** Fetches chunk `index` of the file. @throws RangeError if there is none */
-export async function readChunk(
-  reader: Reader,
-  index: number,
-  options: SliceOptions = {},
-): Promise<{ span: Span; section: Section }> {
-  const { sections, prelude } = reader.header;
-  const inside = Number.isInteger(index) && index >= 0 && index < prelude.chunks;
-  argument(inside, "index", "a chunk of the file", index);
-  // The last section that begins at or before the chunk. One without chunks begins where the next does.
-  let [least, beyond] = [0, sections.length];
-  while (beyond - least > 1) {
-    const middle = (least + beyond) >> 1;
-    if ((sections[middle] as Section).firstChunk <= index) least = middle;
-    else beyond = middle;
-  }
-  const section = sections[least] as Section;
-  return { section, span: await readSpan(reader, section, index - section.firstChunk, 1, options) };
 }

@@ -2,21 +2,14 @@ import { asciiBytes, asciiText } from "../bytes.ts";
 import { argument, demand, type FormatError, printed } from "../errors.ts";
 import { parseSteps, printSteps } from "../plan.ts";
 import { elementCount, isDType } from "../tensor.ts";
-import { check, escaped, isCount, PRELUDE_BYTES, valid, wrong } from "./json.ts";
+import { MAX_DIMENSIONS } from "./header.ts";
+import { check, escaped, isCount, valid, wrong } from "./json.ts";
+import { sectionLayout } from "./layouts.ts";
 import { checkNames, keptOf, nameReader } from "./names.ts";
-import { type Entry, type Head, type Placed, placeTensors, type Section } from "./sections.ts";
+import { type Description, PRELUDE_BYTES } from "./prelude.ts";
+import { type Head, type Placed, placeTensors, type ReadHead } from "./sections.ts";
 
 // The JSON part of the header: sections and the tensors in them, what was done to them, metadata.
-
-const MAX_DIMENSIONS = 16;
-
-/** What the JSON part says. */
-export interface Description {
-  readonly plan: string;
-  readonly metadata: Readonly<Record<string, string>> | null;
-  readonly sections: readonly Section[];
-  readonly entries: readonly Entry[];
-}
 
 /** The JSON part as it lies in the file. @throws RangeError for what the format cannot hold */
 export function encodeDescription(...description: Parameters<typeof spell>): Uint8Array {
@@ -57,7 +50,7 @@ export function parseDescription(bytes: Uint8Array): Description {
   // What the writer would write is the one spelling that is taken, so duplicate or unknown keys cannot hide anything.
   const canonical = spell(plan, metadata, heads, placed) === text;
   demand(canonical, "json", PRELUDE_BYTES, "JSON", "the canonical spelling", "another spelling or unknown keys");
-  return { plan, metadata, ...placeTensors(heads, placed) };
+  return { plan, metadata, ...placeTensors(heads, placed, sectionLayout) };
 }
 
 interface RawDescription {
@@ -90,13 +83,13 @@ function fieldsOf(item: unknown): readonly unknown[] {
   return Array.isArray(item) ? item : [];
 }
 
-function parseHead(item: unknown, index: number): Head {
+function parseHead(item: unknown, index: number): ReadHead {
   const [dtype, plan, chunk] = fieldsOf(item);
   const field = (what: string) => () => `${what} of section ${index}`;
   check(isDType(dtype), field("dtype"), "a known dtype", dtype);
   check(typeof plan === "string", field("plan"), "a string", plan);
   check(isCount(chunk) && chunk >= 1, field("chunk"), "a whole number >= 1", chunk);
-  return { dtype, steps: valid(field("plan"), () => parseSteps(plan)), chunk };
+  return { dtype, steps: valid(field("plan"), () => parseSteps(plan)), plan, chunk };
 }
 
 function parseTensors(items: readonly unknown[], sections: number): Placed[] {

@@ -1,9 +1,7 @@
-import { chunkShape } from "../codec/layout.ts";
-import type { CodeName } from "../codec/stream.ts";
-import { argument } from "../errors.ts";
-import { printSteps } from "../plan.ts";
+import type { CodeName } from "../codec/code.ts";
+import { argument } from "../errors/base.ts";
 import type { DType } from "../tensor.ts";
-import type { Header } from "./format.ts";
+import { decodedSize, type Header } from "./prelude.ts";
 import { type Entry, portion } from "./sections.ts";
 
 // The index of an open file.
@@ -28,14 +26,13 @@ export interface IndexEntry {
 }
 
 export function indexEntry(header: Header, { tensor, elements, section, start }: Entry): IndexEntry {
-  const { steps, layout, firstChunk, shared } = section;
+  const { plan, layout, firstChunk, shared } = section;
   const codes: Partial<Record<CodeName, number>> = {};
-  let [storedBytes, decodedBytes] = [0, 0];
+  let storedBytes = 0;
   for (let i = 0; i < layout.chunks; i++) {
     const { code, bytes } = header.chunk(firstChunk + i);
     codes[code] = (codes[code] ?? 0) + 1;
     storedBytes += bytes;
-    decodedBytes += chunkShape(layout, i).decodedBytes;
   }
   const { name, dtype, shape } = tensor;
   const { chunks } = layout;
@@ -44,12 +41,12 @@ export function indexEntry(header: Header, { tensor, elements, section, start }:
     name,
     dtype,
     shape,
-    plan: printSteps(steps),
+    plan,
     elements,
     firstChunk,
     chunks,
     storedBytes: share(storedBytes),
-    decodedBytes: share(decodedBytes),
+    decodedBytes: share(decodedSize(header, firstChunk, layout.chunks)),
     codes,
   };
 }

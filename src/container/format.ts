@@ -1,50 +1,30 @@
+import { CODE_NAMES } from "../codec/code.ts";
 import { chunkShape } from "../codec/layout.ts";
-import { CODE_NAMES, type CodeName } from "../codec/stream.ts";
 import { type EncodedChunk, STORED_EXTRA } from "../codec/tensor.ts";
 import { demand } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import { type Checksums, demandHash, sha256 } from "./checksum.ts";
-import { type Description, parseDescription } from "./description.ts";
-import { PRELUDE_BYTES } from "./json.ts";
-import { parseRecords, type Records } from "./records.ts";
+import { parseDescription } from "./description.ts";
+import { VERSION } from "./header.ts";
+import { demandMagic, MAGIC } from "./length.ts";
+import {
+  chunkEntry,
+  ENTRY_BYTES,
+  HASHED_BYTES,
+  type Header,
+  MAX_DECODED_CHUNK,
+  MAX_HEADER,
+  PRELUDE_BYTES,
+  type Prelude,
+  preludeFields,
+} from "./prelude.ts";
+import { parseRecords } from "./records.ts";
 import type { Section } from "./sections.ts";
 
-// The only file that knows where what lies in a .quern file: docs/FORMAT.md.
+// Where what lies in a .quern file, written and read: docs/FORMAT.md. Headers of common files are read by header.ts.
 
-const MAGIC = [0x89, 0x51, 0x52, 0x4e, 0x0d, 0x0a, 0x1a, 0x0a];
-const VERSION = 1;
-const HASHED_BYTES = 56;
-const ENTRY_BYTES = 32;
-const MAX_HEADER = 100_000_000;
-const MAX_DECODED_CHUNK = 1024 * 1024;
 /** Required feature bits that this reader knows: none yet. */
 const KNOWN_FEATURES = 0;
-
-/** The fields of the prelude. */
-export interface Prelude {
-  readonly jsonBytes: number;
-  readonly recordBytes: number;
-  readonly chunks: number;
-  readonly largestStored: number;
-  readonly largestDecoded: number;
-  readonly fileBytes: number;
-  readonly decodedBytes: number;
-  readonly sha256: Uint8Array;
-}
-
-/** One entry of the chunk table. */
-export interface ChunkEntry extends Checksums {
-  readonly offset: number;
-  readonly bytes: number;
-  readonly code: CodeName;
-}
-
-/** A file's header, checked against itself and its hash. */
-export interface Header extends Description, Records {
-  readonly prelude: Prelude;
-  readonly headerBytes: number;
-  chunk(index: number): ChunkEntry;
-}
 
 /** Bytes before the first chunk of a file with these parts and count of chunks. */
 export function headerLength(json: Uint8Array, records: Uint8Array, chunks: number): number {
@@ -121,32 +101,6 @@ function setSize(view: DataView, at: number, size: number): void {
   view.setUint32(at + 4, Math.floor(size / 2 ** 32), true);
 }
 
-function getSize(view: DataView, at: number): number {
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
-}
-
-/** Whether bytes begin as a .quern file does. */
-export function hasMagic(bytes: Uint8Array): boolean {
-  return MAGIC.every((byte, i) => bytes[i] === byte);
-}
-
-function demandMagic(bytes: Uint8Array): void {
-  const actual = bytes.length === 0 ? "nothing" : "other bytes";
-  demand(hasMagic(bytes), "magic", 0, "magic", "a .quern file: 89 51 52 4e 0d 0a 1a 0a", actual);
-}
-
-/** Bytes from the start of a file that fileLength reads. */
-export const LENGTH_BYTES = 48;
-
-/** The length of a file of which only the first LENGTH_BYTES bytes are there. @throws FormatError if they are of no .quern file */
-export function fileLength(bytes: Uint8Array): number {
-  demandMagic(bytes);
-  const length = getSize(new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES), 40);
-  const valid = Number.isSafeInteger(length) && length >= PRELUDE_BYTES;
-  demand(valid, "file-length", 40, "file length", `at least ${PRELUDE_BYTES}, below 2^53`, length);
-  return length;
-}
-
 /** Reads and checks the prelude of a source of `fileBytes` bytes; null: of a source that is not there yet. @throws FormatError */
 export function parsePrelude(bytes: Uint8Array, fileBytes: number | null): Prelude {
   demandMagic(bytes);
@@ -165,16 +119,7 @@ export function parsePrelude(bytes: Uint8Array, fileBytes: number | null): Prelu
     "bits that this reader knows",
     `bit ${bit}: a newer quern wrote this file`,
   );
-  const prelude = {
-    jsonBytes: u32(20),
-    recordBytes: u32(24),
-    chunks: u32(28),
-    largestStored: u32(32),
-    largestDecoded: u32(36),
-    fileBytes: getSize(view, 40),
-    decodedBytes: getSize(view, 48),
-    sha256: bytes.slice(HASHED_BYTES, PRELUDE_BYTES),
-  };
+  const prelude = preludeFields(bytes);
   checkSizes(prelude, fileBytes ?? prelude.fileBytes);
   return prelude;
 }
@@ -195,11 +140,6 @@ function checkSizes(prelude: Prelude, fileBytes: number): void {
   demand(decodedBytes <= decodedMost, "limit", 48, "decoded total", `at most ${decodedMost}`, decodedBytes);
 }
 
-/** Bytes of the header behind the prelude. */
-export function restLength({ jsonBytes, recordBytes, chunks }: Prelude): number {
-  return jsonBytes + recordBytes + ENTRY_BYTES * chunks;
-}
-
 /** Reads and checks the header: `head` is the prelude, `rest` what restLength asks for. @throws FormatError */
 export function parseHeader(kernels: Kernels, prelude: Prelude, head: Uint8Array, rest: Uint8Array): Header {
   const hash = sha256(kernels, head.subarray(0, HASHED_BYTES), rest);
@@ -210,27 +150,23 @@ export function parseHeader(kernels: Kernels, prelude: Prelude, head: Uint8Array
   const records = parseRecords(recordPart, PRELUDE_BYTES + jsonBytes, description.entries.length);
   const table = rest.subarray(jsonBytes + recordBytes);
   const headerBytes = PRELUDE_BYTES + rest.length;
-  const offsets = checkTable(prelude, description.sections, table, headerBytes);
-  return { ...description, prelude, headerBytes, ...records, chunk: (index) => chunkEntry(table, offsets, index) };
-}
-
-function chunkEntry(table: Uint8Array, offsets: Float64Array, index: number): ChunkEntry {
-  const at = ENTRY_BYTES * index;
-  const offset = offsets[index] as number;
+  const { offsets, decodedBefore } = checkTable(prelude, description.sections, table, headerBytes);
   return {
-    offset,
-    bytes: (offsets[index + 1] as number) - offset,
-    code: CODE_NAMES[table[at + 4] as number] as CodeName,
-    xxh64: table.subarray(at + 8, at + 16),
-    sha256: table.subarray(at + 16, at + 32),
+    ...description,
+    ...records,
+    prelude,
+    headerBytes,
+    decodedBefore,
+    chunk: (index) => chunkEntry(table, offsets, index),
   };
 }
 
-// The table against the sections and the totals; returns the offset of every chunk and of the end.
-function checkTable(prelude: Prelude, sections: readonly Section[], table: Uint8Array, start: number): Float64Array {
+// The table against the sections and the totals; returns the offset of every chunk and of the end, in the file and as all are decoded.
+function checkTable(prelude: Prelude, sections: readonly Section[], table: Uint8Array, start: number) {
   const { chunks } = prelude;
   const view = new DataView(table.buffer, table.byteOffset, table.length);
   const offsets = new Float64Array(chunks + 1).fill(start);
+  const decodedBefore = new Float64Array(chunks + 1);
   const announced = sections.reduce((sum, section) => sum + section.layout.chunks, 0);
   demand(announced === chunks, "count", 28, "chunk count", announced, chunks);
   const base = start - table.length;
@@ -245,6 +181,7 @@ function checkTable(prelude: Prelude, sections: readonly Section[], table: Uint8
       largestStored = Math.max(largestStored, stored);
       largestDecoded = Math.max(largestDecoded, decoded);
       decodedBytes += decoded;
+      decodedBefore[index + 1] = decodedBytes;
     }
   }
   const end = offsets[chunks] as number;
@@ -266,7 +203,7 @@ function checkTable(prelude: Prelude, sections: readonly Section[], table: Uint8
     prelude.largestDecoded,
   );
   demand(decodedBytes === prelude.decodedBytes, "total", 48, "decoded total", decodedBytes, prelude.decodedBytes);
-  return offsets;
+  return { offsets, decodedBefore };
 }
 
 function checkEntry(view: DataView, at: number, base: number, decoded: number, room: number, stored: number): void {

@@ -1,4 +1,4 @@
-import { argument, FormatError } from "../errors.ts";
+import { argument, FormatError } from "../errors/base.ts";
 
 // The hash of a file as pages write it (Subresource Integrity): sha256- and base64.
 

@@ -1,9 +1,7 @@
 import { FormatError, PlanError, printed } from "../errors.ts";
+import { PRELUDE_BYTES } from "./prelude.ts";
 
 // How what the JSON part says is refused.
-
-/** Where the JSON part begins: right behind the prelude. */
-export const PRELUDE_BYTES = 88;
 
 export function wrong(field: string, expected: string, actual: string): FormatError {
   return new FormatError({ code: "json", offset: PRELUDE_BYTES, field, expected, actual });

@@ -1,34 +1,21 @@
 import { keptRuns, removedChannels } from "../codec/removed.ts";
-import {
-  BLOCK_ELEMENTS,
-  type BlockDType,
-  bytesOf,
-  type DType,
-  isBlocks,
-  isDType,
-  type LazyTensor,
-  type Model,
-} from "../tensor.ts";
+import { bytesOf, type DType, type LazyTensor } from "../tensor.ts";
 import { decodeSpan, type Reader, readSpan } from "./chunks.ts";
-import type { Entry, Section } from "./sections.ts";
+import type { Entry, ModelAs, Section } from "./sections.ts";
 import { sharedElements } from "./shared.ts";
 import { tasksAhead } from "./workers.ts";
 
 // An open file as a model, read by ranges of elements.
 
-/** In which dtype tensors of codes come: see QuernFile.model. */
-export type ModelAs = "original" | "f32" | "quantized";
-
-/** The file as a model. Readers go forward, so the latest chunk is kept, and workers decode those that follow. */
-export function lazyModel(reader: Reader, as: ModelAs): Model {
-  const { sections, entries, metadata } = reader.header;
+/** The tensors of the file. Readers go forward, so the latest chunk is kept, and workers decode those that follow. */
+export function lazyTensors(reader: Reader, as: ModelAs): readonly LazyTensor[] {
+  const { sections, entries } = reader.header;
   const own = sections.filter(({ layout, shared }) => layout.chunks > 0 && !shared);
   const numbers = new Map(own.map((section, i) => [section, i]));
   const cache = chunkCache(reader, as, own);
-  const tensors = entries.map((entry) =>
+  return entries.map((entry) =>
     entry.section.shared ? sharedEntry(reader, entry) : lazyEntry(cache, entry, as, numbers.get(entry.section) ?? -1),
   );
-  return { metadata, tensors };
 }
 
 type ChunkCache = (nth: number, index: number) => Promise<Uint8Array>;
@@ -46,7 +33,7 @@ function chunkCache(reader: Reader, as: ModelAs, sections: readonly Section[]): 
   const cache = new Map<number, Promise<Uint8Array>>();
   const fetch = async ({ section, index }: Wanted): Promise<Uint8Array> => {
     const span = await readSpan(reader, section, index, 1);
-    const dtype = dtypeOf(section, as);
+    const dtype = section.dtypes[as];
     return decodeSpan(
       reader,
       section,
@@ -82,26 +69,6 @@ function following(sections: readonly Section[], nth: number, index: number, cou
   return found;
 }
 
-function dtypeOf(section: Section, as: ModelAs): DType {
-  const { layout } = section;
-  const { dtype } = layout.tensor;
-  const made = as === "quantized" ? blocksMade(section) : null;
-  if (made) return made;
-  // What was made of blocks has no blocks any more.
-  const lost = isBlocks(dtype) && !layout.blocks;
-  return lost || (layout.coding && as === "f32") ? "F32" : dtype;
-}
-
-// The dtype of blocks that the codes of a format step are, where rows and chunks are whole blocks, and nothing was removed between them.
-function blocksMade({ layout, steps }: Section): BlockDType | null {
-  const { quantize, tensor, chunkElements, chunks } = layout;
-  const dtype = quantize?.op === "format" ? quantize.format.toUpperCase() : "";
-  const whole = (tensor.shape.at(-1) ?? 1) % BLOCK_ELEMENTS === 0;
-  const apart = chunks > 1 && chunkElements % BLOCK_ELEMENTS > 0;
-  if (!whole || apart || removedChannels(steps).length > 0) return null;
-  return isDType(dtype) && isBlocks(dtype) ? dtype : null;
-}
-
 function sharedEntry(reader: Reader, entry: Entry): LazyTensor {
   const { name, dtype, shape } = entry.tensor;
   const read = async (start: number, end: number): Promise<Uint8Array> =>
@@ -111,7 +78,7 @@ function sharedEntry(reader: Reader, entry: Entry): LazyTensor {
 
 function lazyEntry(cache: ChunkCache, entry: Entry, as: ModelAs, nth: number): LazyTensor {
   const { tensor, section } = entry;
-  const dtype = dtypeOf(section, as);
+  const dtype = section.dtypes[as];
   const removed = removedChannels(section.steps);
   const read = async (start: number, end: number): Promise<Uint8Array> => {
     const out = new Uint8Array(bytesOf(dtype, end - start));

@@ -1,12 +1,9 @@
 import { argument, demand, printed } from "../errors.ts";
-import { check, isCount, PRELUDE_BYTES } from "./json.ts";
+import { MAX_NAME, MAX_NAMES } from "./header.ts";
+import { check, isCount } from "./json.ts";
+import { PRELUDE_BYTES } from "./prelude.ts";
 
 // Names in the header: how much of the name before each keeps, and what follows. Limits, as a short header could make endless names.
-
-/** UTF-16 units of a name. V8 tells longer strings than 16383 apart by length alone, so a set of them is searched one by one. */
-const MAX_NAME = 4095;
-/** UTF-16 units of all names of a file: as many as its header could hold if none kept anything. */
-const MAX_NAMES = 100_000_000;
 
 /** How many UTF-16 units of `name` are those of the name `before`; a surrogate pair is not cut in two. */
 export function keptOf(before: string, name: string): number {

@@ -1,6 +1,7 @@
-import { LoadError } from "../errors.ts";
-import type { Kernels } from "../kernels.ts";
-import type { Prelude } from "./format.ts";
+import { LoadError } from "../errors/base.ts";
+import type { Kernels } from "../kernels/arena.ts";
+import { isCore } from "../kernels/core.ts";
+import type { Prelude } from "./prelude.ts";
 
 // The most memory that loading takes, reckoned from the prelude alone.
 
@@ -12,7 +13,9 @@ const PAGE = 65536;
  */
 export function peakBeside(kernels: Kernels, prelude: Prelude, headerBytes: number, window: number): number {
   const { largestStored, largestDecoded } = prelude;
-  const arena = Math.ceil(kernels.arena(largestDecoded, "decode").end / PAGE) * PAGE;
+  // Core kernels leave what they cannot decode to others, with a memory of their own.
+  const memories = isCore(kernels) ? 2 : 1;
+  const arena = memories * Math.ceil(kernels.arena(largestDecoded, "decode").end / PAGE) * PAGE;
   // The window is full when the chunk that filled it has begun, the one that is decoded included.
   return headerBytes + arena + Math.max(window, largestStored) + largestStored;
 }

@@ -1,4 +1,4 @@
-import type { ChunkEntry, Header } from "./format.ts";
+import type { ChunkEntry, Header } from "./prelude.ts";
 import type { Entry } from "./sections.ts";
 
 // What is to be fetched for tensors, in order, as data made before anything is read.

@@ -1,5 +1,5 @@
-import { chunkShape } from "../codec/layout.ts";
 import type { Piece } from "./pieces.ts";
+import { decodedSize, type Header } from "./prelude.ts";
 
 // How far loading is, from what the header says there is to load.
 
@@ -25,12 +25,13 @@ export interface LoadProgress {
 export type ProgressListener = (progress: LoadProgress) => void;
 
 /** Counts what is done of the pieces, and tells it. */
-export function progressFor(listener: ProgressListener, pieces: readonly Piece[], headerBytes: number) {
+export function progressFor(listener: ProgressListener, pieces: readonly Piece[], header: Header) {
+  const { headerBytes } = header;
   const totals = { stored: headerBytes, verified: headerBytes, decoded: 0, tensors: 0 };
   for (const piece of pieces) {
     totals.stored += piece.bytes;
     totals.verified += piece.bytes;
-    totals.decoded += decodedBytes(piece);
+    totals.decoded += decodedBytes(header, piece);
     if (piece.last) totals.tensors++;
   }
   const done = { stored: headerBytes, verified: headerBytes, decoded: 0, tensors: 0 };
@@ -54,7 +55,7 @@ export function progressFor(listener: ProgressListener, pieces: readonly Piece[]
       tell();
     },
     decoded(piece: Piece): void {
-      done.decoded += decodedBytes(piece);
+      done.decoded += decodedBytes(header, piece);
       if (piece.last) done.tensors++;
       tell();
     },
@@ -64,8 +65,6 @@ export function progressFor(listener: ProgressListener, pieces: readonly Piece[]
 export type Counter = ReturnType<typeof progressFor>;
 
 // Of a chunk that tensors share, the piece that fetches it has all.
-function decodedBytes({ bytes, first, count, entry }: Piece): number {
-  let sum = 0;
-  if (bytes > 0) for (let i = 0; i < count; i++) sum += chunkShape(entry.section.layout, first + i).decodedBytes;
-  return sum;
+function decodedBytes(header: Header, { bytes, first, count, entry }: Piece): number {
+  return bytes > 0 ? decodedSize(header, entry.section.firstChunk + first, count) : 0;
 }

@@ -1,21 +1,22 @@
 import { type ByteSource, type ClosableSource, hex, readExactly } from "../bytes.ts";
 import type { StreamReport } from "../codec/explain.ts";
-import { argument, demand, FormatError } from "../errors.ts";
-import { CHUNK_BYTES, type Kernels, loadKernels, type Tier } from "../kernels.ts";
-import type { Model } from "../tensor.ts";
+import { argument, demand, FormatError } from "../errors/base.ts";
+import { CHUNK_BYTES, type Kernels, type Tier } from "../kernels/arena.ts";
+import { coreKernels } from "../kernels/core.ts";
+import type { LazyTensor, Model } from "../tensor.ts";
 import { only } from "./assemble.ts";
 import { cacheOver, keepHeader } from "./cache.ts";
-import { type CheckOptions, checkChunk, type Reader } from "./chunks.ts";
+import type { CheckOptions } from "./check.ts";
+import type { Reader } from "./chunks.ts";
 import { type IndexEntry, indexEntry, type StageEntry, stageEntries, stageNamed } from "./entries.ts";
-import { type Header, parseHeader, parsePrelude, restLength } from "./format.ts";
+import { commonHeader, commonPrelude } from "./header.ts";
 import { demandIntegrity, hashOf, integrityOf } from "./integrity.ts";
-import { PRELUDE_BYTES } from "./json.ts";
-import { lazyModel, type ModelAs } from "./lazy.ts";
 import { demandBudget, peakBeside } from "./peak.ts";
+import { type Header, PRELUDE_BYTES, restLength } from "./prelude.ts";
 import type { ProgressListener } from "./progress.ts";
-import type { Entry } from "./sections.ts";
+import type { Entry, ModelAs } from "./sections.ts";
 import { type ChunkStore, HEADER_ENTRY } from "./store.ts";
-import { type StoredOptions, type StoredTensor, streamStored } from "./stored.ts";
+import type { StoredOptions, StoredTensor } from "./stored.ts";
 import { type FloatOptions, type FloatTensor, streamFloats } from "./tensors.ts";
 import type { Workers } from "./workers.ts";
 
@@ -109,7 +110,7 @@ export async function openSource(
   connect: () => Promise<ClosableSource>,
   options: OpenOptions = {},
 ): Promise<QuernFile> {
-  const kernels = options.kernels ?? (await loadKernels({ encode: false }));
+  const kernels = options.kernels ?? (await coreKernels()) ?? (await (await whole()).loadKernels({ encode: false }));
   const window = options.window ?? 2 * CHUNK_BYTES;
   argument(window >= 1, "window", "at least 1 byte", window);
   const source = deferred(connect);
@@ -124,12 +125,16 @@ export async function openSource(
     options.signal?.throwIfAborted();
     const pinned = options.integrity !== undefined;
     const { workers } = options;
-    return fileOver({ kernels, source, header, kept: new Map(), workers, cache, pinned, window }, options, beside);
+    const reader = { kernels, source, header, kept: new Map(), workers, cache, pinned, window, whole };
+    return fileOver(reader, options, beside);
   } catch (error) {
     source.close();
     throw error;
   }
 }
+
+/** What most pages never need: for files that are not common, or not right, and for rare calls. */
+const whole = () => import("./whole.ts");
 
 type Deferred = ReturnType<typeof deferred>;
 
@@ -166,7 +171,7 @@ async function readHeader(kernels: Kernels, source: Deferred, options: OpenOptio
   const { integrity, cache, budget, signal } = options;
   const parse = async (fileBytes: number | null, read: (start: number, end: number) => Promise<Uint8Array>) => {
     const head = await read(0, Math.min(PRELUDE_BYTES, fileBytes ?? PRELUDE_BYTES));
-    const prelude = parsePrelude(head, fileBytes);
+    const prelude = (await commonPrelude(head, fileBytes)) ?? (await whole()).parsePrelude(head, fileBytes);
     source.byteLength = prelude.fileBytes;
     demandIntegrity(integrity, prelude.sha256);
     const stop = PRELUDE_BYTES + restLength(prelude);
@@ -174,7 +179,9 @@ async function readHeader(kernels: Kernels, source: Deferred, options: OpenOptio
     demandBudget(budget, beside, "reading the file");
     const rest = await read(PRELUDE_BYTES, stop);
     signal?.throwIfAborted();
-    return { header: parseHeader(kernels, prelude, head, rest), head, rest, beside };
+    const header =
+      (await commonHeader(prelude, head, rest)) ?? (await (await whole()).anyHeader(kernels, prelude, head, rest));
+    return { header, head, rest, beside };
   };
   const held = integrity && cache ? await cache.get(hex(hashOf(integrity)), HEADER_ENTRY).catch(() => null) : null;
   try {
@@ -196,19 +203,20 @@ function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: n
     argument(entry !== undefined, "name", "a tensor of the file", name);
     return entry;
   };
-  const load = (entries: readonly Entry[], options: FloatOptions | StoredOptions) => {
+  const load = async (entries: readonly Entry[], options: FloatOptions | StoredOptions) => {
     // Of tensors that follow each other, one is held at a time: the others are the caller's.
     const largest = "into" in options ? 0 : Math.max(0, ...entries.map(({ elements }) => 4 * elements));
     demandBudget(budget, beside + largest, `reading ${entries.length === 1 ? entries[0]?.tensor.name : "the tensors"}`);
-    const whole = { onProgress, ...options };
-    return whole.as === "stored" ? streamStored(reader, entries, whole) : streamFloats(reader, entries, whole);
+    const all = { onProgress, ...options };
+    if (all.as !== "stored") return { tensors: streamFloats(reader, entries, all) };
+    return { tensors: (await whole()).streamStored(reader, entries, all) };
   };
   async function* stream(options: (FloatOptions | StoredOptions) & Selection = {}) {
     const named = options.stages?.flatMap((name) => stageNamed(stages, name).tensors);
     const names = named ? [...named, ...(options.names ?? [])] : options.names;
     const wanted = names && new Set(names.map((name) => find(name).tensor.name));
     const entries = header.entries.filter(({ tensor }) => !wanted || wanted.has(tensor.name));
-    yield* load(entries, options);
+    yield* (await load(entries, options)).tensors;
   }
   const { prelude } = header;
   const stages = stageEntries(header);
@@ -226,14 +234,28 @@ function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: n
     threads: workers?.size ?? 0,
     totals: totalsOf(header, beside),
     tensor: (async (name: string, options: FloatOptions | StoredOptions = {}) =>
-      only<FloatTensor | StoredTensor>(load([find(name)], options))) as QuernFile["tensor"],
+      only<FloatTensor | StoredTensor>((await load([find(name)], options)).tensors)) as QuernFile["tensor"],
     stream: stream as QuernFile["stream"],
-    model: (as = "original") => lazyModel(reader, as),
-    check: (index, options = {}) => checkChunk(reader, index, options),
-    // On demand: a page that loads weights never asks.
-    explain: async (index) => (await import("./explain.ts")).explainAt(reader, index),
+    model: (as = "original") => modelOver(reader, as),
+    check: async (index, options = {}) => (await whole()).checkChunk(reader, index, options),
+    explain: async (index) => (await whole()).explainAt(reader, index),
     close: () => source.close?.(),
   };
+}
+
+// What reads its elements is loaded with the first that are asked for.
+function modelOver(reader: Reader, as: ModelAs): Model {
+  const { entries, metadata } = reader.header;
+  let loaded: Promise<readonly LazyTensor[]> | undefined;
+  const load = async () => (await whole()).lazyTensors(reader, as);
+  const tensors = entries.map(({ tensor: { name, shape }, section: { dtypes } }, i): LazyTensor => {
+    const read = async (start: number, end: number): Promise<Uint8Array> => {
+      loaded ??= load();
+      return ((await loaded)[i] as LazyTensor).read(start, end);
+    };
+    return { name, dtype: dtypes[as], shape, read };
+  });
+  return { metadata, tensors };
 }
 
 function totalsOf({ prelude, headerBytes }: Header, peak: number): Totals {

@@ -1,5 +1,6 @@
 import { demand } from "../errors.ts";
-import { encodeStages, parseStages, type Stage } from "./stages.ts";
+import type { Records } from "./prelude.ts";
+import { encodeStages, parseStages } from "./stages.ts";
 
 // Records of the header: what a file holds beside its tensors (docs/FORMAT.md, "Records").
 
@@ -9,12 +10,6 @@ const GRAPH = 2;
 const HEAD = 8;
 
 const padded = (length: number): number => HEAD + 8 * Math.ceil(length / 8);
-
-/** What records of known types hold; null: there is none. */
-export interface Records {
-  readonly stages: readonly Stage[] | null;
-  readonly graph: Uint8Array | null;
-}
 
 /** The record part of a header. */
 export function encodeRecords({ stages, graph }: Records): Uint8Array {

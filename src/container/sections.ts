@@ -1,18 +1,26 @@
-import { type Layout, layoutOf } from "../codec/layout.ts";
-import { printed } from "../errors.ts";
+import type { Layout } from "../codec/layout.ts";
 import type { Step } from "../plan.ts";
-import { type DType, dtypeWidth, isBlocks, type TensorInfo } from "../tensor.ts";
-import { check, valid } from "./json.ts";
+import type { DType, TensorInfo } from "../tensor.ts";
 
 // Sections: what is laid out in chunks together. Nearly always one tensor; or small ones, one behind the other as if they were one.
 
 /** Decoded bytes of a section that tensors share: a reader keeps them, to give one tensor after the other. */
 export const MAX_SHARED = 64 * 1024;
 
-export interface Section {
-  readonly steps: readonly Step[];
+/** In which dtype tensors of codes come: see QuernFile.model. */
+export type ModelAs = "original" | "f32" | "quantized";
+
+/** How the tensors of a section lie in its chunks. */
+export interface LaidOut {
   /** Its tensor is the one of the section, or stands for those that share it. */
   readonly layout: Layout;
+  readonly dtypes: Readonly<Record<ModelAs, DType>>;
+}
+
+export interface Section extends LaidOut {
+  readonly steps: readonly Step[];
+  /** The steps, printed. */
+  readonly plan: string;
   /** Where its chunks stand in the table. */
   readonly firstChunk: number;
   /** Whether there are several tensors. Then nothing is quantized, and there is one chunk. */
@@ -36,6 +44,15 @@ export interface Head {
   readonly chunk: number;
 }
 
+/** A section as the header was read. */
+export interface ReadHead extends Head {
+  /** The steps, printed. */
+  readonly plan: string;
+}
+
+/** Lays out the tensors of a section, which have so many elements together. */
+export type LayOut = (head: ReadHead, members: readonly Placed[], elements: number) => LaidOut;
+
 /** A tensor as the header says it. */
 export interface Placed {
   readonly name: string;
@@ -57,8 +74,8 @@ export function portion(total: number, start: number, end: number, elements: num
   return Math.round((total * end) / elements) - Math.round((total * start) / elements);
 }
 
-/** Lays sections out, and finds the tensors' places in them. @throws FormatError */
-export function placeTensors(heads: readonly Head[], placed: readonly Placed[]) {
+/** Lays sections out, and finds the tensors' places in them. @throws what layOut throws */
+export function placeTensors(heads: readonly ReadHead[], placed: readonly Placed[], layOut: LayOut) {
   const members = heads.map((): Placed[] => []);
   const filled = heads.map(() => 0);
   const starts = placed.map((tensor) => {
@@ -70,10 +87,10 @@ export function placeTensors(heads: readonly Head[], placed: readonly Placed[]) 
   let firstChunk = 0;
   const sections = heads.map((head, i): Section => {
     const those = members[i] as Placed[];
-    const layout =
-      those.length > 1 ? sharedLayout(head, those, filled[i] as number) : ownLayout(head, those[0] as Placed);
-    const section = { steps: head.steps, layout, firstChunk, shared: those.length > 1 };
-    firstChunk += layout.chunks;
+    const { steps, plan } = head;
+    const laidOut = layOut(head, those, filled[i] as number);
+    const section = { ...laidOut, steps, plan, firstChunk, shared: those.length > 1 };
+    firstChunk += laidOut.layout.chunks;
     return section;
   });
   const entries = placed.map(({ name, shape, elements, section }, i): Entry => {
@@ -86,22 +103,4 @@ export function placeTensors(heads: readonly Head[], placed: readonly Placed[]) 
     };
   });
   return { sections, entries };
-}
-
-function ownLayout({ dtype, steps, chunk }: Head, { name, shape }: Placed): Layout {
-  return valid(
-    () => `plan of tensor ${printed(name)}`,
-    () => layoutOf({ name, dtype, shape }, steps, chunk),
-  );
-}
-
-function sharedLayout({ dtype, steps, chunk }: Head, members: readonly Placed[], elements: number): Layout {
-  const { name } = members[0] as Placed;
-  const field = (what: string) => () => `${what} of the section of ${printed(name)} and ${members.length - 1} more`;
-  check(steps.length === 1 && !isBlocks(dtype), field("plan"), "a code alone, of elements with a width", steps.length);
-  check(elements * dtypeWidth(dtype) <= MAX_SHARED, field("size"), `at most ${MAX_SHARED} bytes`, elements);
-  check(chunk === elements, field("chunk"), `all ${elements} elements`, chunk);
-  const filled = members.every((member) => member.elements > 0);
-  check(filled, field("tensors"), "each with elements", 0);
-  return layoutOf(standIn(name, members.length, dtype, elements), steps, chunk);
 }

@@ -1,5 +1,5 @@
 import type { SliceOptions } from "../bytes.ts";
-import { dtypeWidth } from "../tensor.ts";
+import { type PlainDType, WIDTHS } from "../tensor/plain.ts";
 import { decodeSpan, type Reader, readSpan } from "./chunks.ts";
 import type { Entry, Section } from "./sections.ts";
 
@@ -18,7 +18,7 @@ export async function sharedElements(
   signal?.throwIfAborted();
   const bytes = await keptChunk(reader, section, options);
   signal?.throwIfAborted();
-  const width = dtypeWidth(tensor.dtype);
+  const width = WIDTHS[tensor.dtype as PlainDType];
   return bytes.slice(start * width, (start + elements) * width);
 }
 

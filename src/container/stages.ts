@@ -3,6 +3,7 @@ import { argument, demand } from "../errors.ts";
 import { globMatches } from "../plan.ts";
 import type { LazyTensor, Model } from "../tensor.ts";
 import { escaped } from "./json.ts";
+import type { Stage } from "./prelude.ts";
 
 // Stages: runs of tensors that are used together, such as the encoder before the decoder. A reader may ask for one.
 
@@ -12,9 +13,6 @@ export interface StageRule {
   /** Names of tensors, with `*` for any characters and `?` for one. */
   readonly tensors: readonly string[];
 }
-
-/** The name of a stage and how many tensors it has; stages follow each other in the order of the file, and leave none out. */
-export type Stage = readonly [name: string, count: number];
 
 /** The tensors of a model in the order of the stages; those that no rule takes come last, in a stage of the name "". */
 export function orderByStages(

@@ -1,7 +1,6 @@
 import { scaleCount } from "../codec/grid.ts";
 import { chunkShape } from "../codec/layout.ts";
 import { keptChannels, removedChannels } from "../codec/removed.ts";
-import { printSteps } from "../plan.ts";
 import { type DType, dtypeWidth, widen } from "../tensor.ts";
 import { type Assembly, assemble, type LoadOptions } from "./assemble.ts";
 import type { Reader } from "./chunks.ts";
@@ -86,10 +85,10 @@ function storedAssembly({ section, tensor, elements: all }: Entry): Assembly<"pa
       const { bytes, factors, ...rest } = made ?? empty();
       if (coding?.bits === 16) plainLevels(bytes);
       const quantization = coding ? { bits: coding.bits, cols: grid.cols, ...rest } : null;
-      const { steps } = section;
+      const { steps, plan } = section;
       const removed = removedChannels(steps);
       const channels = removed.length > 0 ? keptChannels(tensor, removed) : null;
-      return { name, dtype, shape, plan: printSteps(steps), bytes, channels, smooth: factors, quantization };
+      return { name, dtype, shape, plan, bytes, channels, smooth: factors, quantization };
     },
   };
 }

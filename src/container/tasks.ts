@@ -7,7 +7,7 @@ import { demand } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import { BLOCK_ELEMENTS, type DType, isBlocks, narrow } from "../tensor.ts";
 import { type Checksums, checksums, demandHash, type Sha256, xxh64 } from "./checksum.ts";
-import type { ChunkEntry } from "./format.ts";
+import type { ChunkEntry } from "./prelude.ts";
 
 // What is done to chunks, as plain data and functions of it: the same in-process and on a worker, so output and errors are too.
 

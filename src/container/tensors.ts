@@ -1,6 +1,6 @@
-import { expand, removedChannels } from "../codec/removed.ts";
-import { argument } from "../errors.ts";
-import { type TensorInfo, toFloat32 } from "../tensor.ts";
+import { argument } from "../errors/base.ts";
+import { type PlainDType, plainFloats } from "../tensor/plain.ts";
+import type { TensorInfo } from "../tensor.ts";
 import { type Assembly, assemble, type LoadOptions } from "./assemble.ts";
 import type { Reader } from "./chunks.ts";
 import type { Entry } from "./sections.ts";
@@ -42,12 +42,11 @@ export function streamFloats(
 }
 
 function floatAssembly(
-  { workers }: Reader,
+  { workers, whole }: Reader,
   { section: { layout, steps }, tensor, elements: all }: Entry,
   into: Into | undefined,
 ): Assembly<"floats", FloatTensor> {
   const { elements, chunkElements } = layout;
-  const removed = removedChannels(steps);
   let made: Float32Array | undefined;
   const target = (): Float32Array => {
     if (!into) {
@@ -62,8 +61,8 @@ function floatAssembly(
     task(span) {
       const start = span.first * chunkElements;
       const end = Math.min(start + span.chunks.length * chunkElements, elements);
-      const whole = !into && end - start === all;
-      if (workers) return { kind: "floats", span, into: null, copied: whole ? 0 : end - start };
+      const complete = !into && end - start === all;
+      if (workers) return { kind: "floats", span, into: null, copied: complete ? 0 : end - start };
       return { kind: "floats", span, into: target().subarray(start, end), copied: 0 };
     },
     put(span, result) {
@@ -77,13 +76,16 @@ function floatAssembly(
       workers.recycle(result.buffer as ArrayBuffer);
     },
     fill(bytes) {
-      const values = toFloat32(tensor.dtype, bytes);
+      const values = plainFloats(tensor.dtype as PlainDType, bytes);
       if (into) target().set(values);
       else made = values;
     },
-    finish() {
+    async finish() {
       const data = target();
-      if (removed.length > 0) expand(data, tensor, removed);
+      if (elements < all) {
+        const { expand, removedChannels } = await whole();
+        expand(data, tensor, removedChannels(steps));
+      }
       return { name: tensor.name, dtype: "F32", shape: tensor.shape, data };
     },
   };

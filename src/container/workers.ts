@@ -1,5 +1,8 @@
-import type { Kernels } from "../kernels.ts";
-import { type DecodeKind, decodeTask, type Gives, type Kind, type Task } from "./tasks.ts";
+import type { Kernels } from "../kernels/arena.ts";
+import type { Ranges, Step } from "../plan.ts";
+import type { TensorInfo } from "../tensor.ts";
+import { commonTask } from "./common.ts";
+import type { DecodeKind, Gives, Kind, Span, Task } from "./tasks.ts";
 
 // Tasks on workers, where there are any.
 
@@ -23,6 +26,17 @@ export interface Place {
   readonly workers?: Workers | undefined;
 }
 
+/** Where tasks of decoding are done. */
+export interface ReadPlace extends Place {
+  /** Loads what does tasks that are not common. */
+  whole(): Promise<{
+    performAny<K extends DecodeKind, T>(kernels: Kernels, task: Task<K>, use: (result: Gives<K>) => T): Promise<T>;
+    demandPinned(kernels: Kernels, span: Span): Promise<void>;
+    expand(data: Float32Array, tensor: TensorInfo, removed: Ranges): void;
+    removedChannels(steps: readonly Step[]): Ranges;
+  }>;
+}
+
 /** Tasks that are under way at once: one at each worker, one that waits there, and two done or begun beyond. */
 export function tasksAhead(threads: number | undefined): number {
   return threads ? 2 * threads + 2 : 1;
@@ -33,14 +47,14 @@ export function tasksAhead(threads: number | undefined): number {
  * @throws the task's error, and what Workers.run throws
  */
 export async function perform<K extends DecodeKind, T>(
-  { kernels, workers }: Place,
+  { kernels, workers, whole }: ReadPlace,
   task: Task<K>,
   signal: AbortSignal | undefined,
   use: (result: Gives<K>) => T,
 ): Promise<T> {
   if (workers) return use(await workers.run(task, signal));
-  const result = decodeTask(kernels, task);
-  return use(result instanceof Promise ? await result : result);
+  const result = commonTask(kernels, task);
+  return result ? use(result) : (await whole()).performAny(kernels, task, use);
 }
 
 /**

@@ -11,9 +11,10 @@ import { encodeDescription } from "./description.ts";
 import { encodedChunks } from "./encoded.ts";
 import { headerBuilder, headerLength } from "./format.ts";
 import { type Group, type Grouped, groupTensors, headOf } from "./grouping.ts";
+import type { Stage } from "./prelude.ts";
 import { encodeRecords } from "./records.ts";
 import { portion } from "./sections.ts";
-import { orderByStages, type Stage, type StageRule } from "./stages.ts";
+import { orderByStages, type StageRule } from "./stages.ts";
 import type { Sealed } from "./tasks.ts";
 import type { Place, Workers } from "./workers.ts";
 

@@ -1,4 +1,4 @@
-import { LoadError } from "../errors.ts";
+import { LoadError } from "../errors/base.ts";
 import { type Body, connect, type Link } from "./request.ts";
 import type { Span } from "./window.ts";
 

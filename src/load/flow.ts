@@ -1,5 +1,5 @@
 import type { SliceOptions } from "../bytes.ts";
-import { LoadError } from "../errors.ts";
+import { LoadError } from "../errors/base.ts";
 import { onAbort } from "./abort.ts";
 import { type Part, type Span, windowOf } from "./window.ts";
 

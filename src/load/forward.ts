@@ -1,5 +1,5 @@
-import { fileLength, LENGTH_BYTES } from "../container/format.ts";
-import { argument, LoadError } from "../errors.ts";
+import { fileLength, LENGTH_BYTES } from "../container/length.ts";
+import { argument, LoadError } from "../errors/base.ts";
 import { onAbort } from "./abort.ts";
 import { flow } from "./flow.ts";
 import { bodyOf, checkResponse, lengthOf } from "./request.ts";

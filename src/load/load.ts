@@ -1,7 +1,7 @@
 import { demandBudget } from "../container/peak.ts";
 import type { LoadProgress } from "../container/progress.ts";
 import type { FloatTensor, Into } from "../container/tensors.ts";
-import { LoadError } from "../errors.ts";
+import { LoadError } from "../errors/base.ts";
 import { type OpenInput, type OpenOptions, open } from "./open.ts";
 
 // All of a file in one call.

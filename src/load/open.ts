@@ -1,6 +1,6 @@
 import { blobSource, bytesSource, type ClosableSource } from "../bytes.ts";
 import { openSource, type QuernFile, type OpenOptions as ReadOptions } from "../container/reader.ts";
-import { argument } from "../errors.ts";
+import { argument } from "../errors/base.ts";
 import { responseSource, streamSource } from "./forward.ts";
 import { type UrlOptions, urlSource } from "./url.ts";
 

@@ -1,6 +1,6 @@
-import { hasMagic } from "../container/format.ts";
-import { PRELUDE_BYTES } from "../container/json.ts";
-import { LoadError } from "../errors.ts";
+import { hasMagic } from "../container/length.ts";
+import { PRELUDE_BYTES } from "../container/prelude.ts";
+import { LoadError } from "../errors/base.ts";
 import type { Span } from "./window.ts";
 
 // One request for bytes of a file, and whether its answer is what was asked for.

@@ -1,7 +1,7 @@
 import type { ByteSource, SliceOptions } from "../bytes.ts";
-import { fileLength, LENGTH_BYTES } from "../container/format.ts";
-import { PRELUDE_BYTES } from "../container/json.ts";
-import { argument, LoadError } from "../errors.ts";
+import { fileLength, LENGTH_BYTES } from "../container/length.ts";
+import { PRELUDE_BYTES } from "../container/prelude.ts";
+import { argument, LoadError } from "../errors/base.ts";
 import { onAbort } from "./abort.ts";
 import type { Flow } from "./flow.ts";
 import { type Link, learnLength } from "./request.ts";

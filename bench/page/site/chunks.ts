@@ -1,5 +1,5 @@
 import { chunkShape } from "../../../src/codec/layout.ts";
-import type { Header } from "../../../src/container/format.ts";
+import type { Header } from "../../../src/container/prelude.ts";
 import type { LoadProgress } from "../../../src/read.ts";
 
 // What has become of every chunk of a file, from what arrives and from the progress that is told.

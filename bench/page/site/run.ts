@@ -1,5 +1,5 @@
-import { type Header, parseHeader, parsePrelude, restLength } from "../../../src/container/format.ts";
-import { PRELUDE_BYTES } from "../../../src/container/json.ts";
+import { parseHeader, parsePrelude } from "../../../src/container/format.ts";
+import { type Header, PRELUDE_BYTES, restLength } from "../../../src/container/prelude.ts";
 import {
   type ChunkStore,
   FormatError,

@@ -1,0 +1,24 @@
+import type { Kernels } from "./arena.ts";
+import { inflated, instantiated } from "./instance.ts";
+
+// The kernels that most files need, in a module of their own. All others: kernels.ts.
+
+/**
+ * Kernels with what the common readers call (codec/common.ts), in their own memory; null where they cannot run, or another tier is asked for
+ * by the environment variable QUERN_TIER.
+ */
+export async function coreKernels(): Promise<Kernels | null> {
+  try {
+    const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+    if ((process?.env?.QUERN_TIER || "simd") !== "simd") return null;
+    return await instantiated("simd", await inflated(atob((await import("../embedded/core.ts")).default)));
+  } catch {
+    // Whatever the reason, kernels.ts looks for another tier.
+    return null;
+  }
+}
+
+/** Whether these are core kernels. */
+export function isCore({ run }: Kernels): boolean {
+  return !("huffmanDecode" in run);
+}
