@@ -90,7 +90,7 @@ describe("opening", () => {
     await expect(source.slice(0, SIZE + 1)).rejects.toThrow(RangeError);
     await expect(source.slice(-1, 3)).rejects.toThrow(RangeError);
     await expect(source.slice(4, 3)).rejects.toThrow(RangeError);
-    await expect(urlSource("nonsense")).rejects.toThrow(TypeError);
+    await expect(urlSource("nonsense")).rejects.toThrow(/"url" expected an address/);
     await expect(urlSource(server.url, { requests: 0 })).rejects.toThrow(RangeError);
     expect((await source.slice(SIZE, SIZE)).length).toBe(0);
   });
