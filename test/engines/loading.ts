@@ -21,6 +21,11 @@ let inHex: Pick<LoadTask, "bytes" | "broken">;
 
 beforeAll(async () => {
   model = await modelToLoad();
+  expect(model.refused).toMatchObject({
+    name: "FormatError",
+    code: "checksum",
+    field: expect.stringMatching(/^chunk 0 of tensor "b"/),
+  });
   const [bytes, broken] = [model.bytes, model.broken].map((bytes) => Buffer.from(bytes).toString("hex"));
   inHex = { bytes, broken };
 });
