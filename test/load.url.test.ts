@@ -107,6 +107,41 @@ describe("opening", () => {
     expect(server.log.map(({ headers }) => headers.authorization)).toEqual(["Bearer x", "Bearer x"]);
     expect(seen).toEqual([server.url, "omit", server.url, "omit"]);
   });
+
+  test.each([
+    { "X-One": "a, b", RANGE: "bytes=7-" },
+    [
+      ["X-One", "a"],
+      ["x-one", "b"],
+    ],
+    new Headers([
+      ["X-One", "a"],
+      ["X-One", "b"],
+      ["range", "bytes=7-"],
+    ]),
+  ] as HeadersInit[])("takes headers in each form, but for its own: %j", async (headers) => {
+    const server = await served(FILE);
+    await (await sourceAt(server, { headers })).slice(200_000, 200_100);
+    expect(server.log.map(({ headers }) => headers["x-one"])).toEqual(["a, b", "a, b"]);
+    expect(requestsOf(server)).toEqual(["bytes=0-32767", "bytes=200000-200099"]);
+    expect(server.log[1]?.headers["if-range"]).toBe('"v1"');
+  });
+
+  test("asks without a range where a browser fails because the file comes encoded whatever was asked for", async () => {
+    for (const [rule, requests] of [
+      [{ gzip: true }, ["all"]],
+      [{}, ["all", "bytes=0-32767", "bytes=200000-200099"]],
+    ] as const) {
+      const server = await served(FILE, rule);
+      let calls = 0;
+      const own: typeof fetch = (url, init) =>
+        calls++ === 0 ? Promise.reject(new TypeError("Failed to fetch")) : fetch(url, init);
+      const source = await sourceAt(server, { fetch: own });
+      expectBytes(await source.slice(200_000, 200_100), part(200_000, 200_100));
+      expect(requestsOf(server)).toEqual(requests);
+      await server.quiet();
+    }
+  });
 });
 
 describe("requests", () => {

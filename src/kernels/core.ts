@@ -8,6 +8,8 @@ import { inflated, instantiated } from "./instance.ts";
  * by the environment variable QUERN_TIER.
  */
 export async function coreKernels(): Promise<Kernels | null> {
+  // Also because to touch the class Response, which inflates, ends Node 20 and 22 where WebAssembly is switched off.
+  if (typeof WebAssembly !== "object") return null;
   try {
     const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
     if ((process?.env?.QUERN_TIER || "simd") !== "simd") return null;

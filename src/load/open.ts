@@ -36,25 +36,26 @@ export async function open(input: OpenInput, options: OpenOptions = {}): Promise
 }
 
 async function sourceOf(input: OpenInput, { request, signal }: OpenOptions): Promise<ClosableSource> {
-  if (typeof input === "string" || input instanceof URL) return urlSource(input, { ...request, signal });
   if (input instanceof Uint8Array || input instanceof ArrayBuffer) return bytesSource(input);
+  const source = input as Partial<ClosableSource> | null;
+  const valid = typeof source?.slice === "function" && Number.isSafeInteger(source.byteLength);
+  // First of all: to touch the class Response ends Node 20 and 22 where WebAssembly is switched off.
+  if (valid) return source as ClosableSource;
   // Not every engine has each of these classes.
+  if (typeof input === "string" || isA("URL", input)) return urlSource(input as string | URL, { ...request, signal });
   if (isA("Blob", input)) return blobSource(input as Blob);
   if (isA("Response", input)) return responseSource(input as Response, { signal });
   if (isA("ReadableStream", input)) return streamSource(input as ReadableStream<Uint8Array>, { signal });
   if ("getFile" in Object(input)) return blobSource(await (input as FileSystemFileHandle).getFile());
-  const source = input as Partial<ClosableSource> | null;
-  const valid = typeof source?.slice === "function" && Number.isSafeInteger(source.byteLength);
   argument(
-    valid,
+    false,
     "input",
     "a URL, Response, stream, Blob, bytes, or { byteLength, slice } (for a path, fileSource makes one)",
     input,
   );
-  return source as ClosableSource;
 }
 
-function isA(name: "Blob" | "Response" | "ReadableStream", input: unknown): boolean {
+function isA(name: "URL" | "Blob" | "Response" | "ReadableStream", input: unknown): boolean {
   const known: unknown = globalThis[name];
   return typeof known === "function" && input instanceof known;
 }

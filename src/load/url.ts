@@ -92,6 +92,7 @@ function linkTo(url: string | URL, options: UrlOptions): Link {
     stall,
     known: () => {},
     whole: false,
+    failed: 0,
     foreign: false,
     versions: new Set(),
     head: NONE,

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { transformSync } from "@swc/core";
 import { type BuildOptions, build } from "esbuild";
 import type { Cases } from "./cases.ts";
+import type { LoadTask } from "./model.ts";
 import type { BenchInput } from "./programs/bench.ts";
 
 // Programs as engines take them: bundled, lowered to ES2019, and to ES5 for Duktape.
@@ -58,9 +59,33 @@ export function workerModule(cases: Cases): Promise<string> {
 
 /** The modules of a page, by file name: what is loaded on demand is a file of its own. */
 export async function pageModules(cases: Cases): Promise<Map<string, string>> {
-  const { outputFiles } = await build({
-    entryPoints: [join(PROGRAMS, "console.ts")],
-    ...defined(cases),
+  return modulesOf("console", defined(cases));
+}
+
+/** The modules of a page that loads from addresses, or files. */
+export async function loadingModules(program: "loading.page" | "files.page", task: LoadTask) {
+  return modulesOf(program, told(task));
+}
+
+/** The module that loads in Node, Bun and Deno, and the one that workerd runs beside quern.simd.wasm. */
+export function loadingModule(program: "loading.node" | "loading.workerd", task: LoadTask): Promise<string> {
+  const external = ["./quern.simd.wasm"];
+  return bundled(program, { ...told(task), target: "es2022", format: "esm", platform: "node", external });
+}
+
+/** The script that loads in QuickJS. */
+export function loadingScript(task: LoadTask): Promise<string> {
+  return bundled("loading.quickjs", { ...told(task), target: "es2019", format: "iife" });
+}
+
+function told(task: LoadTask): BuildOptions {
+  return { define: { TASK: JSON.stringify(task) } };
+}
+
+async function modulesOf(program: string, options: BuildOptions): Promise<Map<string, string>> {
+  const { outputFiles = [] } = await build({
+    entryPoints: [join(PROGRAMS, `${program}.ts`)],
+    ...options,
     bundle: true,
     write: false,
     splitting: true,

@@ -1,11 +1,9 @@
 import { execFile, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 import { getQuickJS } from "quickjs-emscripten";
 import type { Hashes } from "./cases.ts";
 
@@ -23,6 +21,10 @@ export const ENGINES = {
   deno: join(HERE, "node_modules/.bin/deno"),
   workerd: join(HERE, "node_modules/.bin/workerd"),
   node: process.execPath,
+  // Nodes of other versions, by the names that package.json has for them.
+  "node-22": join(HERE, "node_modules/node-22/bin/node"),
+  "node-24": join(HERE, "node_modules/node-24/bin/node"),
+  "node-26": join(HERE, "node_modules/node-26/bin/node"),
   duktape: "duk",
   chromium: "/usr/bin/chromium",
 } as const;
@@ -37,6 +39,22 @@ export function output(command: string, ...args: string[]): Promise<string> {
   });
 }
 
+/** Of a package of this folder. */
+export function versionOf(name: string): string {
+  return JSON.parse(readFileSync(join(HERE, "node_modules", name, "package.json"), "utf8")).version;
+}
+
+/** Why an engine of the system is not tested; "" if it is there. */
+export async function missing(name: string, command: string, ...args: string[]): Promise<string> {
+  const absent = command.startsWith("/")
+    ? !existsSync(command)
+    : await output(command, ...args).then(
+        () => false,
+        () => true,
+      );
+  return absent ? `${name} is not installed (apt-get install ${name})` : "";
+}
+
 /** A folder for the time of a task. */
 export async function inFolder<T>(task: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "quern-engine-"));
@@ -48,11 +66,11 @@ export async function inFolder<T>(task: (folder: string) => Promise<T>): Promise
 }
 
 /** Runs a program that prints one line of JSON. */
-export function runFile(name: string, code: string, command: string, ...args: string[]): Promise<Decoded> {
+export function runFile<T = Decoded>(name: string, code: string, command: string, ...args: string[]): Promise<T> {
   return inFolder(async (folder) => {
     const file = join(folder, name);
     await writeFile(file, code);
-    return JSON.parse(await output(command, ...args, file)) as Decoded;
+    return JSON.parse(await output(command, ...args, file)) as T;
   });
 }
 
@@ -74,13 +92,20 @@ export async function quickJsOutput(code: string): Promise<string> {
   const result = context.evalCode(code);
   if (result.error) throw new Error(`QuickJS: ${JSON.stringify(context.dump(result.error))}`);
   result.value.dispose();
+  // What promises do when the script is at its end.
+  const jobs = context.runtime.executePendingJobs();
+  if (jobs.error) throw new Error(`QuickJS: ${JSON.stringify(context.dump(jobs.error))}`);
+  jobs.dispose();
   context.dispose();
   return printed;
 }
 
 const WORKERD_CONFIG = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [(name = "main", worker = .worker)],
+  services = [
+    (name = "main", worker = .worker),
+    (name = "net", network = (allow = ["private"])),
+  ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]
 );
 const worker :Workerd.Worker = (
@@ -89,11 +114,12 @@ const worker :Workerd.Worker = (
     (name = "quern.simd.wasm", wasm = embed "quern.simd.wasm"),
   ],
   compatibilityDate = "2025-01-01",
+  globalOutbound = "net",
 );
 `;
 
 /** Serves a worker for one request, and gives what it answers. */
-export function runWorkerd(code: string, wasm: string): Promise<{ given: Decoded; own: Decoded; refused: string }> {
+export function runWorkerd<T>(code: string, wasm: string): Promise<T> {
   return inFolder(async (folder) => {
     await writeFile(join(folder, "worker.js"), code);
     await writeFile(join(folder, "quern.simd.wasm"), await readFile(wasm));
@@ -115,47 +141,4 @@ export function runWorkerd(code: string, wasm: string): Promise<{ given: Decoded
       server.kill();
     }
   });
-}
-
-const CHROMIUM_FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--no-first-run",
-];
-
-export interface PageRun extends Decoded {
-  readonly version: string;
-  /** Modules that the page fetched. */
-  readonly fetched: readonly string[];
-}
-
-/** Opens a page of the modules under a content security policy. */
-export async function runPage(modules: ReadonlyMap<string, string>, policy: string): Promise<PageRun> {
-  const fetched: string[] = [];
-  const server = createServer((request, response) => {
-    const name = (request.url ?? "").slice(1);
-    const module = modules.get(name);
-    if (module) fetched.push(name);
-    response.setHeader("content-type", module ? "text/javascript" : "text/html");
-    if (policy) response.setHeader("content-security-policy", policy);
-    response.end(module ?? (name ? "" : '<!doctype html><script type="module" src="console.js"></script>'));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const browser = await chromium.launch({ executablePath: ENGINES.chromium, headless: true, args: CHROMIUM_FLAGS });
-  try {
-    const page = await browser.newPage();
-    // What a policy refuses is reported on the console too, but as an error.
-    const printed = page.waitForEvent("console", { predicate: (message) => message.type() === "log", timeout: 30_000 });
-    const failed = new Promise<never>((_, reject) => page.on("pageerror", reject));
-    await page.goto(`http://127.0.0.1:${port}/`);
-    const decoded = JSON.parse((await Promise.race([printed, failed])).text()) as Decoded;
-    return { ...decoded, version: browser.version(), fetched };
-  } finally {
-    await browser.close();
-    await new Promise((resolve) => server.close(resolve));
-  }
 }

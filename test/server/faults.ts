@@ -46,6 +46,8 @@ export interface Faults {
   /** false: no CORS headers. "hidden": pages of other origins may read, but see no headers beyond those always seen. */
   cors?: boolean | "hidden";
   contentType?: string;
+  /** Headers beside those that it has anyway. */
+  headers?: Record<string, string>;
 }
 
 /** A request as the rules see it. */

@@ -178,7 +178,7 @@ function plain(status: number, faults: Faults): Answer {
 
 function answerOf(asked: Asked, original: Uint8Array, faults: Faults): Answer {
   if (faults.status !== undefined) return plain(faults.status, faults);
-  const headers: Record<string, string> = { ...corsHeaders(faults), "Accept-Ranges": "bytes" };
+  const headers: Record<string, string> = { ...corsHeaders(faults), "Accept-Ranges": "bytes", ...faults.headers };
   if (faults.html) {
     headers["Content-Type"] = "text/html; charset=utf-8";
     return { status: 200, headers, body: Buffer.from("<!doctype html><title>Not here</title>"), start: 0 };
