@@ -200,7 +200,7 @@ describe("requests", () => {
   });
 
   test.each([1, 2, 4])("no more than %i are open at once, and all are answered", async (requests) => {
-    const server = await served(FILE, { latency: 3 });
+    const server = await served(FILE, { latency: 20 });
     const source = await sourceAt(server, { requests });
     await source.slice(0, PREFIX);
     await server.quiet();
@@ -208,7 +208,8 @@ describe("requests", () => {
     const got = await Promise.all(starts.map((at) => source.slice(at, at + 5000)));
     for (const [i, at] of starts.entries()) expectBytes(got[i], part(at, at + 5000));
     expect(server.mostOpen).toBe(requests);
-    expect(requestsOf(server).slice(1)).toEqual(starts.map((at) => `bytes=${at}-${at + 4999}`));
+    // Connections that are made at once may arrive in another order.
+    expect(requestsOf(server).slice(1).sort()).toEqual(starts.map((at) => `bytes=${at}-${at + 4999}`).sort());
   });
 
   test("one that nobody waits for makes place, and is asked anew", async () => {
