@@ -25,6 +25,26 @@ export function bucket(rate: number) {
 
 export type Bucket = ReturnType<typeof bucket>;
 
+/** Writes of a link a millisecond, within what a frame and a socket's buffer hold. */
+const LINK_PIECES = [1460, 128 * 1024] as const;
+/** Milliseconds by which a timer may be late and the link still carries what it should. */
+const LATE = 4;
+
+/** As bucket, for who measures: small writes at 1 Mbit/s and large ones at 1 Gbit/s, and no rate lost to late timers. */
+export function link(rate: number): Bucket {
+  if (!(rate > 0 && rate < Infinity)) return { draw: async () => {}, piece: LINK_PIECES[1] };
+  let free = 0;
+  return {
+    async draw(count) {
+      const now = performance.now();
+      free = Math.max(free, now - LATE) + (1000 * count) / rate;
+      // Not before the last byte could be here: it is the receiver's time that is measured.
+      if (free > now) await sleep(free - now);
+    },
+    piece: Math.max(LINK_PIECES[0], Math.min(LINK_PIECES[1], Math.ceil(rate / 1000))),
+  };
+}
+
 /** Writes bytes as fast as the buckets and the other side allow; `sent` hears of what the socket has taken. */
 export async function send(
   response: ServerResponse,

@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { type Asked, type Faults, of, type Rule } from "./faults.ts";
-import { type Bucket, bucket, send } from "./send.ts";
+import { type Bucket, bucket, link, send } from "./send.ts";
 
 // A real server of files, whose answers go wrong as told.
 
@@ -49,6 +49,8 @@ export interface ServerOptions {
   rate?: number;
   /** true: connections serve several requests. Default: each has its own, so that `sockets` tells of requests. */
   keepAlive?: boolean;
+  /** true: `rate` is kept as exactly as timers allow, from 1 Mbit/s to 1 Gbit/s. */
+  exact?: boolean;
 }
 
 /** @param files - the bytes of one file, which lies at every path, or those of several by their paths, without a "/" in front */
@@ -59,7 +61,8 @@ export async function serve(
   const sockets = new Set<Socket>();
   const used = new WeakSet<Socket>();
   const log: Logged[] = [];
-  let [mostOpen, preflights, line] = [0, 0, bucket(options.rate ?? Infinity)];
+  const lineOf = options.exact ? link : bucket;
+  let [mostOpen, preflights, line] = [0, 0, lineOf(options.rate ?? Infinity)];
   let rate = options.rate ?? Infinity;
   const openNow = () => log.filter(({ open }) => open).length;
   const server = createServer((request, response) => {
@@ -100,7 +103,7 @@ export async function serve(
     },
     set rate(value) {
       rate = value;
-      line = bucket(value);
+      line = lineOf(value);
     },
     get mostOpen() {
       return mostOpen;
@@ -154,7 +157,7 @@ async function answer(
     return;
   }
   const end = Math.min(faults.cutAfter ?? Infinity, faults.stallAfter ?? Infinity);
-  const buckets = [line, bucket(faults.rate ?? Infinity)];
+  const buckets = faults.rate === undefined ? [line] : [line, bucket(faults.rate)];
   await send(response, body.subarray(0, Math.min(end, body.length)), buckets, (count) => {
     entry.sent += count;
   });
