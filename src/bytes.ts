@@ -13,6 +13,8 @@ export interface SliceOptions {
   readonly signal?: AbortSignal | undefined;
   /** Hears of bytes of this read as they arrive: how many more. What is lost and fetched again is not told twice. */
   readonly onBytes?: ((count: number) => void) | undefined;
+  /** Gives memory of so many bytes, which a source may fill and give as the result. It is the reader's to use again, after the result. */
+  readonly room?: ((size: number) => Uint8Array) | undefined;
 }
 
 /** Bytes that can be read by range. */

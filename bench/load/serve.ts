@@ -46,7 +46,13 @@ const DOES: { [K in Order]: (value: Orders[K]["takes"]) => Orders[K]["gives"] | 
   },
   async log() {
     await server.quiet();
-    return server.log.map(({ path, status, from, sent, range }) => ({ path, status, from, sent, range: range ?? null }));
+    return server.log.map(({ path, status, from, sent, range }) => ({
+      path,
+      status,
+      from,
+      sent,
+      range: range ?? null,
+    }));
   },
   sockets: () => ({ sockets: server.sockets(), open: server.open() }),
 };

@@ -1,6 +1,8 @@
+import type { SliceOptions } from "../bytes.ts";
 import { decodeSpan, type Reader, readSpan } from "./chunks.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 import { type Counter, type ProgressListener, progressFor } from "./progress.ts";
+import { roomsForChunks } from "./rooms.ts";
 import type { Entry } from "./sections.ts";
 import { sharedElements } from "./shared.ts";
 import type { DecodeKind, Gives, Span, Task } from "./tasks.ts";
@@ -49,6 +51,9 @@ export async function* assemble<K extends DecodeKind, T>(
   const { header, cache, workers, window } = reader;
   const held = (number: number) => cache?.has(number) ?? false;
   const pieces = piecesOf(header, entries, cache ? () => 1 : size, held);
+  const rooms = roomsForChunks();
+  // What a cache was given may be its own.
+  const room = cache ? undefined : rooms.take;
   const counter = onProgress && progressFor(onProgress, pieces, header);
   function* jobs() {
     let assembly: Assembly<K, T> | undefined;
@@ -62,15 +67,16 @@ export async function* assemble<K extends DecodeKind, T>(
     jobs(),
     window,
     signal,
-    (job, stop) => fetchPiece(reader, job, stop, counter),
+    (job, stop) => fetchPiece(reader, job, { signal: stop, room }, counter),
     // What has arrived and is not kept yet is lost if the process ends: it fills the window. What is kept may be read ahead.
     ({ piece: { entry, first, bytes } }) => (cache && !held(entry.section.firstChunk + first) ? window : bytes),
   );
   const decoded = inOrder(arrived, tasksAhead(workers?.size), signal, (job, stop) =>
     decodePiece(reader, job, stop, counter),
   );
-  for await (const { piece, assembly, place } of decoded) {
+  for await (const { piece, assembly, place, span } of decoded) {
     place?.();
+    if (span) rooms.give(span.bytes);
     counter?.decoded(piece);
     if (piece.last) yield await assembly.finish();
   }
@@ -79,7 +85,7 @@ export async function* assemble<K extends DecodeKind, T>(
 async function fetchPiece<K extends DecodeKind, T>(
   reader: Reader,
   job: Job<K, T>,
-  signal: AbortSignal | undefined,
+  { signal, room }: SliceOptions,
   counter: Counter | undefined,
 ): Promise<Arrived<K, T>> {
   const { entry, first, count, bytes, until } = job.piece;
@@ -89,7 +95,7 @@ async function fetchPiece<K extends DecodeKind, T>(
     untold -= count;
     counter?.arrived(count);
   };
-  const options = { signal, until, onBytes: counter && bytes > 0 ? onBytes : undefined };
+  const options = { signal, room, until, onBytes: counter && bytes > 0 ? onBytes : undefined };
   if (!entry.section.shared)
     return { ...job, span: await readSpan(reader, entry.section, first, count, options), elements: null };
   const elements = await sharedElements(reader, entry, options);
@@ -114,7 +120,7 @@ async function decodePiece<K extends DecodeKind, T>(
     });
   }
   counter?.verified(piece.bytes);
-  return { piece, assembly, place };
+  return { piece, assembly, place, span };
 }
 
 /** The one tensor of a stream. */

@@ -21,7 +21,7 @@ export interface Flow {
   /** How far bytes from `start` on can still be had; `start` if they cannot. */
   reach(start: number): number;
   /** Bytes [start, end), which must be in reach. What ends where all ends is only given when nothing follows it. */
-  take(start: number, end: number, options: Pick<SliceOptions, "signal" | "onBytes">): Promise<Uint8Array>;
+  take(start: number, end: number, options: Pick<SliceOptions, "signal" | "onBytes" | "room">): Promise<Uint8Array>;
   /** Whether anybody waits. */
   busy(): boolean;
   /** The furthest place that somebody asked for. */
@@ -74,14 +74,14 @@ export function flow(span: Span, keep: number, hooks: FlowHooks): Flow {
     }
     pumping = false;
   }
-  function take(start: number, end: number, { signal, onBytes }: SliceOptions): Promise<Uint8Array> {
+  function take(start: number, end: number, { signal, onBytes, room }: SliceOptions): Promise<Uint8Array> {
     asked = Math.max(asked, end);
     return new Promise((resolve, reject) => {
       const off = onAbort(signal, () => {
         leave(wants, want).reject(signal?.reason);
         if (wants.size === 0) hooks.rest?.(true);
       });
-      const want: Want = { start, end, at: start, onBytes, resolve, reject, off };
+      const want: Want = { start, end, at: start, onBytes, room, resolve, reject, off };
       wants.add(want);
       feed(want);
       void pump();

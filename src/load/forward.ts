@@ -49,7 +49,7 @@ export async function streamSource(
   let reached = 0;
   return {
     byteLength: span.until,
-    async slice(start, end, { signal, onBytes } = {}) {
+    async slice(start, end, { signal, onBytes, room } = {}) {
       if (failure) throw failure;
       argument(start >= 0 && start <= end && end <= span.until, "range", `within 0..${span.until}`, end);
       signal?.throwIfAborted();
@@ -59,7 +59,7 @@ export async function streamSource(
         throw new LoadError("forward", message);
       }
       reached = end;
-      return line.take(start, end, { signal, onBytes });
+      return line.take(start, end, { signal, onBytes, room });
     },
     close: () => line.stop(new LoadError("closed", "this source was closed")),
   };

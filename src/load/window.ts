@@ -15,6 +15,7 @@ export interface Part {
   /** Made with the first byte: many may wait. */
   bytes?: Uint8Array;
   readonly onBytes?: ((count: number) => void) | undefined;
+  readonly room?: ((size: number) => Uint8Array) | undefined;
 }
 
 export const NONE: Uint8Array = new Uint8Array(0);
@@ -56,7 +57,8 @@ export function windowOf(span: Span, keep: number, grown?: (head: Uint8Array) =>
       for (const [from, bytes] of [[start, head] as const, [at, held] as const]) {
         const count = Math.min(from + bytes.length, part.end) - part.at;
         if (part.at < from || count <= 0) continue;
-        part.bytes ??= new Uint8Array(part.end - part.start);
+        const size = part.end - part.start;
+        part.bytes ??= part.room?.(size) ?? new Uint8Array(size);
         part.bytes.set(bytes.subarray(part.at - from, part.at - from + count), part.at - part.start);
         part.at += count;
         part.onBytes?.(count);

@@ -1,8 +1,9 @@
 // Fetches an address as a stream, lets its bytes go, and holds the memory that they would have been loaded into.
-import { args, held, type Live, live, mostResident, report } from "./report.ts";
+import { args, held, type Live, live, mostResident, report, warm } from "./report.ts";
 
 const { url, elements } = args<{ url: string; elements: number }>();
 const memory = held(elements);
+await warm(url);
 const before = live();
 let [bytes, seen, most]: [number, number, Live] = [0, 0, before];
 const { body } = await fetch(url);

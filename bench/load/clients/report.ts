@@ -16,6 +16,11 @@ export function mostResident(): number {
   return kilobytes ? 1024 * Number(kilobytes) : 1024 * process.resourceUsage().maxRSS;
 }
 
+/** What fetch takes at its first use, which everybody pays. */
+export async function warm(url: string): Promise<void> {
+  await (await fetch(url, { headers: { Range: "bytes=0-0" } })).arrayBuffer();
+}
+
 /** Memory that the caller owns, all of it resident. */
 export function held(elements: number): Float32Array {
   return new Float32Array(elements).fill(1);
