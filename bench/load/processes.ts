@@ -11,7 +11,7 @@ import type { Order, Orders } from "./serve.ts";
 // sources, as a loader of TypeScript would be counted in their memory and time.
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const CLIENTS = ["hold", "memory"] as const;
+const CLIENTS = ["hold", "memory", "plain", "quern", "first", "zstd", "gzip", "aborts", "killed"] as const;
 export type Client = (typeof CLIENTS)[number];
 
 export interface Bench {
@@ -19,6 +19,8 @@ export interface Bench {
   readonly folder: string;
   share(name: string, bytes: Uint8Array): Promise<string>;
   order<K extends Order>(order: K, value: Orders[K]["takes"]): Promise<Orders[K]["gives"]>;
+  /** Bytes of bodies that the server has sent since the log began. */
+  sent(): Promise<number>;
   /** Runs a client to its end, and gives what it prints. @param flags - of Node */
   run<T>(client: Client, args: object, flags?: readonly string[]): Promise<T>;
   /** Starts a client that is to be killed. */
@@ -53,6 +55,9 @@ export async function newBench(): Promise<Bench> {
     folder,
     order,
     start,
+    async sent() {
+      return (await order("log", null)).reduce((sum, { sent }) => sum + sent, 0);
+    },
     async share(name, bytes) {
       await writeFile(join(folder, name), bytes);
       return `${await order("files", null)}${name}`;

@@ -1,7 +1,7 @@
 // The process of the server: serves the files of a folder, obeys the bench over IPC.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Faults, script, serve } from "../../test/server.ts";
+import { serve } from "../../test/server.ts";
 
 /** What the bench may ask for, and what it gets. */
 export interface Orders {
@@ -9,8 +9,8 @@ export interface Orders {
   rate: { takes: number; gives: null };
   /** Reads the folder anew. */
   files: { takes: null; gives: string };
-  /** Empties the log; the faults of the requests that follow, one after the other, the last one for all others. */
-  begin: { takes: readonly Faults[]; gives: null };
+  /** Empties the log. The connection that comes to this byte of its file next is cut there. */
+  begin: { takes: number | null; gives: null };
   /** When all answers are at their end: what was asked for and sent. */
   log: { takes: null; gives: readonly Entry[] };
   sockets: { takes: null; gives: { sockets: number; open: number } };
@@ -39,9 +39,14 @@ const DOES: { [K in Order]: (value: Orders[K]["takes"]) => Orders[K]["gives"] | 
     for (const name of readdirSync(folder)) files[name] ??= readFileSync(join(folder, name));
     return server.url;
   },
-  begin(faults) {
+  begin(cut) {
     server.log.length = 0;
-    server.rule = faults.length > 0 ? script(...faults) : {};
+    let whole = cut === null;
+    server.rule = ({ range: [start, end] = [0, Infinity] }) => {
+      if (whole || cut === null || cut < start || cut >= end) return undefined;
+      whole = true;
+      return { cutAfter: cut - start };
+    };
     return null;
   },
   async log() {

@@ -47,3 +47,21 @@ export function live(nth = 0, before?: Live): Live {
   const now = { all: heap + external, heap, buffers, other: external - buffers };
   return before && before.all > now.all ? before : now;
 }
+
+/** Milliseconds of each run. Each gives something that depends on its work. */
+export async function times(repeat: number, run: () => Promise<number>): Promise<number[]> {
+  const ms: number[] = [];
+  for (let i = 0; i < repeat; i++) {
+    const start = performance.now();
+    if (!((await run()) > 0)) throw new Error("a run without a result");
+    ms.push(performance.now() - start);
+  }
+  return ms;
+}
+
+/** To compare what was loaded in different ways. */
+export function sumOf(values: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum = (Math.imul(sum, 31) + (values[i] as number)) | 0;
+  return sum;
+}
