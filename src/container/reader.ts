@@ -110,12 +110,15 @@ export async function openSource(
   connect: () => Promise<ClosableSource>,
   options: OpenOptions = {},
 ): Promise<QuernFile> {
-  const kernels = options.kernels ?? (await coreKernels()) ?? (await (await whole()).loadKernels({ encode: false }));
   const window = options.window ?? 2 * CHUNK_BYTES;
   argument(window >= 1, "window", "at least 1 byte", window);
   const source = deferred(connect);
+  // The first bytes are on their way while kernels are compiled. A file that is kept whole may need none.
+  const first = options.integrity && options.cache ? undefined : source.connected();
+  first?.catch(() => {});
   try {
-    const { header, head, rest, beside, held } = await readHeader(kernels, source, options, window);
+    const kernels = options.kernels ?? (await coreKernels()) ?? (await (await whole()).loadKernels({ encode: false }));
+    const { header, head, rest, beside, held } = await readHeader(kernels, source, first, options, window);
     const { prelude } = header;
     const failed = options.onCacheError ?? ((error) => console.warn("quern: nothing more is cached:", error));
     const cache = options.cache ? await cacheOver(options.cache, prelude.sha256, failed) : null;
@@ -167,7 +170,13 @@ function deferred(connect: () => Promise<ClosableSource>) {
 }
 
 // From the cache, if it has the very header that is asked for; else from the source.
-async function readHeader(kernels: Kernels, source: Deferred, options: OpenOptions, window: number) {
+async function readHeader(
+  kernels: Kernels,
+  source: Deferred,
+  first: Promise<ClosableSource> | undefined,
+  options: OpenOptions,
+  window: number,
+) {
   const { integrity, cache, budget, signal } = options;
   const parse = async (fileBytes: number | null, read: (start: number, end: number) => Promise<Uint8Array>) => {
     const head = await read(0, Math.min(PRELUDE_BYTES, fileBytes ?? PRELUDE_BYTES));
@@ -189,7 +198,7 @@ async function readHeader(kernels: Kernels, source: Deferred, options: OpenOptio
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
   }
-  source.byteLength = (await source.connected()).byteLength;
+  source.byteLength = (await (first ?? source.connected())).byteLength;
   signal?.throwIfAborted();
   const parsed = await parse(source.byteLength, (start, end) => readExactly(source, start, end, { signal }));
   return { ...parsed, held: false };

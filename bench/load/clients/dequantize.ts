@@ -9,7 +9,7 @@ export async function dequantizer(out: Float32Array, columns: number) {
   const memory = kernels.bytes();
   const piece = new Float32Array(memory.buffer, floats, PIECE);
   const most = PIECE / columns;
-  let scales = new Float32Array(0);
+  let scales: Float32Array = new Float32Array(0);
   return {
     scale(values: Float32Array): void {
       scales = values;
