@@ -29,13 +29,14 @@ export const FLAGS = [
 ];
 
 /**
- * Serves the package at "/", with `scripts` (path to text) beside it, and starts a browser with a profile of its own. `close` ends both.
+ * Serves the package at "/", with `scripts` (path to text, or to what answers) beside it, and starts a browser with a profile of its own. `close` ends both.
  */
 export async function site(scripts = {}) {
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url, "http://localhost").pathname);
     response.setHeader("content-security-policy", POLICY);
     if (path === "/") return response.setHeader("content-type", "text/html").end(PAGE);
+    if (typeof scripts[path] === "function") return scripts[path](request, response);
     if (scripts[path]) return response.setHeader("content-type", TYPES[".js"]).end(scripts[path]);
     const file = path.startsWith("/protobuf/") ? join(PROTOBUF, path.slice("/protobuf/".length)) : join(DIST, path);
     if (!existsSync(file)) return response.writeHead(404).end();
