@@ -29,7 +29,13 @@ const figures: Figure[] = [];
 try {
   for (const [name, section] of Object.entries(SECTIONS)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
-    figures.push(...(await section(bench, { quick, runs, status })));
+    try {
+      figures.push(...(await section(bench, { quick, runs, status })));
+    } catch (error) {
+      // The others still have figures to show.
+      console.error(`bench: ${name}:`, error);
+      process.exitCode = 1;
+    }
   }
 } finally {
   await bench.close();
