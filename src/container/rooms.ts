@@ -6,9 +6,11 @@ export function roomsForChunks() {
   return {
     take(size: number): Uint8Array {
       // One that is too small goes: soon all are as large as the largest chunk.
-      const last = free.pop();
-      const room = last && last.length >= size ? last : new Uint8Array(size);
-      own.add(room.buffer);
+      let room = free.pop();
+      if (!room || room.length < size) {
+        room = new Uint8Array(size);
+        own.add(room.buffer);
+      }
       return room.subarray(0, size);
     },
     /** Takes back what is not needed any more; sources may have given memory of their own. */
