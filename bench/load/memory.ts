@@ -65,7 +65,7 @@ export const memory: Section = async (bench, { quick, runs, status }) => {
       value: loaded.declared / MIB,
       unit: "MiB",
       bar: { most: 4 },
-      of: `header of ${loaded.header} bytes, kernels, two chunks`,
+      of: `header of ${loaded.header} bytes, the memory of kernels (twice: some files need a second set), chunks on their way`,
     },
   ];
 };

@@ -80,7 +80,7 @@ async function discard({ elements, tensors }) {
 /** Runs a function in a page of an origin, and so of a process, of its own; what is in use is measured whenever it asks for that. */
 async function measured(host, use) {
   const page = await browser.page(`http://${host}:${browser.port}`);
-  const devtools = await browser.context.newCDPSession(page);
+  const devtools = await browser.session(page);
   const all = [];
   await page.exposeFunction("measure", async () => {
     await devtools.send("HeapProfiler.collectGarbage");
@@ -96,7 +96,7 @@ async function measured(host, use) {
 
 /** The most resident memory of a page's process, the largest of those that are there, in bytes; 0 where there is no /proc. */
 async function mostResident() {
-  const devtools = await browser.context.browser().newBrowserCDPSession();
+  const devtools = await browser.browserSession();
   const { processInfo } = await devtools.send("SystemInfo.getProcessInfo");
   const pages = processInfo.filter(({ type }) => type === "renderer");
   const texts = await Promise.all(pages.map(({ id }) => readFile(`/proc/${id}/status`, "utf8").catch(() => "")));

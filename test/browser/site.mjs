@@ -29,7 +29,8 @@ export const FLAGS = [
 ];
 
 /**
- * Serves the package at "/", with `scripts` (path to text, or to what answers) beside it, and starts a browser with a profile of its own. `close` ends both.
+ * Serves the package at "/", with `scripts` (path to text, or to what answers) beside it, and starts a browser with a profile of its own.
+ * `close` ends both.
  */
 export async function site(scripts = {}) {
   const server = createServer((request, response) => {
@@ -52,6 +53,8 @@ export async function site(scripts = {}) {
   const { port } = server.address();
   return {
     session: (page) => context.newCDPSession(page),
+    /** As session, for the whole browser. */
+    browserSession: () => context.browser().newBrowserCDPSession(),
     origin: `http://localhost:${port}`,
     port,
     async page(origin = `http://localhost:${port}`) {
