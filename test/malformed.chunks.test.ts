@@ -64,9 +64,8 @@ let refused = 0;
 
 async function attack(parts: Parts, bytes: Uint8Array<ArrayBuffer>, kind: ChunkKind, what: string): Promise<void> {
   const file = forged(parts, bytes, kind);
-  const [simd, scalar, js] = await Promise.all(DECODERS.map((kernels) => outcome(file, kernels)));
-  expect(scalar, what).toEqual(simd);
-  expect(js, what).toEqual(simd);
+  const [simd, ...others] = await Promise.all(DECODERS.map((kernels) => outcome(file, kernels)));
+  for (const other of others) expect(other, what).toEqual(simd);
   const twin = accepted(() => decodeChunk(bytes, kind));
   const taken = "digest" in simd;
   if (taken !== (twin !== undefined)) {
@@ -143,7 +142,7 @@ describe.each(SPECIMENS)("%s", (name, file) => {
 
   test("changed at random", async () => {
     const next = random(name.length);
-    for (let i = 0; i < 1000; i++) await attack(parts, mutated(bytes, next), kind, `${name}, mutation ${i}`);
+    for (let i = 0; i < 500; i++) await attack(parts, mutated(bytes, next), kind, `${name}, mutation ${i}`);
   });
 });
 

@@ -78,7 +78,8 @@ export function kernelsOver(
       const larger = Math.max(capacity, arena?.capacity ?? CHUNK_BYTES);
       if (!arena || larger > arena.capacity || encode > encodes) {
         encodes ||= encode;
-        arena = layOut(run.heapBase(), larger, encodes);
+        // Core kernels know no zrl.
+        arena = layOut(run.heapBase(), larger, encodes, "zrlValues" in run);
         const missing = Math.ceil(arena.end / PAGE) - memory.buffer.byteLength / PAGE;
         if (missing > 0) memory.grow(missing);
       }
@@ -89,7 +90,7 @@ export function kernelsOver(
   };
 }
 
-function layOut(base: number, capacity: number, encode: boolean): Arena {
+function layOut(base: number, capacity: number, encode: boolean, zrl: boolean): Arena {
   let next = base;
   const region = (size: number): number => {
     const at = Math.ceil((next - HALF_PAGE) / COPY_PAGE) * COPY_PAGE + HALF_PAGE;
@@ -107,7 +108,7 @@ function layOut(base: number, capacity: number, encode: boolean): Arena {
     plain: region(capacity),
     planes: region(capacity),
     values: region(capacity),
-    symbols: region(capacity),
+    symbols: region(zrl ? capacity : 0),
     mask: region(capacity / 8),
     kept: region(capacity),
     floats: region(4 * (encode ? capacity : PIECE)),
