@@ -100,7 +100,10 @@ async function expectedFloats(tensor: LazyTensor, plan: string): Promise<Float32
   if (quantize?.op !== "quantize") return values;
   const { cols } = grid;
   const rows = Math.ceil(elements / cols);
-  const { scales } = reference.scales(reference.range(values, rows, cols), { bits: 8, asymmetric: false });
+  const { scales } = reference.scales(reference.range(values, rows, cols), {
+    bits: quantize.bits === 4 ? 4 : 8,
+    asymmetric: false,
+  });
   const codes = reference.quantize(values, rows, cols, scales, undefined, ...codeRange(quantize));
   return reference.dequantize(codes, rows, cols, scales, undefined);
 }
