@@ -95,6 +95,14 @@ export async function readExactly(
   return bytes;
 }
 
+/** Bytes, and others behind them. */
+export function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(a.length + b.length);
+  all.set(a);
+  all.set(b, a.length);
+  return all;
+}
+
 /** The text of ASCII bytes; needs no TextDecoder, which some engines lack. */
 export function asciiText(bytes: Uint8Array): string {
   let text = "";

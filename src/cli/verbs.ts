@@ -149,7 +149,11 @@ async function packVerb(task: Task, options: Options, input = ""): Promise<Resul
       const sink = await create(output);
       return withWorkers(options, [input], (workers) =>
         pack(model, plan, sink, {
-          ...{ kernels, workers, budget, graph, stages },
+          kernels,
+          workers,
+          budget,
+          graph,
+          stages,
           signal: task.signal,
           onProgress: task.progress,
         }),

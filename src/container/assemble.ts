@@ -96,12 +96,12 @@ async function fetchPiece<K extends DecodeKind, T>(
     counter?.arrived(count);
   };
   const options = { signal, room, until, onBytes: counter && bytes > 0 ? onBytes : undefined };
-  if (!entry.section.shared)
-    return { ...job, span: await readSpan(reader, entry.section, first, count, options), elements: null };
-  const elements = await sharedElements(reader, entry, options);
-  // A chunk that is kept since an earlier call, or is fetched for another at this time.
-  if (untold > 0) options.onBytes?.(untold);
-  return { ...job, span: null, elements };
+  const { shared } = entry.section;
+  const span = shared ? null : await readSpan(reader, entry.section, first, count, options);
+  const elements = shared ? await sharedElements(reader, entry, options) : null;
+  // Sources need not tell what arrives, and a chunk may be kept since an earlier call: what was left out is told at the end.
+  if (untold > 0) counter?.arrived(untold);
+  return { ...job, span, elements };
 }
 
 async function decodePiece<K extends DecodeKind, T>(

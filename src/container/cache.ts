@@ -1,6 +1,6 @@
 import { hex } from "../bytes.ts";
 import type { Cache } from "./chunks.ts";
-import { type ChunkStore, HEADER_ENTRY } from "./store.ts";
+import type { ChunkStore } from "./store.ts";
 
 // Chunks of one file in a store. A store that fails, for want of room or otherwise, costs nothing but its help.
 
@@ -39,12 +39,4 @@ export async function cacheOver(
       }
     },
   };
-}
-
-/** Keeps the header of the file. */
-export function keepHeader(cache: Cache, head: Uint8Array, rest: Uint8Array): Promise<void> {
-  const header = new Uint8Array(head.length + rest.length);
-  header.set(head);
-  header.set(rest, head.length);
-  return cache.put(HEADER_ENTRY, header);
 }

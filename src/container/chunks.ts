@@ -39,19 +39,12 @@ export async function readSpan(
   const number = firstChunk + first;
   const chunks = Array.from({ length: count }, (_, i) => header.chunk(number + i));
   const { start, end } = rangeOf(header, number, count);
-  const { signal, fresh, onBytes } = options;
+  const { signal, fresh } = options;
   signal?.throwIfAborted();
   const held = count === 1 && !fresh && cache?.has(number) ? await cache.get(number) : null;
   const cached = held?.length === end - start;
-  // Sources need not tell what arrives: what they left out is told at the end.
-  let untold = end - start;
-  const arrived = (count: number): void => {
-    untold -= count;
-    onBytes?.(count);
-  };
-  const bytes = cached ? held : await readExactly(source, start, end, { ...options, onBytes: arrived });
+  const bytes = cached ? held : await readExactly(source, start, end, options);
   signal?.throwIfAborted();
-  if (untold > 0) onBytes?.(untold);
   return { layout, first, chunks, bytes, cached };
 }
 

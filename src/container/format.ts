@@ -156,6 +156,7 @@ export function parseHeader(kernels: Kernels, prelude: Prelude, head: Uint8Array
     ...records,
     prelude,
     headerBytes,
+    offsets,
     decodedBefore,
     chunk: (index) => chunkEntry(table, offsets, index),
   };

@@ -1,4 +1,4 @@
-import { asciiText } from "../bytes.ts";
+import { asciiText, joined } from "../bytes.ts";
 import { CODE_NAMES, STORED_EXTRA } from "../codec/code.ts";
 import { commonShape } from "../codec/common.ts";
 import { commonLayout, commonSteps } from "../codec/steps.ts";
@@ -68,9 +68,7 @@ export function commonPrelude(bytes: Uint8Array, fileBytes: number | null): Prom
 /** The header, checked: `head` is the prelude, `rest` what restLength asks for. */
 export function commonHeader(prelude: Prelude, head: Uint8Array, rest: Uint8Array): Promise<Header | null> {
   return attempt(async () => {
-    const hashed = new Uint8Array(HASHED_BYTES + rest.length);
-    hashed.set(head.subarray(0, HASHED_BYTES));
-    hashed.set(rest, HASHED_BYTES);
+    const hashed = joined(head.subarray(0, HASHED_BYTES), rest);
     const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", hashed));
     sure(prelude.sha256.every((byte, i) => byte === hash[i]));
     const description = describe(asciiText(rest.subarray(0, prelude.jsonBytes)));
@@ -83,6 +81,7 @@ export function commonHeader(prelude: Prelude, head: Uint8Array, rest: Uint8Arra
       graph: null,
       prelude,
       headerBytes,
+      offsets,
       decodedBefore,
       chunk: (index) => chunkEntry(table, offsets, index),
     };

@@ -1,8 +1,7 @@
 import { argument, FormatError } from "../errors/base.ts";
+import { HASHED_BYTES } from "./prelude.ts";
 
 // The hash of a file as pages write it (Subresource Integrity): sha256- and base64.
-
-const HASH_OFFSET = 56;
 
 /** "sha256-..." of a hash of 32 bytes. */
 export function integrityOf(sha256: Uint8Array): string {
@@ -24,7 +23,7 @@ export function demandIntegrity(integrity: string | undefined, sha256: Uint8Arra
   if (actual === integrity) return;
   throw new FormatError({
     code: "integrity",
-    offset: HASH_OFFSET,
+    offset: HASHED_BYTES,
     field: "SHA-256 of the header",
     expected: integrity,
     actual,

@@ -1,4 +1,4 @@
-import type { ChunkEntry, Header } from "./prelude.ts";
+import type { Header } from "./prelude.ts";
 import type { Entry } from "./sections.ts";
 
 // What is to be fetched for tensors, in order, as data made before anything is read.
@@ -44,7 +44,8 @@ function entryPieces(header: Header, entry: Entry, size: number, shared: Set<num
   for (let first = 0; first === 0 || first < chunks; first += size) {
     const count = Math.min(size, chunks - first);
     const counted = count > 0 && !(isShared && shared.has(firstChunk));
-    const bytes = counted ? rangeOf(header, firstChunk + first, count).bytes : 0;
+    const { start, end } = rangeOf(header, firstChunk + first, count);
+    const bytes = counted ? end - start : 0;
     pieces.push({ entry, first, count, last: first + count >= chunks, bytes, until: 0 });
   }
   if (isShared) shared.add(firstChunk);
@@ -52,11 +53,8 @@ function entryPieces(header: Header, entry: Entry, size: number, shared: Set<num
 }
 
 /** Where chunks lie in the file. */
-export function rangeOf(header: Header, number: number, count: number): { start: number; end: number; bytes: number } {
-  const { offset: start } = header.chunk(number);
-  const last: ChunkEntry = header.chunk(number + count - 1);
-  const end = last.offset + last.bytes;
-  return { start, end, bytes: end - start };
+export function rangeOf({ offsets }: Header, number: number, count: number): { start: number; end: number } {
+  return { start: offsets[number] as number, end: offsets[number + count] as number };
 }
 
 // From the last to the first: each piece reads on to where the one behind it does, if that begins near its end.

@@ -44,6 +44,8 @@ export interface Records {
 export interface Header extends Description, Records {
   readonly prelude: Prelude;
   readonly headerBytes: number;
+  /** Where each chunk begins in the file; last, where the file ends. */
+  readonly offsets: Float64Array;
   /** Decoded bytes of the chunks before each chunk; last, of all. */
   readonly decodedBefore: Float64Array;
   chunk(index: number): ChunkEntry;

@@ -1,11 +1,11 @@
-import { type ByteSource, type ClosableSource, hex, readExactly } from "../bytes.ts";
+import { type ByteSource, type ClosableSource, hex, joined, readExactly } from "../bytes.ts";
 import type { StreamReport } from "../codec/explain.ts";
 import { argument, demand, FormatError } from "../errors/base.ts";
 import { CHUNK_BYTES, type Kernels, type Tier } from "../kernels/arena.ts";
 import { coreKernels } from "../kernels/core.ts";
 import type { LazyTensor, Model } from "../tensor.ts";
 import { only } from "./assemble.ts";
-import { cacheOver, keepHeader } from "./cache.ts";
+import { cacheOver } from "./cache.ts";
 import type { CheckOptions } from "./check.ts";
 import type { Reader } from "./chunks.ts";
 import { type IndexEntry, indexEntry, type StageEntry, stageEntries, stageNamed } from "./entries.ts";
@@ -124,7 +124,7 @@ export async function openSource(
     const cache = options.cache ? await cacheOver(options.cache, prelude.sha256, failed) : null;
     // One that is there but was not taken is damaged.
     const keeps = !held && (options.integrity !== undefined || !cache?.has(HEADER_ENTRY));
-    if (cache && keeps) await keepHeader(cache, head, rest);
+    if (cache && keeps) await cache.put(HEADER_ENTRY, joined(head, rest));
     options.signal?.throwIfAborted();
     const pinned = options.integrity !== undefined;
     const { workers } = options;

@@ -1,5 +1,5 @@
 import { DataError, LoadError } from "../errors.ts";
-import type { OpenInput, OpenOptions, QuernFile } from "../read.ts";
+import type { IndexEntry, OpenInput, OpenOptions, QuernFile } from "../read.ts";
 
 // A file and the graph that its weights belong to, which is in it or elsewhere.
 
@@ -41,6 +41,15 @@ async function loaded(
   const response = await own(given, signal ? { ...init, signal } : init);
   if (response.ok) return new Uint8Array(await response.arrayBuffer());
   throw new LoadError("status", `the graph at ${given}: ${response.status} ${response.statusText}`);
+}
+
+/** The entry of a tensor that the graph names. @throws DataError if the file has none of that name and shape */
+export function entryOf(entries: ReadonlyMap<string, IndexEntry>, name: string, shape: readonly number[]): IndexEntry {
+  const entry = entries.get(name);
+  if (!entry) throw new DataError(`the file has no tensor "${name}", which the graph names: is it another model's?`);
+  const [has, wants] = [entry.shape, shape].map((extents) => extents.join(" x "));
+  if (has !== wants) throw new DataError(`tensor "${name}" is ${has}, and ${wants} in the graph`);
+  return entry;
 }
 
 /** Closes what `open` made of the input. A source that was given stays open: it may be of further use. */

@@ -1,12 +1,12 @@
 import { bytesSource } from "../bytes.ts";
-import { DataError, demand } from "../errors.ts";
+import { demand } from "../errors.ts";
 import { type ExternalPlace, externalPlace } from "../model/onnx/external.ts";
 import { readInitializers, readModelFields } from "../model/onnx/graph.ts";
 import { walkOver } from "../model/onnx/wire.ts";
 import { type OpenInput, type OpenOptions, open, type QuernFile } from "../read.ts";
 import { bytesOf, type DType, elementCount } from "../tensor.ts";
 import { elementsOf } from "./elements.ts";
-import { closeOwn, demandRoom, type GraphInput, graphBytes } from "./graph.ts";
+import { closeOwn, demandRoom, entryOf, type GraphInput, graphBytes } from "./graph.ts";
 
 // Files as ONNX Runtime loads models: the graph, and the files of its external data as bytes.
 
@@ -72,12 +72,7 @@ async function placesIn(graph: Uint8Array): Promise<Place[]> {
 
 async function externalData(file: QuernFile, places: readonly Place[], options: OpenOptions) {
   const entries = new Map(file.index.map((entry) => [entry.name, entry]));
-  for (const { name, shape } of places) {
-    const entry = entries.get(name);
-    if (!entry) throw new DataError(`the file has no tensor "${name}", which the graph names: is it another model's?`);
-    const [has, wants] = [entry.shape, shape].map((extents) => extents.join(" x "));
-    if (has !== wants) throw new DataError(`tensor "${name}" is ${has}, and ${wants} in the graph`);
-  }
+  for (const { name, shape } of places) entryOf(entries, name, shape);
   const sizes = new Map<string, number>();
   for (const location of new Set(places.map((place) => place.location))) {
     sizes.set(location, sizeOf(places.filter((place) => place.location === location)));

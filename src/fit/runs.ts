@@ -45,9 +45,7 @@ export function progressOfRuns(
   });
 }
 
-// A chunk that an earlier call has fetched does not come again: with its last tensor a call is over all the same.
-function partOf({ tensors, ...shares }: LoadProgress, key: keyof Counts, head: number): number {
-  if (tensors.done === tensors.total) return 1;
-  const { done, total } = { ...shares, tensors }[key];
+function partOf(progress: LoadProgress, key: keyof Counts, head: number): number {
+  const { done, total } = progress[key];
   return total > head ? (done - head) / (total - head) : 0;
 }

@@ -4,7 +4,7 @@ import { dtypeWord } from "../model/tfjs/words.ts";
 import { type IndexEntry, type OpenInput, type OpenOptions, open, type QuernFile } from "../read.ts";
 import { bytesOf, type DType } from "../tensor.ts";
 import { type Elements, elementsOf } from "./elements.ts";
-import { closeOwn, demandRoom, type GraphInput, graphBytes } from "./graph.ts";
+import { closeOwn, demandRoom, entryOf, type GraphInput, graphBytes } from "./graph.ts";
 
 // Files as TensorFlow.js loads models: what its IOHandler gives (tfjs-core, src/io/types.ts).
 
@@ -103,10 +103,7 @@ function chosen(index: readonly IndexEntry[], marks: ReadonlyMap<string, Record<
   const byName = new Map(index.map((entry) => [entry.name, entry]));
   for (const [name, { shape, dtype }] of listed) {
     if (dtype === "string") throw new DataError(`weight "${name}" is text, which a .quern file does not hold`);
-    const entry = byName.get(name);
-    if (!entry) throw new DataError(`the file has no tensor "${name}", which the graph names: is it another model's?`);
-    const [has, wants] = [entry.shape, shape as number[]].map((extents) => extents.join(" x "));
-    if (has !== wants) throw new DataError(`tensor "${name}" is ${has}, and ${wants} in the graph`);
+    entryOf(byName, name, shape as number[]);
   }
   return index
     .map((entry) => ({ entry, mark: marks.get(entry.name) }))

@@ -1,4 +1,4 @@
-import type { ByteSource, SliceOptions } from "../bytes.ts";
+import { type ByteSource, joined, type SliceOptions } from "../bytes.ts";
 import { fileLength, LENGTH_BYTES } from "../container/length.ts";
 import { PRELUDE_BYTES } from "../container/prelude.ts";
 import { argument, LoadError } from "../errors/base.ts";
@@ -6,7 +6,7 @@ import { onAbort } from "./abort.ts";
 import type { Flow } from "./flow.ts";
 import { type Link, learnLength } from "./request.ts";
 import { type Runs, runsOf } from "./runs.ts";
-import { joined, NONE } from "./window.ts";
+import { NONE } from "./window.ts";
 
 /** What the first request asks for: enough for the headers of most files. Bytes. */
 const PREFIX = 32 * 1024;

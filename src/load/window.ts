@@ -1,3 +1,5 @@
+import { joined } from "../bytes.ts";
+
 // What has come of the bytes that flow, as far as it is still there.
 
 /** What flows: bytes [start, until) of a file. `until` is Infinity as long as nobody knows it, and may then still be set. */
@@ -19,13 +21,6 @@ export interface Part {
 }
 
 export const NONE: Uint8Array = new Uint8Array(0);
-
-export function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const all = new Uint8Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  return all;
-}
 
 /** The first `keep` bytes of a span, and the last piece that came. @param grown - hears of the kept bytes whenever there are more */
 export function windowOf(span: Span, keep: number, grown?: (head: Uint8Array) => void) {
