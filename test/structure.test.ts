@@ -71,6 +71,40 @@ const ONLY: Record<string, string[]> = {
   fit: ["errors", "bytes", "tensor", "plan", "model", "read"],
   tfjs: ["fit"],
   onnx: ["fit"],
+  // What compression costs a model: software that runs models, what it runs on, how far outputs are apart, and what is done about it.
+  engine: ["errors", "bytes", "tensor", "model"],
+  data: ["errors", "bytes", "engine"],
+  loss: ["errors", "engine"],
+  activations: ["errors", "bytes", "tensor", "plan", "kernels", "codec", "engine", "data", "loss"],
+  tune: [
+    "errors",
+    "bytes",
+    "tensor",
+    "plan",
+    "kernels",
+    "codec",
+    "container",
+    "load",
+    "model",
+    "engine",
+    "data",
+    "loss",
+  ],
+  evaluate: [
+    "errors",
+    "bytes",
+    "tensor",
+    "plan",
+    "kernels",
+    "container",
+    "load",
+    "model",
+    "engine",
+    "data",
+    "loss",
+    "activations",
+    "tune",
+  ],
 };
 
 function layerOf(file: string): string {
@@ -86,7 +120,7 @@ function allowed(layer: string): string[] {
   const extra: Record<string, string[]> = {
     kernels: ["embedded", "plain"],
     index: ["model"],
-    cli: ["model", "compare"],
+    cli: ["model", "compare", "engine", "data", "loss", "activations", "tune", "evaluate"],
   };
   return [
     ...below,
