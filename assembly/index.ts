@@ -17,6 +17,8 @@ export { compareBits, rangeBits, split } from "./split";
 export { packFields, unpack } from "./unpack";
 export { mergePlanes, splitPlanes } from "./planes";
 export { magnitudes, prune, prunePattern, squares } from "./prune";
+export { activationCodes, activationError } from "./activations";
+export { smoothFactors } from "./factors";
 export { columnMax, smooth, unsmooth } from "./smooth";
 export { dequantize, dequantize16, quantize, range } from "./quantize";
 export { zrlTokens, zrlValues } from "./tokens";

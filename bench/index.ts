@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { loadKernels, type Tier } from "../src/index.ts";
+import { activationsBench } from "./activations.ts";
 import { bitsBench } from "./bits.ts";
 import { blocksBench } from "./blocks.ts";
 import { checksumBench } from "./checksum.ts";
@@ -8,6 +9,7 @@ import { codecBench } from "./codec.ts";
 import { containerBench } from "./container.ts";
 import { costBench } from "./cost.ts";
 import { CHUNK, readModels, SEED } from "./data.ts";
+import { factorsBench } from "./factors.ts";
 import { checkSink, copySpeed, kernelRows, newBench } from "./harness.ts";
 import { histogramBench } from "./histogram.ts";
 import { huffmanBench } from "./huffman.ts";
@@ -47,6 +49,8 @@ const KERNEL_BENCHES = [
   normalBench,
   levelsBench,
   pruneBench,
+  activationsBench,
+  factorsBench,
   smoothBench,
   tokensBench,
   huffmanBench,

@@ -1,5 +1,7 @@
 // The kernels once more, as plain as the specification (docs/FORMAT.md): written from it alone, never for speed.
 // Decoders refuse by throwing an Error whose message names the status.
+
+export { activationCodes, activationError, type Coding } from "./reference/activations.ts";
 export { pack4, unpack4 } from "./reference/bits.ts";
 export {
   type Blocks,
@@ -65,7 +67,7 @@ export {
   type Scales,
   scales,
 } from "./reference/quantize.ts";
-export { columnMax, smooth, smoothFactor, unsmooth } from "./reference/smooth.ts";
+export { columnMax, type Grid, smooth, smoothFactor, unsmooth } from "./reference/smooth.ts";
 export { CODE, cutStream, innerPayload, innerStream, streamOf } from "./reference/stream.ts";
 export {
   categoryOf,

@@ -1,5 +1,18 @@
 // The kernels as TypeScript sees them.
 
+type OnActivations = (
+  src: number,
+  outer: number,
+  channels: number,
+  inner: number,
+  factors: number,
+  scale: number,
+  zero: number,
+  qmin: number,
+  qmax: number,
+  dst: number,
+) => number;
+
 type MoveByClass = (
   src: number,
   n: number,
@@ -28,6 +41,9 @@ export interface KernelExports {
   ): number;
   squares(src: number, rows: number, cols: number, dst: number): number;
   columnMax(src: number, outer: number, channels: number, inner: number, dst: number): number;
+  smoothFactors(a: number, w: number, groups: number, alphas: number, n: number, powers: number, dst: number): number;
+  activationCodes: OnActivations;
+  activationError: OnActivations;
   smooth(values: number, n: number, start: number, channels: number, inner: number, factors: number): number;
   unsmooth(values: number, n: number, start: number, channels: number, inner: number, factors: number): number;
   range(src: number, rows: number, cols: number, dst: number): number;

@@ -1,9 +1,8 @@
+/** [outer, channels, inner] */
+export type Grid = readonly [number, number, number];
+
 /** Largest magnitude per channel of [outer, channels, inner], and what `before` has. */
-export function columnMax(
-  x: Float32Array,
-  [outer, channels, inner]: readonly [number, number, number],
-  before: Float32Array,
-): Float32Array {
+export function columnMax(x: Float32Array, [outer, channels, inner]: Grid, before: Float32Array): Float32Array {
   if (!x.every(Number.isFinite)) throw new Error("NOT_FINITE");
   const maxima = before.slice();
   for (let i = 0; i < outer * channels * inner; i++) {

@@ -1,0 +1,40 @@
+import type { Grid } from "./smooth.ts";
+
+/** Halves to even. */
+function roundEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+}
+
+export interface Coding {
+  readonly scale: number;
+  readonly zero: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** x / factor / scale, each quotient rounded to f32, then to a whole number in the range of codes. */
+function codeOf(x: number, factor: number, { scale, zero, least, most }: Coding): number {
+  const quotient = Math.fround(Math.fround(x / factor) / scale);
+  const level = roundEven(Math.min(Math.max(quotient, -(2 ** 20)), 2 ** 20));
+  return Math.min(Math.max(level + zero, least), most);
+}
+
+const channelOf = ([, channels, inner]: Grid, i: number): number => Math.floor(i / inner) % channels;
+
+/** Codes of f32 [outer, channels, inner], divided by the factors of their channels. */
+export function activationCodes(x: Float32Array, grid: Grid, factors: Float32Array, coding: Coding): Int8Array {
+  return Int8Array.from(x, (value, i) => codeOf(value, factors[channelOf(grid, i)], coding));
+}
+
+/** The sum of squared differences that the codes leave, where the values are multiplied by the factors again. */
+export function activationError(x: Float32Array, grid: Grid, factors: Float32Array, coding: Coding): number {
+  let sum = 0;
+  x.forEach((value, i) => {
+    const factor = factors[channelOf(grid, i)];
+    const back = Math.fround((codeOf(value, factor, coding) - coding.zero) * coding.scale);
+    sum += Math.fround(value - Math.fround(factor * back)) ** 2;
+  });
+  return sum;
+}
