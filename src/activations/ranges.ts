@@ -1,0 +1,126 @@
+import type { ActivationCodes } from "../engine/engine.ts";
+import { argument, DataError } from "../errors.ts";
+import { CHUNK_BYTES, type Kernels } from "../kernels.ts";
+import { type Channels, divided } from "./channels.ts";
+
+// Codes of activations from what flows: the range that they have to reach, by one of three methods.
+
+/** The largest magnitudes; what all but a share of the values lies in; or what makes the least squared error. */
+export type RangeMethod = "max" | "percentile" | "mse";
+
+export interface CodesOptions {
+  /** 2..8. Default: 8 */
+  readonly bits?: number | undefined;
+  /** Zero point 0, and as many codes below as above. Default: false */
+  readonly symmetric?: boolean | undefined;
+  /** Default: "mse" */
+  readonly method?: RangeMethod | undefined;
+  /** For "percentile": what lies inside, in percent of all values. Default: 99.99 */
+  readonly percentile?: number | undefined;
+}
+
+/** Of what is looked at to find percentiles: more tell no more of 99.99 %. */
+const SAMPLE = 262144;
+
+/**
+ * Codes for f32 values that are divided by the factors of their channels before.
+ * @throws DataError on NaN or infinity
+ */
+export function codesFor(
+  kernels: Kernels,
+  data: Float32Array,
+  at: Channels,
+  factors: Float32Array,
+  { bits = 8, symmetric = false, method = "mse", percentile = 99.99 }: CodesOptions = {},
+): ActivationCodes {
+  argument(Number.isInteger(bits) && bits >= 2 && bits <= 8, "bits", "2..8", bits);
+  argument(percentile > 50 && percentile <= 100, "percentile", "above 50, at most 100", percentile);
+  const scaled = divided(kernels, data, at, factors);
+  const whole = rangeOf(scaled);
+  if (method === "percentile") return codesOver(percentiles(scaled, percentile), bits, symmetric);
+  if (method === "max") return codesOver(whole, bits, symmetric);
+  return leastError(whole, (range) => {
+    const codes = codesOver(range, bits, symmetric);
+    return { codes, error: codingError(kernels, data, at, factors, codes) };
+  });
+}
+
+interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
+// With 0, which must have a code of its own.
+function rangeOf(values: Float32Array): Range {
+  let [low, high] = [0, 0];
+  for (const x of values) {
+    if (!(x - x === 0)) throw new DataError(`an activation is ${x}: only finite ones have codes`);
+    if (x < low) low = x;
+    else if (x > high) high = x;
+  }
+  return { low, high };
+}
+
+function percentiles(values: Float32Array, percentile: number): Range {
+  const stride = Math.ceil(values.length / SAMPLE);
+  const sample = values.filter((_, i) => i % stride === 0).sort();
+  if (sample.length === 0) return { low: 0, high: 0 };
+  const outside = Math.floor((sample.length * (100 - percentile)) / 200);
+  const [low, high] = [sample[outside] as number, sample[sample.length - 1 - outside] as number];
+  return { low: Math.min(low, 0), high: Math.max(high, 0) };
+}
+
+/** Codes that reach from low to high: scale and zero point as ONNX QuantizeLinear's documentation has them. */
+function codesOver({ low, high }: Range, bits: number, symmetric: boolean): ActivationCodes {
+  const most = 2 ** (bits - 1) - 1;
+  const least = symmetric ? -most : -most - 1;
+  const span = symmetric ? Math.max(-low, high) / most : (high - low) / (most - least);
+  // Where there is nothing but 0, any scale will do.
+  const scale = Math.fround(span) < 2 ** -126 ? 1 : Math.fround(span);
+  const zeroPoint = symmetric ? 0 : Math.min(Math.max(Math.round(least - low / scale), least), most);
+  return { scale, zeroPoint, least, most };
+}
+
+/** Sum of squared errors of values that are coded and multiplied by their factors again. */
+export function codingError(
+  kernels: Kernels,
+  data: Float32Array,
+  { channels, inner }: Channels,
+  factors: Float32Array,
+  { scale, zeroPoint, least, most }: ActivationCodes,
+): number {
+  const turn = channels * inner;
+  let sum = 0;
+  // Whole turns through the channels, or one channel's part of a turn, so that a call needs no more than the arena has.
+  const step = turn <= CHUNK_BYTES ? turn * Math.floor(CHUNK_BYTES / Math.max(turn, 1)) : Math.min(inner, CHUNK_BYTES);
+  for (let at = 0; at < data.length; ) {
+    const left = turn <= CHUNK_BYTES ? data.length - at : inner - (at % inner);
+    const part = data.subarray(at, at + Math.min(step, left));
+    const channel = turn <= CHUNK_BYTES ? 0 : Math.floor(at / inner) % channels;
+    const own = turn <= CHUNK_BYTES ? factors : factors.subarray(channel, channel + 1);
+    const { floats, planes, plain } = kernels.arena(CHUNK_BYTES, "encode");
+    kernels.bytes().set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), floats);
+    kernels.bytes().set(new Uint8Array(own.buffer, own.byteOffset, own.byteLength), planes);
+    const grid =
+      turn <= CHUNK_BYTES ? ([part.length / turn, channels, inner] as const) : ([1, 1, part.length] as const);
+    kernels.run.activationError(floats, ...grid, planes, scale, zeroPoint, least, most, plain);
+    sum += kernels.view().getFloat64(plain, true);
+    at += part.length;
+  }
+  return sum;
+}
+
+// Clipping ever more, from both sides alike: the error falls and rises again, but not always smoothly, so all are looked at.
+const SHARES = Array.from({ length: 20 }, (_, i) => 1 - 0.04 * i);
+
+function leastError(
+  { low, high }: Range,
+  attempt: (range: Range) => { codes: ActivationCodes; error: number },
+): ActivationCodes {
+  let best = attempt({ low, high });
+  for (const share of SHARES.slice(1)) {
+    const next = attempt({ low: low * share, high: high * share });
+    if (next.error < best.error) best = next;
+  }
+  return best.codes;
+}

@@ -1,0 +1,147 @@
+import type { ActivationCodes, Engine, InputEdit, Unit, UnitWeight, Value } from "../engine/engine.ts";
+import type { Kernels } from "../kernels.ts";
+import { squares } from "../loss/squares.ts";
+import type { Step } from "../plan.ts";
+import { channelMaxima, channelsOf, multiplied } from "./channels.ts";
+import { activationBits, alphaRange, type Hardware } from "./coefficients.ts";
+import { type GroupRule, groupChannels } from "./groups.ts";
+import { type CodesOptions, codesFor } from "./ranges.ts";
+import type { UnitSamples } from "./samples.ts";
+import { type CoefficientSet, type SearchResult, searchCoefficients } from "./search.ts";
+import { stepsForOutputs, throughSteps } from "./weights.ts";
+
+// A unit in integers: its weights as packed, its input coded, with the factors between them that lose least.
+
+export interface UnitOptions extends Hardware, Pick<CodesOptions, "method" | "percentile" | "symmetric"> {
+  /** What is done to its weights. */
+  readonly steps: readonly Step[];
+  /** How channels are grouped; none: no factors are looked for. Default: all three rules */
+  readonly rules?: readonly GroupRule[] | undefined;
+  /** Groups, at most. Default: 4 */
+  readonly groups?: number | undefined;
+  /** Factors are powers of two. Default: false */
+  readonly powers?: boolean | undefined;
+  /** Sets of coefficients to try for a unit, at most. Default: 40 */
+  readonly evaluations?: number | undefined;
+}
+
+/** What was found for a unit. */
+export interface UnitPlan {
+  readonly unit: string;
+  readonly weight: UnitWeight;
+  /** Largest magnitude of each input channel. */
+  readonly maxima: { readonly activations: Float32Array; readonly weights: Float32Array };
+  readonly search: SearchResult;
+  /** null: without factors. */
+  readonly factors: Float32Array | null;
+  readonly codes: ActivationCodes;
+  /** The weights times the factors, before they are packed. */
+  readonly weights: Float32Array;
+  /** The same as packed. */
+  readonly packed: Float32Array;
+}
+
+const RULES: readonly GroupRule[] = ["threshold", "bands", "clusters"];
+
+interface Attempt extends Pick<UnitPlan, "factors" | "codes" | "weights" | "packed"> {
+  readonly loss: number;
+}
+
+/**
+ * Looks for the factors of a unit. The loss of a set is the squared error of the unit's output, given what it is given in the original, by the
+ * square of that output.
+ * @param weights - the unit's weight as it is in the model
+ */
+export async function planUnit(
+  kernels: Kernels,
+  engine: Engine,
+  unit: Unit & { readonly weight: UnitWeight },
+  samples: UnitSamples,
+  weights: Float32Array,
+  options: UnitOptions,
+): Promise<UnitPlan> {
+  const { weight } = unit;
+  const { steps, rules = RULES, groups = 4, evaluations } = options;
+  const at = channelsOf(weight.shape, weight.inputAxis);
+  const maxima = {
+    activations: await channelMaxima(kernels, samples.data, samples.at),
+    weights: await channelMaxima(kernels, weights, at),
+  };
+  const products = weights.length / (weight.shape.at(weight.outputAxis) as number);
+  const bits = activationBits(options, products);
+  const only = await engine.only(unit.name);
+  let best: Attempt | undefined;
+  try {
+    const evaluate = async (set: CoefficientSet | null): Promise<number> => {
+      const factors = set && factorsOf(kernels, maxima, set, options.powers === true);
+      const scaled = factors ? await multiplied(kernels, weights, at, factors) : weights;
+      const packed = await throughSteps(kernels, scaled, weight, stepsForOutputs(steps, weight));
+      const ones = factors ?? new Float32Array(samples.at.channels).fill(1);
+      const codes = codesFor(kernels, samples.data, samples.at, ones, { ...options, bits });
+      const edit = { weight: packed, input: { ...(factors && { factors }), codes } };
+      const loss = await lossOf(only, unit, samples, edit);
+      if (!best || loss < best.loss) best = { factors, codes, weights: scaled, packed, loss };
+      return loss;
+    };
+    const search = await searchCoefficients({
+      one: groupChannels(maxima.activations, "one", groups),
+      groupings: rules
+        .map((rule) => groupChannels(maxima.activations, rule, groups))
+        .filter(({ magnitudes }) => magnitudes.length > 1),
+      range: (magnitude) => alphaRange(magnitude, options.weightBits ?? 8, bits),
+      evaluate,
+      evaluations: rules.length === 0 ? 1 : evaluations,
+    });
+    const { factors, codes, weights: scaled, packed } = best as unknown as Attempt;
+    return { unit: unit.name, weight, maxima, search, factors, codes, weights: scaled, packed };
+  } finally {
+    await only.close();
+  }
+}
+
+async function lossOf(
+  only: Engine,
+  unit: Unit,
+  { inputs, outputs }: UnitSamples,
+  { weight, input }: { weight: Float32Array; input: InputEdit },
+): Promise<number> {
+  const edited = await only.withWeights({
+    weights: new Map([[unit.weight?.name as string, weight]]),
+    inputs: new Map([[unit.name, input]]),
+  });
+  let [error, signal] = [0, 0];
+  try {
+    for (const [i, values] of inputs.entries()) {
+      const original = outputs[i] as Value;
+      const given = (await edited.run(values)).get(unit.output) as Value;
+      const sums = squares(original.data, given.data);
+      error += sums.error;
+      signal += sums.signal;
+    }
+  } finally {
+    await edited.close();
+  }
+  return error === 0 ? 0 : error / Math.max(signal, Number.MIN_VALUE);
+}
+
+/** The factors of a set of coefficients: s = max|a|^alpha / max|w|^(1 - alpha), 1 in groups that have none. */
+export function factorsOf(
+  kernels: Kernels,
+  { activations, weights }: UnitPlan["maxima"],
+  { grouping, alphas }: CoefficientSet,
+  powers: boolean,
+): Float32Array {
+  const n = activations.length;
+  const { floats, planes, values, scratch, kept } = kernels.arena(4 * n, "encode");
+  const put = (at: number, data: ArrayBufferView): void =>
+    kernels.bytes().set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+  put(floats, activations);
+  put(planes, weights);
+  put(values, grouping.groups);
+  put(
+    scratch,
+    Float64Array.from(alphas, (alpha) => alpha ?? -1),
+  );
+  kernels.run.smoothFactors(floats, planes, values, scratch, n, powers ? 1 : 0, kept);
+  return new Float32Array(kernels.bytes().slice(kept, kept + 4 * n).buffer);
+}
