@@ -95,7 +95,7 @@ function parseStep(words: readonly string[], text: string): Step {
 
 // How steps are written, for whoever wrote one otherwise.
 const FORMS = [
-  "smooth ALPHA[,ALPHA...] [pow2]",
+  "smooth ALPHA[,ALPHA...] [axis K] [pow2]",
   "prune S [global]",
   "prune N:M [axis K] (N below M)",
   "prune channels S or 3,7-9",
@@ -179,7 +179,7 @@ export function checkSteps(steps: readonly Step[], tensor: TensorInfo): void {
   const prune = steps.find((step) => step.op === "prune");
   const quantize = steps.find((step) => step.op === "quantize");
   const format = steps.find((step) => step.op === "format");
-  if (steps[0]?.op === "smooth") checkSmooth(tensor, quantize);
+  if (steps[0]?.op === "smooth") checkSmooth(tensor, steps[0], quantize, prune);
   if (!prune) return;
   checkPrune(prune, tensor, quantize !== undefined || format !== undefined);
   if (!quantize && !format && isBlocks(dtype)) {
@@ -206,10 +206,19 @@ function isNumeric(dtype: DType): boolean {
 }
 
 // Without codes there is nothing to gain; and a target would count errors that decoding divides.
-function checkSmooth({ name, shape }: TensorInfo, quantize: QuantizeStep | undefined): void {
+function checkSmooth(
+  { name, shape }: TensorInfo,
+  { axis = 1 }: SmoothStep,
+  quantize: QuantizeStep | undefined,
+  prune: PruneStep | undefined,
+): void {
   if (!quantize || quantize.target)
     throw new PlanError(`tensor "${name}": smooth needs int8 or int4 behind it, without a target`);
-  if (shape.length < 2) throw new PlanError(`tensor "${name}" of shape [${shape}] has no input axis for smooth`);
+  const dimension = axis < 0 ? axis + shape.length : axis;
+  if (shape.length < 2 || dimension < 0 || dimension >= shape.length)
+    throw new PlanError(`tensor "${name}" of shape [${shape}] has no input axis ${axis} for smooth`);
+  if (dimension === 0 && (prune?.by === "channels" || prune?.by === "removed"))
+    throw new PlanError(`tensor "${name}": smooth axis ${axis} takes the channels that prune would remove`);
 }
 
 function takes(rule: Rule, tensor: TensorInfo): boolean {

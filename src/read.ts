@@ -5,6 +5,7 @@ export { type ByteSource, blobSource, bytesSource, type SliceOptions } from "./b
 export type { StreamReport } from "./codec/explain.ts";
 export type { LoadOptions } from "./container/assemble.ts";
 export type { IndexEntry } from "./container/entries.ts";
+export type { UnitActivations } from "./container/prelude.ts";
 export type { LoadProgress, ProgressListener, Share } from "./container/progress.ts";
 export type { QuernFile, Totals } from "./container/reader.ts";
 export type { ChunkStore, StoredFile } from "./container/store.ts";

@@ -21,11 +21,11 @@ import { columns, quantizedTwin, wayOf } from "./twin.ts";
 // Smoothing of whole tensors, from the plan to the file and back, against the twins.
 
 function factorsOf(values: Float32Array, shape: readonly number[], plan: string, smoothing?: Smoothing): Float32Array {
-  const inner = elementCount(shape.slice(2));
-  const grid = [shape[0], shape[1], inner] as [number, number, number];
-  const maxima = reference.columnMax(values, grid, new Float32Array(shape[1]));
   const [step] = parseSteps(plan);
   if (step.op !== "smooth") throw new Error(plan);
+  const axis = ((step.axis ?? 1) + shape.length) % shape.length;
+  const grid = [elementCount(shape.slice(0, axis)), shape[axis], elementCount(shape.slice(axis + 1))] as const;
+  const maxima = reference.columnMax(values, grid, new Float32Array(shape[axis]));
   return smoothFactors(maxima, step, smoothing);
 }
 
@@ -188,5 +188,73 @@ describe("in a file", () => {
     await expect(packed(modelOf([bad]), "small 0=raw; smooth 0.5 > int8")).rejects.toThrow(/"bad".* 7 is NaN/);
     const good = tensorOf("w", "F32", [3, 4], weights(12, 1));
     await expect(packed(modelOf([good]), `small 0=raw; ${plan}`, how)).rejects.toThrow(/4 entries/);
+  });
+});
+
+describe("along other dimensions", () => {
+  test.each([
+    ["smooth 0.6 axis 0 > int8 tensor", [24, 7]],
+    ["smooth 0.6 axis 0 > int8 tensor", [70_000, 3]],
+    ["smooth 0.6 axis 0 > int8 tensor", [3, 70_000]],
+    ["smooth 0.5 axis 2 pow2 > int8 tensor", [3, 3, 12, 16]],
+    ["smooth 0.5 axis -2 > int8 tensor asymmetric", [3, 3, 12, 16]],
+    ["smooth 0.5 axis -1 > int8 tensor", [5, 33]],
+    ["smooth 0.5 axis 1 > int8 tensor", [5, 33]],
+  ] as [string, number[]][])("%s on %j", async (plan, shape) => {
+    const axis = Number(/axis (-?\d)/.exec(plan)?.[1]);
+    const inner = elementCount(shape.slice(((axis + shape.length) % shape.length) + 1));
+    const values = uneven(shape, 6);
+    const factors = factorsOf(values, shape, plan);
+    const { back } = quantizedTwin(reference.smooth(values, factors, inner), values.length, wayOf(plan));
+    expectSame(await through(tensorOf("w", "F32", shape, values), plan), reference.unsmooth(back, factors, inner));
+  });
+
+  test("with scales of the outputs", async () => {
+    const [inputs, outputs] = [24, 10];
+    const values = uneven([inputs, outputs], 4);
+    const text = "smooth 0.5 axis 0 > int8 channel axis 1";
+    const factors = factorsOf(values, [inputs, outputs], text);
+    const smoothed = reference.smooth(values, factors, outputs);
+    const back = await through(tensorOf("w", "F32", [inputs, outputs], values), text);
+    const lone = await through(tensorOf("w", "F32", [inputs, outputs], smoothed), "int8 channel axis 1");
+    expectSame(back, reference.unsmooth(lone, factors, outputs));
+  });
+
+  test("a group may be left as it is", async () => {
+    const shape = [4, 6];
+    const values = uneven(shape, 8);
+    const groups = Uint8Array.of(0, 1, 0, 0, 1, 0);
+    const plan = "smooth -,0.5 > int8 channel > auto";
+    const file = await open(
+      (
+        await packed(modelOf([tensorOf("w", "F32", shape, values)]), `small 0=raw; ${plan}`, {
+          smoothing: new Map([["w", { groups }]]),
+        })
+      ).bytes,
+    );
+    const { smooth } = await file.tensor("w", { as: "stored" });
+    expect([...(smooth ?? [])].map((factor, i) => (groups[i] === 0 ? factor === 1 : factor !== 1))).toEqual(
+      Array(6).fill(true),
+    );
+    expect(file.index[0].plan).toBe(plan);
+  });
+
+  test("what has no such dimension, or loses it, is refused", async () => {
+    const tensor = tensorOf("w", "F32", [4, 6], weights(24, 1));
+    for (const [plan, problem] of [
+      ["smooth 0.5 axis 2 > int8", /no input axis 2/],
+      ["smooth 0.5 axis -3 > int8", /no input axis -3/],
+      ["smooth 0.5 axis 0 > prune channels 0.5 > int8", /channels that prune would remove/],
+    ] as const)
+      await expect(
+        resolveSteps(BOTH[0], tensor, parseSteps(plan)).then((steps) => encodeTensor(BOTH[0], tensor, steps).next()),
+      ).rejects.toThrow(problem);
+    for (const plan of [
+      "smooth 0.5 axis > int8",
+      "smooth 0.5 axis 1.5 > int8",
+      "smooth - 0.5 > int8",
+      "smooth -- > int8",
+    ])
+      expect(() => parseSteps(plan)).toThrow(/is not a step/);
   });
 });

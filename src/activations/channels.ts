@@ -32,7 +32,7 @@ const valuesOf =
 
 /** Largest magnitude of each channel. @throws DataError on NaN or infinity */
 export function channelMaxima(kernels: Kernels, data: Float32Array, at: Channels): Promise<Float32Array> {
-  return inputMaxima(kernels, valuesOf(data), [at.outer, at.channels, at.inner]);
+  return inputMaxima(kernels, valuesOf(data), at, data.length);
 }
 
 /** The elements times the factors of their channels. */

@@ -21,7 +21,7 @@ export interface Smoothing {
 const LEAST = 1e-5;
 
 /**
- * The factors of input channels: s = max|a|^alpha / max|w|^(1 - alpha), as f32, with alpha that of the channel's group.
+ * The factors of input channels: s = max|a|^alpha / max|w|^(1 - alpha), as f32, with alpha that of the channel's group; 1 where that is null.
  * @param weights - largest magnitude per input channel
  * @throws RangeError if activations or groups are not one per channel, or name no alpha
  */
@@ -38,6 +38,7 @@ export function smoothFactors(
     argument(a >= 0 && Number.isFinite(a), "activations", "finite magnitudes", a);
     const alpha = alphas[groups?.[i] ?? 0];
     argument(alpha !== undefined, "groups", `below ${alphas.length}, the count of alphas`, groups?.[i]);
+    if (alpha === null) return 1;
     const factor = power(Math.max(a, LEAST), alpha) / power(Math.max(w, LEAST), 1 - alpha);
     return powers ? nearestPower(factor) : factor;
   });
@@ -59,7 +60,8 @@ export async function tensorFactors(
   smoothing: Smoothing | undefined,
 ): Promise<Float32Array> {
   try {
-    const maxima = await inputMaxima(kernels, sourceValues(tensor), tensor.shape);
+    const axis = inputAxis(tensor.shape, step.axis);
+    const maxima = await inputMaxima(kernels, sourceValues(tensor), axis, elementCount(tensor.shape));
     return smoothFactors(maxima, step, smoothing);
   } catch (error) {
     throw named(tensor, error);
@@ -67,10 +69,13 @@ export async function tensorFactors(
 }
 
 /** Largest magnitude per input channel. @throws DataError on NaN or infinity */
-export async function inputMaxima(kernels: Kernels, values: Values, shape: readonly number[]): Promise<Float32Array> {
-  const axis = inputAxis(shape);
+export async function inputMaxima(
+  kernels: Kernels,
+  values: Values,
+  axis: InputAxis,
+  elements: number,
+): Promise<Float32Array> {
   const maxima = new Float32Array(axis.channels);
-  const elements = elementCount(shape);
   for (let at = 0; at < elements; ) {
     const [outer, count, width] = partAt(axis, at, elements);
     const size = outer * count * width;

@@ -77,9 +77,10 @@ function needsRanges({ quantize, grid, elements, chunks, chunkElements }: Layout
 }
 
 // The elements of the tensor, or of what is kept of it, smoothed if the steps say so.
-function elementValues(kernels: Kernels, { factors }: Asked, tensor: LazyTensor): Values {
+function elementValues(kernels: Kernels, { factors, steps: [first] }: Asked, tensor: LazyTensor): Values {
   const values = sourceValues(tensor);
-  return factors ? smoothedValues(kernels, values, factors, inputAxis(tensor.shape)) : values;
+  if (!factors || first?.op !== "smooth") return values;
+  return smoothedValues(kernels, values, factors, inputAxis(tensor.shape, first.axis));
 }
 
 /** Passes over the elements that reach a quantize step. */

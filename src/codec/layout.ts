@@ -71,7 +71,7 @@ export function layoutOf(whole: TensorInfo, steps: readonly Step[], chunkElement
   const coding = blocks ? codingOf(own, true) : made ? codingOf(made) : null;
   const grid = gridOf(tensor, blocks ? own : made);
   const kernel = kernelSize(tensor.shape);
-  const smooth = steps[0]?.op === "smooth" ? inputAxis(tensor.shape) : null;
+  const smooth = steps[0]?.op === "smooth" ? inputAxis(tensor.shape, steps[0].axis) : null;
   if (blocks && chunkElements % BLOCK_ELEMENTS > 0) {
     throw new PlanError(`tensor "${tensor.name}": chunks of ${chunkElements} elements cut blocks of ${BLOCK_ELEMENTS}`);
   }

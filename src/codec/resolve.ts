@@ -1,5 +1,5 @@
 import type { Kernels } from "../kernels.ts";
-import type { PruneChannels, PruneMagnitude, Step } from "../plan.ts";
+import { checkSteps, type PruneChannels, type PruneMagnitude, type Step } from "../plan.ts";
 import { elementCount, type LazyTensor } from "../tensor.ts";
 import { leastChannels } from "./channels.ts";
 import { tensorFactors } from "./factors.ts";
@@ -48,6 +48,7 @@ export async function prepareAll(kernels: Kernels, given: readonly Asked[], sign
   const all: Asked[] = [];
   for (const asked of given) {
     signal?.throwIfAborted();
+    checkSteps(asked.steps, asked.tensor);
     all.push(await withFactors(kernels, asked));
   }
   const thresholds = await globalThresholds(kernels, all, signal);

@@ -5,14 +5,16 @@ import type { Place } from "./stream.ts";
 
 // Smoothing, the half that decodes: which factors a chunk has, and dividing by them.
 
-/** The input axis of a tensor: dimension 1, with so many elements behind each of its indices. */
+/** The input axis of a tensor, with so many elements behind each of its indices. */
 export interface InputAxis {
   readonly channels: number;
   readonly inner: number;
 }
 
-export function inputAxis(shape: readonly number[]): InputAxis {
-  return { channels: shape[1] as number, inner: elementCount(shape.slice(2)) };
+/** @param axis - negative: from the end. Default: dimension 1 */
+export function inputAxis(shape: readonly number[], axis = 1): InputAxis {
+  const dimension = axis < 0 ? axis + shape.length : axis;
+  return { channels: shape[dimension] as number, inner: elementCount(shape.slice(dimension + 1)) };
 }
 
 /** Factors that elements [start, start + count) need: those of the channels from the first element's on, each once. */

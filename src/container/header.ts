@@ -79,6 +79,7 @@ export function commonHeader(prelude: Prelude, head: Uint8Array, rest: Uint8Arra
       ...description,
       stages: null,
       graph: null,
+      activations: null,
       prelude,
       headerBytes,
       offsets,

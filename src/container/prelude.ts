@@ -34,10 +34,25 @@ export interface ChunkEntry extends Checksums {
 /** The name of a stage and how many tensors it has; stages follow each other in the order of the file, and leave none out. */
 export type Stage = readonly [name: string, count: number];
 
+/** What is done to the first input of a unit of the graph, so that it can be run in integers: first divided, then coded. */
+export interface UnitActivations {
+  /** Its name: see Unit. */
+  readonly unit: string;
+  /** The tensor by whose smoothing factors its input channels are divided, so that it can be used as it is stored. null: nothing is. */
+  readonly factors: string | null;
+  /** q = clip(round(x / scale) + zeroPoint, least, most), halves to even: QuantizeLinear of ONNX. A normal f32 above 0. */
+  readonly scale: number;
+  /** Codes, -128..127. */
+  readonly zeroPoint: number;
+  readonly least: number;
+  readonly most: number;
+}
+
 /** What records of known types hold; null: there is none. */
 export interface Records {
   readonly stages: readonly Stage[] | null;
   readonly graph: Uint8Array | null;
+  readonly activations: readonly UnitActivations[] | null;
 }
 
 /** A file's header, checked against itself and its hash. */

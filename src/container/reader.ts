@@ -12,7 +12,7 @@ import { type IndexEntry, indexEntry, type StageEntry, stageEntries, stageNamed 
 import { commonHeader, commonPrelude } from "./header.ts";
 import { demandIntegrity, hashOf, integrityOf } from "./integrity.ts";
 import { demandBudget, peakBeside } from "./peak.ts";
-import { type Header, PRELUDE_BYTES, restLength } from "./prelude.ts";
+import { type Header, PRELUDE_BYTES, restLength, type UnitActivations } from "./prelude.ts";
 import type { ProgressListener } from "./progress.ts";
 import type { Entry, ModelAs } from "./sections.ts";
 import { type ChunkStore, HEADER_ENTRY } from "./store.ts";
@@ -72,6 +72,8 @@ export interface QuernFile {
   readonly plan: string;
   /** The graph that the weights belong to, as it was given to pack: a view, not to be written to. null: the file has none. */
   readonly graph: Uint8Array | null;
+  /** What is done to the inputs of the graph's units, to run it in integers; null: the file says nothing of that. */
+  readonly activations: readonly UnitActivations[] | null;
   /** Names the file; lower-case hexadecimal. */
   readonly sha256: string;
   /** The same as open's option `integrity` takes it. */
@@ -235,6 +237,7 @@ function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: n
     metadata: header.metadata,
     plan: header.plan,
     graph: header.graph,
+    activations: header.activations,
     sha256: hex(prelude.sha256),
     get integrity() {
       return integrityOf(prelude.sha256);

@@ -1,4 +1,5 @@
 import { demand } from "../errors.ts";
+import { encodeActivations, parseActivations } from "./activations.ts";
 import type { Records } from "./prelude.ts";
 import { encodeStages, parseStages } from "./stages.ts";
 
@@ -7,15 +8,18 @@ import { encodeStages, parseStages } from "./stages.ts";
 const REQUIRED = 0x80000000;
 const STAGES = 1;
 const GRAPH = 2;
+const ACTIVATIONS = 3;
+const NAMES: Record<number, string> = { [STAGES]: "stages", [GRAPH]: "graph", [ACTIVATIONS]: "activations" };
 const HEAD = 8;
 
 const padded = (length: number): number => HEAD + 8 * Math.ceil(length / 8);
 
 /** The record part of a header. */
-export function encodeRecords({ stages, graph }: Records): Uint8Array {
+export function encodeRecords({ stages, graph, activations }: Records): Uint8Array {
   const records: [type: number, bytes: Uint8Array][] = [];
   if (stages) records.push([STAGES, encodeStages(stages)]);
   if (graph) records.push([GRAPH, graph]);
+  if (activations) records.push([ACTIVATIONS, encodeActivations(activations)]);
   const all = new Uint8Array(records.reduce((sum, [, { length }]) => sum + padded(length), 0));
   const view = new DataView(all.buffer);
   let at = 0;
@@ -47,13 +51,18 @@ export function parseRecords(records: Uint8Array, base: number, tensors: number)
     const end = at + padded(length);
     const padding = records.subarray(start + length, end).every((byte) => byte === 0);
     demand(padding, "padding", base + start + length, "padding of a record", 0, "other bytes");
-    if (type === STAGES || type === GRAPH) {
-      demand(!found.has(type), "duplicate", base + at, type === GRAPH ? "graph" : "stages", "one", "two");
+    const name = NAMES[type];
+    if (name !== undefined) {
+      demand(!found.has(type), "duplicate", base + at, name, "one", "two");
       found.set(type, records.subarray(start, start + length));
     }
     at = end;
   }
-  const stages = found.get(STAGES);
-  const offset = base + (stages ? stages.byteOffset - records.byteOffset : 0);
-  return { stages: stages ? parseStages(stages, offset, tensors) : null, graph: found.get(GRAPH) ?? null };
+  const offsetOf = ({ byteOffset }: Uint8Array): number => base + byteOffset - records.byteOffset;
+  const [stages, activations] = [found.get(STAGES), found.get(ACTIVATIONS)];
+  return {
+    stages: stages ? parseStages(stages, offsetOf(stages), tensors) : null,
+    graph: found.get(GRAPH) ?? null,
+    activations: activations ? parseActivations(activations, offsetOf(activations)) : null,
+  };
 }

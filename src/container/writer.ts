@@ -11,7 +11,7 @@ import { encodeDescription } from "./description.ts";
 import { encodedChunks } from "./encoded.ts";
 import { headerBuilder, headerLength } from "./format.ts";
 import { type Group, type Grouped, groupTensors, headOf } from "./grouping.ts";
-import type { Stage } from "./prelude.ts";
+import type { Stage, UnitActivations } from "./prelude.ts";
 import { encodeRecords } from "./records.ts";
 import { portion } from "./sections.ts";
 import { orderByStages, type StageRule } from "./stages.ts";
@@ -43,6 +43,8 @@ export interface PackOptions {
   stages?: readonly StageRule[] | undefined;
   /** The graph that the weights belong to, kept in the header: see modelGraph. The header takes at most 100 MB. */
   graph?: Uint8Array | null | undefined;
+  /** What is done to the inputs of the graph's units, so that it can be run in integers. */
+  activations?: readonly UnitActivations[] | undefined;
 }
 
 /** What pack did to one tensor. */
@@ -95,7 +97,7 @@ export async function pack(
   kernels.arena(0, "encode");
   const place = { kernels, workers: options.workers };
   const { model, stages } = options.stages ? orderByStages(given, options.stages) : { model: given, stages: null };
-  const records = encodeRecords({ stages, graph: options.graph ?? null });
+  const records = encodeRecords({ stages, graph: options.graph ?? null, activations: options.activations ?? null });
   const { grouped, json } = await decide(place, model, rules, stages, records, options);
   const { groups, placed } = grouped;
   const sums = () => ({ codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 });

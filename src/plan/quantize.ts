@@ -1,5 +1,5 @@
 import { printTarget, type Target, takeDead, takeTarget } from "./target.ts";
-import { MAX_GROUP, type StepParser, wholeNumber } from "./words.ts";
+import { MAX_GROUP, type StepParser, takeAxis, wholeNumber } from "./words.ts";
 
 /** Uniform quantization, one scale per row of the granularity. Formulas: docs/FORMAT.md. */
 export interface QuantizeStep {
@@ -40,14 +40,6 @@ export const parseQuantize: StepParser<QuantizeStep> = (rest, verb) => {
   const step = { op: "quantize", bits, per: (per ?? "channel") as QuantizeStep["per"], group, asymmetric } as const;
   return { ...step, ...(unsigned && { unsigned }), ...(axis !== undefined && { axis }) };
 };
-
-/** Takes "axis K" off the front of the words; NaN if there is no such dimension. */
-function takeAxis(words: string[]): number | undefined {
-  if (words[0] !== "axis") return undefined;
-  words.shift();
-  const word = words.shift() ?? "";
-  return /^(-[1-9]|-1[0-6]|\d|1[0-5])$/.test(word) ? Number(word) : Number.NaN;
-}
 
 function withTarget(bits: QuantizeStep["bits"], target: Target, words: string[]): QuantizeStep | undefined {
   const step = { op: "quantize", bits, per: "tensor", group: 0, asymmetric: false, target } as const;
