@@ -1,3 +1,4 @@
+import { tensorOver, throughSteps } from "../codec/through.ts";
 import type { ActivationCodes, Engine, InputEdit, Unit, UnitWeight, Value } from "../engine/engine.ts";
 import type { Kernels } from "../kernels.ts";
 import { squares } from "../loss/squares.ts";
@@ -5,10 +6,10 @@ import type { Step } from "../plan.ts";
 import { channelMaxima, channelsOf, multiplied } from "./channels.ts";
 import { activationBits, alphaRange, type Hardware } from "./coefficients.ts";
 import { type GroupRule, groupChannels } from "./groups.ts";
+import { stepsForUnit } from "./outputs.ts";
 import { type CodesOptions, codesFor } from "./ranges.ts";
 import type { UnitSamples } from "./samples.ts";
 import { type CoefficientSet, type SearchResult, searchCoefficients } from "./search.ts";
-import { stepsForOutputs, throughSteps } from "./weights.ts";
 
 // A unit in integers: its weights as packed, its input coded, with the factors between them that lose least.
 
@@ -75,7 +76,8 @@ export async function planUnit(
     const evaluate = async (set: CoefficientSet | null): Promise<number> => {
       const factors = set && factorsOf(kernels, maxima, set, options.powers === true);
       const scaled = factors ? await multiplied(kernels, weights, at, factors) : weights;
-      const packed = await throughSteps(kernels, scaled, weight, stepsForOutputs(steps, weight));
+      const tensor = tensorOver(weight.name, weight.shape, scaled);
+      const { data: packed } = await throughSteps(kernels, tensor, stepsForUnit(steps, weight));
       const ones = factors ?? new Float32Array(samples.at.channels).fill(1);
       const codes = codesFor(kernels, samples.data, samples.at, ones, { ...options, bits });
       const edit = { weight: packed, input: { ...(factors && { factors }), codes } };

@@ -140,7 +140,9 @@ export interface FitOptions {
    * What the model runs with in place of the weights: the straight-through estimator takes the gradients there for those of the weights. Quantizing and
    * pruning are such projections.
    */
-  readonly project?: (weights: ReadonlyMap<string, Float32Array>) => ReadonlyMap<string, Float32Array>;
+  readonly project?: (
+    weights: ReadonlyMap<string, Float32Array>,
+  ) => ReadonlyMap<string, Float32Array> | Promise<ReadonlyMap<string, Float32Array>>;
   /** Sees the gradients before the step, and may change them. */
   readonly onGradients?: (gradients: ReadonlyMap<string, Float32Array>) => void;
 }
