@@ -13,6 +13,8 @@ type Weights = ReadonlyMap<string, Float32Array>;
 export interface Projection {
   /** What the model runs with. */
   project(weights: Weights): Promise<Weights>;
+  /** The weights with what is pruned at zero: what is to be packed. */
+  kept(weights: Weights): Weights;
   /** Keeps what is pruned, and moves the step sizes that are learned. @param rate - of learning */
   learn(gradients: Weights, rate: number): void;
   /** Rules that pack weights to exactly what project makes of them. */
@@ -63,12 +65,13 @@ export async function projectionOf(
       for (const [name, entry] of all) {
         const data = given.get(name);
         if (!data) continue;
-        entry.last = entry.mask ? data.map((x, i) => x * (entry.mask?.[i] as number)) : data;
+        entry.last = masked(data, entry.mask);
         const through = await throughSteps(kernels, tensorOver(name, entry.info.shape, entry.last), entry.steps);
         out.set(name, through.data);
       }
       return out;
     },
+    kept: (given) => new Map([...given].map(([name, data]) => [name, masked(data, all.get(name)?.mask ?? null)])),
     learn(gradients, rate) {
       for (const [name, entry] of all) {
         const gradient = gradients.get(name);
@@ -93,6 +96,10 @@ export async function projectionOf(
       }
     },
   };
+}
+
+function masked(data: Float32Array, mask: Float32Array | null): Float32Array {
+  return mask ? data.map((x, i) => x * (mask[i] as number)) : data;
 }
 
 const stateOf = ({ value, first, second, count }: StepSize): Float32Array =>

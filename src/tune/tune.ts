@@ -114,7 +114,7 @@ export async function tune(
     }
     projection.restore(progress.sizes);
     const { weights: found, scores, best } = progress;
-    return { weights: found, plan: projection.plan(), scores, best, early };
+    return { weights: projection.kept(found), plan: projection.plan(), scores, best, early };
   } finally {
     await trainer.close();
   }
