@@ -1,6 +1,7 @@
 import { hasMagic } from "../container/length.ts";
 import { PRELUDE_BYTES } from "../container/prelude.ts";
 import { LoadError } from "../errors/base.ts";
+import { type Pieces, piecesOf } from "./body.ts";
 import type { Span } from "./window.ts";
 
 // One request for bytes of a file, and whether its answer is what was asked for.
@@ -36,7 +37,7 @@ export interface Body {
   readonly at: number;
   /** It ends where what was asked for ends, and not with the file. */
   readonly ranged: boolean;
-  readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly pieces: Pieces;
 }
 
 interface Ask {
@@ -79,7 +80,7 @@ export async function connect(link: Link, at: number, span: Span, fresh: boolean
     drop(response);
     throw new LoadError("length", `${link.href}: ${link.byteLength} bytes before, ${total} now`);
   }
-  return { at: ranged ? at : 0, ranged, reader: bodyOf(response, link.href).getReader() };
+  return { at: ranged ? at : 0, ranged, pieces: piecesOf(bodyOf(response, link.href)) };
 }
 
 async function request(link: Link, ask: Ask, conditional: boolean): Promise<Response> {
