@@ -7,7 +7,7 @@ import { memorySink, pack } from "../../dist/index.js";
 import { site } from "./site.mjs";
 
 const MIB = 2 ** 20;
-const [ROWS, COLUMNS, TENSORS] = [1024, 4096, 4];
+const [ROWS, COLUMNS, TENSORS] = [1024, 4096, 16];
 // What is promised is 4 MiB. Chromium has up to 10 MiB of a body on their way when a page pauses, and pages' processes differ without a reason.
 const [MOST_IN_USE, MOST_BEYOND, MOST_RESIDENT] = [20 * MIB, 10 * MIB, 64 * MIB];
 
