@@ -1,31 +1,29 @@
 // The bytes of a body, piece by piece.
 
-/** Most bytes that a piece has in memory that is used again. */
+/** Most bytes of a piece in memory that is used again. */
 const ROOM = 64 * 1024;
 
-export interface Pieces {
-  /** The next piece, of at most so many bytes where the body can be asked for that; undefined at the end. The call after the next reuses its memory. */
+/**
+ * A reader of a body, and what gives its next piece, undefined at the end. Byte streams give no more than `most` bytes, in one of two rooms in
+ * turn: new memory for every piece is garbage, which engines let pile up. So a piece may be used until the call after the next.
+ */
+export function readerOf(body: ReadableStream<Uint8Array>): {
+  reader: ReadableStreamGenericReader;
   read(most: number): Promise<Uint8Array | undefined>;
-  cancel(reason?: unknown): Promise<void>;
-}
-
-/** Reads into the same two rooms in turn, as what is new with every piece is garbage; a body that is no byte stream brings memory of its own. */
-export function piecesOf(body: ReadableStream<Uint8Array>): Pieces {
-  const cancel = (reason: unknown) => reader.cancel(reason);
-  let reader: ReadableStreamBYOBReader | ReadableStreamDefaultReader<Uint8Array>;
+} {
   try {
-    const byob = body.getReader({ mode: "byob" });
-    reader = byob;
+    const reader = body.getReader({ mode: "byob" });
     let [room, last] = [new ArrayBuffer(ROOM), new ArrayBuffer(ROOM)];
     const read = async (most: number) => {
-      const { done, value } = await byob.read(new Uint8Array(room, 0, Math.max(1, Math.min(most, ROOM))));
-      if (value) [room, last] = [last, value.buffer as ArrayBuffer];
-      return done ? undefined : value;
+      const { done, value } = await reader.read(new Uint8Array(room, 0, Math.max(1, Math.min(most, ROOM))));
+      if (done) return undefined;
+      [room, last] = [last, value.buffer];
+      return value;
     };
-    return { read, cancel };
+    return { reader, read };
   } catch {
-    const plain = body.getReader();
-    reader = plain;
-    return { read: async () => (await plain.read()).value, cancel };
+    // Not every body is a byte stream, nor has every engine such.
+    const reader = body.getReader();
+    return { reader, read: async () => (await reader.read()).value };
   }
 }

@@ -8,7 +8,7 @@ import type { Span } from "./window.ts";
 const LONGEST_WAIT = 60_000;
 
 export interface Download {
-  /** The next bytes, as Pieces.read gives them. @throws LoadError after all tries */
+  /** The next bytes, as a body gives them. @throws LoadError after all tries */
   next(most: number): Promise<Uint8Array | undefined>;
   /** Ends the request, and the wait for the next try. */
   stop(): void;
@@ -60,7 +60,7 @@ function attempts(link: Link, span: Span, fresh: boolean) {
   let attempt: AbortController | undefined;
   function drop(): void {
     attempt?.abort();
-    body?.pieces.cancel().catch(() => {});
+    body?.reader.cancel().catch(() => {});
     attempt = body = undefined;
   }
   async function read(most: number): Promise<Uint8Array | undefined> {
@@ -72,7 +72,7 @@ function attempts(link: Link, span: Span, fresh: boolean) {
     // Of the whole file only a range may be wanted.
     const end = body.ranged || span.until === link.byteLength ? Infinity : span.until;
     for (;;) {
-      const value = at === end ? undefined : await soon(body.pieces.read(at + most - place), link.stall);
+      const value = at === end ? undefined : await soon(body.read(at + most - place), link.stall);
       if (!value) {
         if (at < span.until) throw new Error(`the body ended at byte ${place} of ${span.until}`);
         drop();

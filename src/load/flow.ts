@@ -24,7 +24,7 @@ export interface Flow {
   take(start: number, end: number, options: Pick<SliceOptions, "signal" | "onBytes" | "room">): Promise<Uint8Array>;
   /** Whether anybody waits. */
   busy(): boolean;
-  /** The furthest place that somebody asked for. */
+  /** The furthest place that somebody asked for, and to which it reads: what a process has beyond is lost with it. */
   asked(): number;
   /** Drops the bytes kept from the start. */
   forget(): void;
@@ -61,7 +61,6 @@ export function flow(span: Span, keep: number, hooks: FlowHooks): Flow {
     pumping = true;
     try {
       while (!over && (wants.size > 0 || come.lacks())) {
-        // No further than was asked for: what a process has beyond is lost with it.
         const piece = await hooks.next(come.position(), asked - come.position());
         if (over) break;
         if (piece) come.add(piece);

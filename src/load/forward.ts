@@ -1,7 +1,7 @@
 import { fileLength, LENGTH_BYTES } from "../container/length.ts";
 import { argument, LoadError } from "../errors/base.ts";
 import { onAbort } from "./abort.ts";
-import { piecesOf } from "./body.ts";
+import { readerOf } from "./body.ts";
 import { flow } from "./flow.ts";
 import { bodyOf, checkResponse, lengthOf } from "./request.ts";
 import type { OpenSource } from "./url.ts";
@@ -24,13 +24,13 @@ export async function streamSource(
 ): Promise<OpenSource> {
   const { byteLength, signal } = options;
   signal?.throwIfAborted();
-  const pieces = piecesOf(stream);
+  const { reader, read } = readerOf(stream);
   let failure: unknown;
   const span = { start: 0, until: byteLength ?? Infinity };
   const line = flow(span, byteLength === undefined ? LENGTH_BYTES : 0, {
     async next(position, most) {
       try {
-        return await pieces.read(most);
+        return await read(most);
       } catch (error) {
         if (position === span.until) return undefined;
         throw new LoadError("network", `the stream broke at byte ${position}: ${(error as Error)?.message}`, error);
@@ -42,7 +42,7 @@ export async function streamSource(
     over(error) {
       failure = error;
       off();
-      pieces.cancel(error).catch(() => {});
+      reader.cancel(error).catch(() => {});
     },
   });
   const off = onAbort(signal, () => line.stop(signal?.reason));
