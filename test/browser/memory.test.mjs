@@ -2,7 +2,8 @@
 // and lets its bytes go.
 //
 // What is in use is asked of the engine whenever a tensor is there, right after a collection, so that garbage which nobody collected yet
-// neither adds to it nor hides it: objects, array buffers with the memory of WebAssembly, and what Chromium itself holds for the page. All of it
+// neither adds to it nor hides it. While a page waits for that, chunks come until the window is full, and memory for chunks is kept for the next:
+// there is no more at any other time. It has objects, array buffers with the memory of WebAssembly, and what Chromium itself holds for the page. All of it
 // counts, and nothing is taken off it but what the page had before it began. Resident memory cannot say so much: it has garbage and code in it.
 //
 // Of an answer that it may keep, Chromium reads ahead whatever comes while a page is slower than the connection, as here, and holds it until the
