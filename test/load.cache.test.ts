@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { memoryStore } from "../src/cache.ts";
-import { folderStore } from "../src/node.ts";
+import { folderStore, nodeWorkers } from "../src/node.ts";
 import { type ChunkStore, open } from "../src/read.ts";
 import { allOf, boundsOf, expectedOf, mixedFile } from "./load.model.ts";
 import { failureOf, served } from "./load.ts";
@@ -125,6 +125,52 @@ describe("a cache", () => {
     same(await allOf(again));
     expect(most.gets).toBeGreaterThan(1);
     expect(most.slices).toBe(0);
+  });
+
+  test("nothing is fetched before the chunk before it is kept, with workers too", async () => {
+    const workers = await nodeWorkers(2, { file: new URL("./worker/source.mjs", import.meta.url) });
+    const store = memoryStore();
+    let fetched = 0;
+    let most = 0;
+    const cache: ChunkStore = {
+      ...store,
+      async put(file, entry, chunk) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        await store.put(file, entry, chunk);
+        if (entry >= 0) fetched -= chunk.length;
+      },
+    };
+    const slice = async (start: number, end: number) => {
+      if (start >= (bounds[0] as number)) fetched += end - start;
+      most = Math.max(most, fetched);
+      return bytes.subarray(start, end);
+    };
+    const file = await open({ byteLength: bytes.length, slice }, { cache, workers });
+    same(await allOf(file));
+    await workers.close();
+    expect(most).toBe(file.totals.largestStored);
+    expect(fetched).toBe(0);
+  });
+
+  test("a file whose header is kept is opened from its address with no more than the chunks that it lacks", async () => {
+    const server = await served(bytes);
+    const store = memoryStore();
+    const { integrity, sha256 } = await open(bytes, { cache: store });
+    const cache: ChunkStore = { ...store, put: async () => {} };
+    same(await allOf(await open(server.url, { cache, integrity })));
+    await server.quiet();
+    expect(server.log.reduce((sum, { sent }) => sum + sent, 0)).toBe(bytes.length - (bounds[0] as number));
+    // One that is damaged does not tell how long the file is.
+    await store.put(sha256, -1, bytes.slice(0, 60));
+    same(await allOf(await open(server.url, { cache, integrity })));
+    // A server that has no ranges, and one that has another file.
+    for (const rule of [{ ranges: false }, {}]) {
+      await store.put(sha256, -1, bytes.slice(0, bounds[0]));
+      server.rule = rule;
+      same(await allOf(await open(server.url, { cache, integrity })));
+    }
+    server.rule = { bytes: bytes.slice(0, -1) };
+    expect(await failureOf(open(server.url, { cache, integrity }).then(allOf))).toMatchObject({ name: "LoadError" });
   });
 
   test("an abort leaves whole entries only, and nothing aside", async () => {

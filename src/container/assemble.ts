@@ -71,8 +71,14 @@ export async function* assemble<K extends DecodeKind, T>(
     // What has arrived and is not kept yet is lost if the process ends: it fills the window. What is kept may be read ahead.
     ({ piece: { entry, first, bytes } }) => (cache && !held(entry.section.firstChunk + first) ? window : bytes),
   );
-  const decoded = inOrder(arrived, tasksAhead(workers?.size), signal, (job, stop) =>
-    decodePiece(reader, job, stop, counter),
+  const ahead = tasksAhead(workers?.size);
+  const decoded = inOrder(
+    arrived,
+    ahead,
+    signal,
+    (job, stop) => decodePiece(reader, job, stop, counter),
+    // Nothing is fetched before it is kept, whatever other threads could do meanwhile.
+    ({ span }) => (cache && !span?.cached ? ahead : 1),
   );
   for await (const { piece, assembly, place, span } of decoded) {
     place?.();

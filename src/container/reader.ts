@@ -105,11 +105,11 @@ export interface QuernFile {
 
 /**
  * Opens the file of a source: reads its prelude and header and checks both against the header's SHA-256.
- * @param connect - makes the source; not called until something has to be read from it
+ * @param connect - makes the source, of so many bytes (0: not known); not called until something has to be read from it
  * @throws FormatError if the file is malformed, damaged, or needs a newer reader; LoadError if it does not fit the budget
  */
 export async function openSource(
-  connect: () => Promise<ClosableSource>,
+  connect: (byteLength: number) => Promise<ClosableSource>,
   options: OpenOptions = {},
 ): Promise<QuernFile> {
   const window = options.window ?? 2 * CHUNK_BYTES;
@@ -144,14 +144,14 @@ const whole = () => import("./whole.ts");
 type Deferred = ReturnType<typeof deferred>;
 
 // A source that is made when it is first read. Until then its length is what the header says.
-function deferred(connect: () => Promise<ClosableSource>) {
+function deferred(connect: (byteLength: number) => Promise<ClosableSource>) {
   let made: Promise<ClosableSource> | undefined;
   let closed = false;
   const source = {
     byteLength: 0,
     connected: (): Promise<ClosableSource> => {
       argument(!closed, "file", "open", "closed");
-      made ??= connect().catch((error) => {
+      made ??= connect(source.byteLength).catch((error) => {
         made = undefined;
         throw error;
       });
@@ -199,6 +199,7 @@ async function readHeader(
     if (held) return { ...(await parse(null, async (start, end) => held.subarray(start, end))), held: true };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
+    source.byteLength = 0;
   }
   source.byteLength = (await (first ?? source.connected())).byteLength;
   signal?.throwIfAborted();

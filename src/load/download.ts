@@ -8,8 +8,8 @@ import type { Span } from "./window.ts";
 const LONGEST_WAIT = 60_000;
 
 export interface Download {
-  /** The next bytes; undefined at the end. @throws LoadError after all tries */
-  next(): Promise<Uint8Array | undefined>;
+  /** The next bytes, as a body gives them. @throws LoadError after all tries */
+  next(most: number): Promise<Uint8Array | undefined>;
   /** Ends the request, and the wait for the next try. */
   stop(): void;
 }
@@ -19,10 +19,10 @@ export function download(link: Link, span: Span, fresh: boolean): Download {
   let wake = () => {};
   let stopped = false;
   return {
-    async next() {
+    async next(most) {
       for (let tries = 1; !stopped; tries++) {
         try {
-          return await read();
+          return await read(most);
         } catch (error) {
           drop();
           // When every byte is there, an unclean end is no loss.
@@ -63,7 +63,7 @@ function attempts(link: Link, span: Span, fresh: boolean) {
     body?.reader.cancel().catch(() => {});
     attempt = body = undefined;
   }
-  async function read(): Promise<Uint8Array | undefined> {
+  async function read(most: number): Promise<Uint8Array | undefined> {
     attempt ??= new AbortController();
     if (!body) {
       body = await soon(connect(link, at, span, fresh, attempt.signal), link.stall);
@@ -72,7 +72,7 @@ function attempts(link: Link, span: Span, fresh: boolean) {
     // Of the whole file only a range may be wanted.
     const end = body.ranged || span.until === link.byteLength ? Infinity : span.until;
     for (;;) {
-      const { value } = at === end ? { value: undefined } : await soon(body.reader.read(), link.stall);
+      const value = at === end ? undefined : await soon(body.read(at + most - place), link.stall);
       if (!value) {
         if (at < span.until) throw new Error(`the body ended at byte ${place} of ${span.until}`);
         drop();

@@ -7,8 +7,8 @@ import { type Part, type Span, windowOf } from "./window.ts";
 // pauses the sender.
 
 export interface FlowHooks {
-  /** What follows `position` bytes into the file; undefined at the end. */
-  next(position: number): Promise<Uint8Array | undefined>;
+  /** What follows `position` bytes into the file, better no more than `most` bytes; undefined at the end. The call after the next may reuse its memory. */
+  next(position: number, most: number): Promise<Uint8Array | undefined>;
   /** Hears of the bytes kept from the start as they grow, before anybody gets what has come; may set `until`. */
   learn?: ((head: Uint8Array) => void) | undefined;
   /** Nobody waits any more. `aborted`: because who waited has aborted. */
@@ -24,7 +24,7 @@ export interface Flow {
   take(start: number, end: number, options: Pick<SliceOptions, "signal" | "onBytes" | "room">): Promise<Uint8Array>;
   /** Whether anybody waits. */
   busy(): boolean;
-  /** The furthest place that somebody asked for. */
+  /** The furthest place that somebody asked for, and to which it reads: what a process has beyond is lost with it. */
   asked(): number;
   /** Drops the bytes kept from the start. */
   forget(): void;
@@ -43,7 +43,7 @@ interface Want extends Part {
 export function flow(span: Span, keep: number, hooks: FlowHooks): Flow {
   const wants = new Set<Want>();
   const come = windowOf(span, keep, hooks.learn);
-  let [asked, pumping, over] = [span.start, false, false];
+  let [asked, pumping, over] = [span.start + keep, false, false];
   function stop(error?: unknown): void {
     if (over) return;
     over = true;
@@ -61,7 +61,7 @@ export function flow(span: Span, keep: number, hooks: FlowHooks): Flow {
     pumping = true;
     try {
       while (!over && (wants.size > 0 || come.lacks())) {
-        const piece = await hooks.next(come.position());
+        const piece = await hooks.next(come.position(), asked - come.position());
         if (over) break;
         if (piece) come.add(piece);
         check(come.position(), span.until, !piece);

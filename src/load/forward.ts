@@ -1,6 +1,7 @@
 import { fileLength, LENGTH_BYTES } from "../container/length.ts";
 import { argument, LoadError } from "../errors/base.ts";
 import { onAbort } from "./abort.ts";
+import { readerOf } from "./body.ts";
 import { flow } from "./flow.ts";
 import { bodyOf, checkResponse, lengthOf } from "./request.ts";
 import type { OpenSource } from "./url.ts";
@@ -23,13 +24,13 @@ export async function streamSource(
 ): Promise<OpenSource> {
   const { byteLength, signal } = options;
   signal?.throwIfAborted();
-  const reader = stream.getReader();
+  const { reader, read } = readerOf(stream);
   let failure: unknown;
   const span = { start: 0, until: byteLength ?? Infinity };
   const line = flow(span, byteLength === undefined ? LENGTH_BYTES : 0, {
-    async next(position) {
+    async next(position, most) {
       try {
-        return (await reader.read()).value;
+        return await read(most);
       } catch (error) {
         if (position === span.until) return undefined;
         throw new LoadError("network", `the stream broke at byte ${position}: ${(error as Error)?.message}`, error);

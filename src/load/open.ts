@@ -32,17 +32,22 @@ export interface OpenOptions extends ReadOptions {
  * signal's reason
  */
 export async function open(input: OpenInput, options: OpenOptions = {}): Promise<QuernFile> {
-  return openSource(() => sourceOf(input, options), options);
+  return openSource((byteLength) => sourceOf(input, options, byteLength), options);
 }
 
-async function sourceOf(input: OpenInput, { request, signal }: OpenOptions): Promise<ClosableSource> {
+async function sourceOf(
+  input: OpenInput,
+  { request, signal }: OpenOptions,
+  byteLength?: number,
+): Promise<ClosableSource> {
   if (input instanceof Uint8Array || input instanceof ArrayBuffer) return bytesSource(input);
   const source = input as Partial<ClosableSource> | null;
   const valid = typeof source?.slice === "function" && Number.isSafeInteger(source.byteLength);
   // First of all: to touch the class Response ends Node 20 and 22 where WebAssembly is switched off.
   if (valid) return source as ClosableSource;
   // Not every engine has each of these classes.
-  if (typeof input === "string" || isA("URL", input)) return urlSource(input as string | URL, { ...request, signal });
+  if (typeof input === "string" || isA("URL", input))
+    return urlSource(input as string | URL, { ...request, signal }, byteLength);
   if (isA("Blob", input)) return blobSource(input as Blob);
   if (isA("Response", input)) return responseSource(input as Response, { signal });
   if (isA("ReadableStream", input)) return streamSource(input as ReadableStream<Uint8Array>, { signal });

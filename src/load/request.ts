@@ -1,6 +1,7 @@
 import { hasMagic } from "../container/length.ts";
 import { PRELUDE_BYTES } from "../container/prelude.ts";
 import { LoadError } from "../errors/base.ts";
+import { readerOf } from "./body.ts";
 import type { Span } from "./window.ts";
 
 // One request for bytes of a file, and whether its answer is what was asked for.
@@ -32,11 +33,10 @@ export interface Link {
 }
 
 /** A body that begins at byte `at` of the file. */
-export interface Body {
+export interface Body extends ReturnType<typeof readerOf> {
   readonly at: number;
   /** It ends where what was asked for ends, and not with the file. */
   readonly ranged: boolean;
-  readonly reader: ReadableStreamDefaultReader<Uint8Array>;
 }
 
 interface Ask {
@@ -79,13 +79,13 @@ export async function connect(link: Link, at: number, span: Span, fresh: boolean
     drop(response);
     throw new LoadError("length", `${link.href}: ${link.byteLength} bytes before, ${total} now`);
   }
-  return { at: ranged ? at : 0, ranged, reader: bodyOf(response, link.href).getReader() };
+  return { at: ranged ? at : 0, ranged, ...readerOf(bodyOf(response, link.href)) };
 }
 
 async function request(link: Link, ask: Ask, conditional: boolean): Promise<Response> {
   const headers = headersOf(link.init.headers);
   // Browsers ask for ranges in no encoding, and fail where a server has the file encoded and sends it so all the same, as stores of objects do.
-  const suspected = link.failed === 1 && !link.whole && link.byteLength === undefined;
+  const suspected = link.failed === 1 && !link.whole && !link.versions.size;
   if (!link.whole && !suspected) {
     headers.range = `bytes=${ask.start}-${ask.until - 1}`;
     const [version = "", ...others] = link.versions;

@@ -49,10 +49,10 @@ export function runsOf(link: Link, most: number, idle: number, failed: (error: u
     const off = onAbort(shared ? undefined : signal, () => run.flow.stop(signal?.reason));
     const hooks: FlowHooks = {
       learn,
-      async next() {
+      async next(_, most) {
         clearTimeout(timer);
         await place.enter();
-        return load.next();
+        return load.next(most);
       },
       rest(aborted) {
         clearTimeout(timer);

@@ -39,13 +39,15 @@ export interface OpenSource extends ByteSource {
 
 /**
  * The file at a URL, read by ranges. Servers without ranges will do: what is read in the order of the file then comes with one request.
+ * @param byteLength - its length; where that is not known (0), its first bytes are asked for at once
  * @throws LoadError; FormatError if only the file itself could tell its length, but is no .quern file
  */
-export async function urlSource(url: string | URL, options: UrlOptions = {}): Promise<OpenSource> {
+export async function urlSource(url: string | URL, options: UrlOptions = {}, byteLength = 0): Promise<OpenSource> {
   const { signal, requests = 4, idle = 10_000 } = options;
   argument(Number.isInteger(requests) && requests > 0, "requests", "a positive integer", requests);
   signal?.throwIfAborted();
   const link = linkTo(url, options);
+  if (byteLength) link.byteLength = byteLength;
   let failure: unknown;
   const runs = runsOf(link, requests, idle, (error) => {
     if (error instanceof LoadError && error.code === "changed") shut(error);
@@ -57,7 +59,7 @@ export async function urlSource(url: string | URL, options: UrlOptions = {}): Pr
     runs.stop(failure);
   }
   try {
-    const read = readerOf(link, runs, await openFirst(link, runs));
+    const read = readerOf(link, runs, byteLength ? undefined : await openFirst(link, runs));
     return {
       byteLength: link.byteLength as number,
       async slice(start, end, options = {}) {
@@ -121,11 +123,11 @@ function openFirst(link: Link, runs: Runs): Promise<Flow> {
 
 type Read = (start: number, end: number, options: SliceOptions) => Promise<Uint8Array>;
 
-function readerOf(link: Link, runs: Runs, first: Flow): Read {
+function readerOf(link: Link, runs: Runs, first: Flow | undefined): Read {
   const byteLength = link.byteLength as number;
   function openAt(start: number, until: number, { signal, fresh }: SliceOptions): Flow {
     // Nobody waits for the rest of the first bytes, and they would be in the way.
-    if (!link.whole && !first.busy() && link.head.length >= PRELUDE_BYTES) first.stop();
+    if (!link.whole && !first?.busy() && link.head.length >= PRELUDE_BYTES) first?.stop();
     if (link.whole) return runs.open({ start: 0, until: byteLength }, { shared: true, fresh });
     return runs.open({ start, until: Math.min(until, byteLength) }, { signal, fresh });
   }
@@ -138,11 +140,11 @@ function readerOf(link: Link, runs: Runs, first: Flow): Read {
     if (fresh) {
       const bytes = await openAt(start, until, options).take(start, end, options);
       // What was kept may be what was damaged.
-      if (start < link.head.length) first.forget();
+      if (start < link.head.length) first?.forget();
       if (start === 0) link.head = bytes;
       return bytes;
     }
-    const middle = first.reach(start);
+    const middle = first?.reach(start) ?? start;
     if (middle > start && middle < end) {
       const parts = [read(start, middle, options), read(middle, end, options)] as const;
       return joined(...(await Promise.all(parts)));
