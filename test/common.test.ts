@@ -106,7 +106,9 @@ test.each(COMMON)("%s: headers and chunks are read alike, by core kernels too", 
     cache: null,
     pinned: false,
     window: 1,
+    decode: commonTask,
     whole: () => expect.fail(),
+    extras: () => expect.fail(),
   };
   for (const section of whole.sections) {
     const { layout, shared } = section;

@@ -20,6 +20,7 @@ import {
 } from "./prelude.ts";
 import { parseRecords } from "./records.ts";
 import type { Section } from "./sections.ts";
+import { stageEntries } from "./stages.ts";
 
 // Where what lies in a .quern file, written and read: docs/FORMAT.md. Headers of common files are read by header.ts.
 
@@ -153,7 +154,8 @@ export function parseHeader(kernels: Kernels, prelude: Prelude, head: Uint8Array
   const { offsets, decodedBefore } = checkTable(prelude, description.sections, table, headerBytes);
   return {
     ...description,
-    ...records,
+    graph: records.graph,
+    stages: stageEntries(records.stages, description.entries),
     prelude,
     headerBytes,
     offsets,

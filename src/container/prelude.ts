@@ -1,5 +1,6 @@
 import { CODE_NAMES, type CodeName } from "../codec/code.ts";
 import type { Checksums } from "./checksum.ts";
+import type { StageEntry } from "./entries.ts";
 import type { Entry, Section } from "./sections.ts";
 
 // Where what lies in the header of a .quern file, as far as both readers of it need to know: header.ts and format.ts.
@@ -56,7 +57,10 @@ export interface Records {
 }
 
 /** A file's header, checked against itself and its hash. */
-export interface Header extends Description, Records {
+export interface Header extends Description {
+  /** null: the writer has not said any. */
+  readonly stages: readonly StageEntry[] | null;
+  readonly graph: Uint8Array | null;
   readonly prelude: Prelude;
   readonly headerBytes: number;
   /** Where each chunk begins in the file; last, where the file ends. */
