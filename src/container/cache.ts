@@ -1,8 +1,8 @@
 import { type ClosableSource, hex } from "../bytes.ts";
 import { demand } from "../errors/base.ts";
 import type { Cache } from "./chunks.ts";
-import { hashOf } from "./integrity.ts";
 import { fileLength, LENGTH_BYTES } from "./length.ts";
+import { hashOf } from "./pinned.ts";
 import { type ChunkStore, HEADER_ENTRY } from "./store.ts";
 
 // Chunks of one file in a store. A store that fails, for want of room or otherwise, costs nothing but its help.

@@ -144,7 +144,7 @@ async function openOver(
     const head = await read(0, Math.min(PRELUDE_BYTES, source.byteLength));
     const prelude =
       (await commonPrelude(head, source.byteLength)) ?? (await whole()).parsePrelude(head, source.byteLength);
-    if (pinned) (await extras()).demandIntegrity(integrity, prelude.sha256);
+    if (pinned) (await extras()).demandIntegrity(integrity, integrityOf(prelude.sha256));
     const stop = PRELUDE_BYTES + restLength(prelude);
     const beside = peakBeside(kernels, prelude, stop, window);
     demandBudget(budget, beside, "reading the file");
