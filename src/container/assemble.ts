@@ -1,11 +1,11 @@
 import type { SliceOptions } from "../bytes.ts";
-import { decodeSpan, type Reader, readSpan } from "./chunks.ts";
+import { decodeSpan, type Reader, readSpan, type SharedChunk } from "./chunks.ts";
 import { linkedTo } from "./linked.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 import type { Counter, ProgressListener } from "./progress.ts";
 import { roomsForChunks } from "./rooms.ts";
 import type { Entry } from "./sections.ts";
-import { elementsIn, loadedChunk, type SharedChunk, sharedChunk } from "./shared.ts";
+import { elementsIn, loadedChunk, sharedChunk } from "./shared.ts";
 import type { DecodeKind, Gives, Span, Task } from "./tasks.ts";
 import { tasksAhead } from "./workers.ts";
 

@@ -2,8 +2,8 @@ import { type ClosableSource, readExactly, type SliceOptions } from "../bytes.ts
 import { FormatError } from "../errors/base.ts";
 import { rangeOf } from "./pieces.ts";
 import type { Header } from "./prelude.ts";
+import type { progressFor } from "./progress.ts";
 import type { Section } from "./sections.ts";
-import type { SharedChunk } from "./shared.ts";
 import type { DecodeKind, Gives, Span, Task } from "./tasks.ts";
 import { perform, type ReadPlace } from "./workers.ts";
 
@@ -16,6 +16,14 @@ export interface Cache {
   put(number: number, bytes: Uint8Array): Promise<void>;
 }
 
+/** A chunk that tensors share, on its way or here. */
+export interface SharedChunk {
+  bytes?: Uint8Array;
+  readonly loaded: Promise<Uint8Array>;
+  /** Of the caller whose it was to fetch. */
+  readonly signal: AbortSignal | undefined;
+}
+
 /** What is needed to get at the chunks of a file. */
 export interface Reader extends ReadPlace {
   readonly source: ClosableSource;
@@ -26,7 +34,7 @@ export interface Reader extends ReadPlace {
   /** Whether chunks must have their SHA-256 too, because the caller has said which file it must be. */
   readonly pinned: boolean;
   /** Loads what few options need. */
-  extras(): Promise<typeof import("./extras.ts")>;
+  extras(): Promise<{ readonly progressFor: typeof progressFor }>;
   /** Stored bytes that may be fetched ahead of what is decoded. */
   readonly window: number;
 }

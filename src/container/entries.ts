@@ -49,10 +49,3 @@ export function indexEntry(header: Header, { tensor, elements, section, start }:
     codes,
   };
 }
-
-/** A stage of the model's use. */
-export interface StageEntry {
-  readonly name: string;
-  /** Names of its tensors. */
-  readonly tensors: readonly string[];
-}

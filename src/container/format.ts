@@ -154,7 +154,7 @@ export function parseHeader(kernels: Kernels, prelude: Prelude, head: Uint8Array
   const { offsets, decodedBefore } = checkTable(prelude, description.sections, table, headerBytes);
   return {
     ...description,
-    graph: records.graph,
+    ...records,
     stages: stageEntries(records.stages, description.entries),
     prelude,
     headerBytes,

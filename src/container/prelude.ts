@@ -1,6 +1,5 @@
 import { CODE_NAMES, type CodeName } from "../codec/code.ts";
 import type { Checksums } from "./checksum.ts";
-import type { StageEntry } from "./entries.ts";
 import type { Entry, Section } from "./sections.ts";
 
 // Where what lies in the header of a .quern file, as far as both readers of it need to know: header.ts and format.ts.
@@ -49,6 +48,13 @@ export interface UnitActivations {
   readonly most: number;
 }
 
+/** A stage of the model's use. */
+export interface StageEntry {
+  readonly name: string;
+  /** Names of its tensors. */
+  readonly tensors: readonly string[];
+}
+
 /** What records of known types hold; null: there is none. */
 export interface Records {
   readonly stages: readonly Stage[] | null;
@@ -61,6 +67,7 @@ export interface Header extends Description {
   /** null: the writer has not said any. */
   readonly stages: readonly StageEntry[] | null;
   readonly graph: Uint8Array | null;
+  readonly activations: readonly UnitActivations[] | null;
   readonly prelude: Prelude;
   readonly headerBytes: number;
   /** Where each chunk begins in the file; last, where the file ends. */

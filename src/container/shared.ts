@@ -1,20 +1,12 @@
 import type { SliceOptions } from "../bytes.ts";
 import { type PlainDType, WIDTHS } from "../tensor/plain.ts";
-import { decodeSpan, type Reader, readSpan } from "./chunks.ts";
+import { decodeSpan, type Reader, readSpan, type SharedChunk } from "./chunks.ts";
 import type { Entry, Section } from "./sections.ts";
 
 // Tensors that share a chunk. It is decoded once for those that are asked for in turn.
 
 /** Chunks that are kept, each of at most MAX_SHARED bytes: one for each dtype and plan that small tensors take turns in. */
 const KEPT = 4;
-
-/** A chunk that tensors share, on its way or here. */
-export interface SharedChunk {
-  bytes?: Uint8Array;
-  readonly loaded: Promise<Uint8Array>;
-  /** Of the caller whose it was to fetch. */
-  readonly signal: AbortSignal | undefined;
-}
 
 /** The chunk of a section, which is fetched if it is not kept. */
 export function sharedChunk(reader: Reader, section: Section, options: SliceOptions): SharedChunk {

@@ -2,9 +2,8 @@ import { asciiBytes, asciiText } from "../bytes.ts";
 import { argument, demand } from "../errors.ts";
 import { globMatches } from "../plan.ts";
 import type { LazyTensor, Model } from "../tensor.ts";
-import type { StageEntry } from "./entries.ts";
 import { escaped } from "./json.ts";
-import type { Stage } from "./prelude.ts";
+import type { Stage, StageEntry } from "./prelude.ts";
 import type { Entry } from "./sections.ts";
 
 // Stages: runs of tensors that are used together, such as the encoder before the decoder. A reader may ask for one.
