@@ -106,7 +106,9 @@ test.each(COMMON)("%s: headers and chunks are read alike, by core kernels too", 
     cache: null,
     pinned: false,
     window: 1,
+    decode: commonTask,
     whole: () => expect.fail(),
+    extras: () => expect.fail(),
   };
   for (const section of whole.sections) {
     const { layout, shared } = section;
@@ -209,4 +211,19 @@ test("a name with characters beyond ASCII, or escapes, is left to the whole read
     if (common) expect(comparable(common)).toEqual(comparable(whole));
     expect((await open(bytes)).index[0].name).toBe(name);
   }
+});
+
+test("kernels of the caller's that decode everything are asked once for each chunk", async () => {
+  const { bytes } = await packed(
+    modelOf([weights("w", [64, 512], 0.5), weights("v", [300, 1200])]),
+    "int8 channel > zrl",
+  );
+  let hashed = 0;
+  const xxh64: typeof SIMD.run.xxh64 = (...given) => {
+    hashed++;
+    return SIMD.run.xxh64(...given);
+  };
+  const file = await open(bytes, { kernels: { ...SIMD, run: { ...SIMD.run, xxh64 } } });
+  for await (const { name, data } of file.stream()) expect(data).toEqual((await (await open(bytes)).tensor(name)).data);
+  expect(hashed).toBe(file.totals.chunks);
 });

@@ -8,7 +8,7 @@ import { type Rule, type ServerOptions, serve, type TestServer } from "./server.
 // Files and servers for the tests of sources.
 
 /** As urlSource takes them: what its first request asks for. */
-export const PREFIX = 32 * 1024;
+export const PREFIX = 8 * 1024;
 
 /** Random bytes that begin as a .quern file does, with its length where that has it. */
 export function fileOf(length: number, seed = 1): Uint8Array {

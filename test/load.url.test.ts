@@ -23,9 +23,9 @@ describe("opening", () => {
     const source = await sourceAt(server);
     expect(source.byteLength).toBe(SIZE);
     expectBytes(await source.slice(0, 88), part(0, 88));
-    expectBytes(await source.slice(88, 20_000), part(88, 20_000));
+    expectBytes(await source.slice(88, 6000), part(88, 6000));
     expectBytes(await source.slice(500, PREFIX), part(500, PREFIX));
-    expect(requestsOf(server)).toEqual(["bytes=0-32767"]);
+    expect(requestsOf(server)).toEqual(["bytes=0-8191"]);
     await server.quiet();
     expect(server.log[0]).toMatchObject({ sent: PREFIX, aborted: false });
   });
@@ -60,16 +60,35 @@ describe("opening", () => {
     expect(await failureOf(sourceAt(server))).toMatchObject({ name: "FormatError", code: "magic" });
   });
 
-  test("gives up a prefix that nobody waits for when something behind it is asked", async () => {
-    const server = await served(FILE, ({ index }) => (index === 0 ? { stallAfter: 1000 } : {}));
+  test("reads the prefix to its end when something behind it is asked: its connection serves on", async () => {
+    const server = await served(FILE, ({ index }) => (index === 0 ? { rate: 1e6 } : {}));
     const source = await sourceAt(server);
-    expectBytes(await source.slice(0, 1000), part(0, 1000));
+    expectBytes(await source.slice(0, 88), part(0, 88));
     expectBytes(await source.slice(100_000, 100_100), part(100_000, 100_100));
     await server.quiet();
-    expect(server.log[0]).toMatchObject({ sent: 1000, aborted: true });
-    expectBytes(await source.slice(0, 1000), part(0, 1000));
-    expectBytes(await source.slice(900, 2000), part(900, 2000));
-    expect(requestsOf(server).slice(1)).toEqual(["bytes=100000-100099", "bytes=1000-1999"]);
+    expect(server.log[0]).toMatchObject({ sent: PREFIX, aborted: false });
+    expectBytes(await source.slice(900, PREFIX), part(900, PREFIX));
+    expect(requestsOf(server)).toEqual(["bytes=0-8191", "bytes=100000-100099"]);
+  });
+
+  test.each([16_384, Infinity])("asks for %d bytes first, if told to", async (first) => {
+    const server = await served(FILE);
+    const source = await sourceAt(server, { first });
+    await readAll(source, FILE, [0, 88, 4000, 40_000, 200_000, SIZE]);
+    const wanted = first < Infinity ? ["bytes=0-16383", "bytes=16384-39999", "bytes=40000-199999"] : ["bytes=0-"];
+    expect(requestsOf(server).slice(0, 3)).toEqual(wanted);
+    await expect(sourceAt(server, { first: 40 })).rejects.toThrow(/"first" expected at least 88/);
+  });
+
+  test("gives up the whole file when something far behind is asked, and keeps the first bytes", async () => {
+    const server = await served(fileOf(3_000_000), ({ index }) => (index === 0 ? { rate: 1e6 } : {}));
+    const source = await sourceAt(server, { first: Infinity });
+    await source.slice(0, 1000);
+    await source.slice(2_900_000, 2_900_100);
+    await server.quiet();
+    expect(server.log[0].aborted).toBe(true);
+    await source.slice(900, 2000);
+    expect(requestsOf(server)).toEqual(["bytes=0-", "bytes=2900000-2900099"]);
   });
 
   test("reads across the end of the prefix", async () => {
@@ -81,7 +100,7 @@ describe("opening", () => {
     };
     expectBytes(await source.slice(1000, 100_000, { onBytes }), part(1000, 100_000));
     expect(heard).toBe(99_000);
-    expect(requestsOf(server)).toEqual(["bytes=0-32767", "bytes=32768-99999"]);
+    expect(requestsOf(server)).toEqual(["bytes=0-8191", "bytes=8192-99999"]);
   });
 
   test("refuses what is no range of the file, no URL, no count", async () => {
@@ -123,14 +142,14 @@ describe("opening", () => {
     const server = await served(FILE);
     await (await sourceAt(server, { headers })).slice(200_000, 200_100);
     expect(server.log.map(({ headers }) => headers["x-one"])).toEqual(["a, b", "a, b"]);
-    expect(requestsOf(server)).toEqual(["bytes=0-32767", "bytes=200000-200099"]);
+    expect(requestsOf(server)).toEqual(["bytes=0-8191", "bytes=200000-200099"]);
     expect(server.log[1]?.headers["if-range"]).toBe('"v1"');
   });
 
   test("asks without a range where a browser fails because the file comes encoded whatever was asked for", async () => {
     for (const [rule, requests] of [
       [{ gzip: true }, ["all"]],
-      [{}, ["all", "bytes=0-32767", "bytes=200000-200099"]],
+      [{}, ["all", "bytes=0-8191", "bytes=200000-200099"]],
     ] as const) {
       const server = await served(FILE, rule);
       let calls = 0;
@@ -160,7 +179,7 @@ describe("requests", () => {
     for (const [i, [start, end]] of half.entries()) expectBytes(got[i], part(start, end));
     for (const [start, end] of slices)
       expectBytes(await source.slice(start, end, { until: SIZE, signal }), part(start, end));
-    expect(requestsOf(server)).toEqual(["bytes=0-32767", `bytes=${START}-${SIZE - 1}`]);
+    expect(requestsOf(server)).toEqual(["bytes=0-8191", `bytes=${START}-${SIZE - 1}`]);
     await server.quiet();
     expect(server.log[1]).toMatchObject({ sent: SIZE - START, aborted: false });
   });
@@ -279,7 +298,7 @@ describe("servers without ranges", () => {
       await readAll(source, FILE, cuts.slice(0, 20));
       for (let i = 19; i + 1 < cuts.length; i += 2)
         expectBytes(await source.slice(cuts[i], cuts[i + 1]), part(cuts[i], cuts[i + 1]));
-      expect(requestsOf(server)).toEqual(["bytes=0-32767"]);
+      expect(requestsOf(server)).toEqual(["bytes=0-8191"]);
     },
   );
 
@@ -287,14 +306,14 @@ describe("servers without ranges", () => {
     const server = await served(FILE, { ranges: false });
     const source = await sourceAt(server);
     expectBytes(await source.slice(200_000, 201_000), part(200_000, 201_000));
-    expectBytes(await source.slice(100, 20_000), part(100, 20_000));
+    expectBytes(await source.slice(100, 8000), part(100, 8000));
     expect(server.log.length).toBe(1);
     // Several readers share it.
     const reads = [90_000, 50_000, 120_000].map((at) =>
       source.slice(at, at + 9, { signal: new AbortController().signal }),
     );
     for (const [i, at] of [90_000, 50_000, 120_000].entries()) expectBytes(await reads[i], part(at, at + 9));
-    expect(requestsOf(server)).toEqual(["bytes=0-32767", "all"]);
+    expect(requestsOf(server)).toEqual(["bytes=0-8191", "all"]);
     expectBytes(await source.slice(10_000, 90_000), part(10_000, 90_000));
   });
 
@@ -303,7 +322,7 @@ describe("servers without ranges", () => {
     const source = await sourceAt(server);
     expect(source.byteLength).toBe(SIZE);
     await readAll(source, FILE, [0, 88, 50_000, SIZE]);
-    expect(requestsOf(server)).toEqual(["bytes=0-32767", "all"]);
+    expect(requestsOf(server)).toEqual(["bytes=0-8191", "all"]);
   });
 
   test("one that loses its ranges midway is compared, and read on", async () => {

@@ -1,12 +1,13 @@
 import type { SliceOptions } from "../bytes.ts";
-import { decodeSpan, type Reader, readSpan } from "./chunks.ts";
+import { decodeSpan, type Reader, readSpan, type SharedChunk } from "./chunks.ts";
+import { linkedTo } from "./linked.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
-import { type Counter, type ProgressListener, progressFor } from "./progress.ts";
+import type { Counter, ProgressListener } from "./progress.ts";
 import { roomsForChunks } from "./rooms.ts";
 import type { Entry } from "./sections.ts";
-import { sharedElements } from "./shared.ts";
+import { elementsIn, loadedChunk, sharedChunk } from "./shared.ts";
 import type { DecodeKind, Gives, Span, Task } from "./tasks.ts";
-import { inOrder, tasksAhead } from "./workers.ts";
+import { tasksAhead } from "./workers.ts";
 
 // Tensors put together from their chunks, which are fetched, verified and decoded in order.
 
@@ -25,108 +26,124 @@ export interface Assembly<K extends DecodeKind, T> {
   finish(): T | Promise<T>;
 }
 
+/** What is left to do with a decoded piece when its turn comes; nothing, where it could be put in its place at once. */
+type Rest = (() => void) | undefined;
+
 /** A piece on its way. */
 interface Job<K extends DecodeKind, T> {
   readonly piece: Piece;
   readonly assembly: Assembly<K, T>;
-}
-
-/** A piece whose bytes are here: a span, the elements of a tensor that shares its chunk, or nothing of a tensor without elements. */
-interface Arrived<K extends DecodeKind, T> extends Job<K, T> {
-  readonly span: Span | null;
-  readonly elements: Uint8Array | null;
+  readonly options: SliceOptions;
+  /** What it fills of the window. */
+  readonly weight: number;
+  /** Null where a tensor has no chunk, or shares one. */
+  span: Promise<Span> | Span | null;
+  readonly chunk: SharedChunk | null;
+  rest?: Rest | Promise<Rest>;
 }
 
 /**
  * Fetches the pieces of the tensors in order, as many bytes ahead as the window has room for, and decodes them, several at once if there are
- * workers.
+ * workers. What is here already costs no promise: files have hundreds of small tensors.
  */
 export async function* assemble<K extends DecodeKind, T>(
   reader: Reader,
   entries: readonly Entry[],
   size: (entry: Entry) => number,
   { signal, onProgress }: LoadOptions,
-  begin: (entry: Entry) => Assembly<K, T>,
+  make: (entry: Entry) => Assembly<K, T>,
 ): AsyncGenerator<T> {
   const { header, cache, workers, window } = reader;
   const held = (number: number) => cache?.has(number) ?? false;
   const pieces = piecesOf(header, entries, cache ? () => 1 : size, held);
+  const counter = onProgress && (await reader.extras()).progressFor(onProgress, pieces, header);
+  const stop = linkedTo(signal);
+  const begin = beginning(reader, make, stop.signal, counter);
   const rooms = roomsForChunks();
-  // What a cache was given may be its own.
-  const room = cache ? undefined : rooms.take;
-  const counter = onProgress && progressFor(onProgress, pieces, header);
-  function* jobs() {
-    let assembly: Assembly<K, T> | undefined;
-    for (const piece of pieces) {
-      assembly ??= begin(piece.entry);
-      yield { piece, assembly };
-      if (piece.last) assembly = undefined;
+  const tasks = tasksAhead(workers?.size);
+  const fetching: Job<K, T>[] = [];
+  const decoding: Job<K, T>[] = [];
+  let [next, weight] = [0, 0];
+  try {
+    for (;;) {
+      for (; next < pieces.length && weight < window; next++) {
+        // What a cache was given may be its own.
+        const job = begin(pieces[next] as Piece, cache ? undefined : rooms.take);
+        fetching.push(job);
+        weight += job.weight;
+      }
+      const come = fetching.shift();
+      if (!come && decoding.length === 0) return;
+      if (come) {
+        weight -= come.weight;
+        if (come.span instanceof Promise) await settled(come);
+        signal?.throwIfAborted();
+        come.rest = decode(reader, come);
+        // Awaited in its turn, or never.
+        if (come.rest instanceof Promise) come.rest.catch(() => {});
+        decoding.push(come);
+      }
+      // Nothing more is fetched before what came is kept, whatever other threads could do meanwhile.
+      const ahead = come && (!cache || (come.span as Span | null)?.cached) ? tasks : 1;
+      while (decoding.length >= ahead) {
+        const { piece, assembly, span, rest: pending } = decoding.shift() as Job<K, T>;
+        const rest = pending instanceof Promise ? await pending : pending;
+        signal?.throwIfAborted();
+        rest?.();
+        if (span) rooms.give((span as Span).bytes);
+        counter?.done(piece);
+        if (piece.last) yield await assembly.finish();
+      }
     }
-  }
-  const arrived = inOrder(
-    jobs(),
-    window,
-    signal,
-    (job, stop) => fetchPiece(reader, job, { signal: stop, room }, counter),
-    // What has arrived and is not kept yet is lost if the process ends: it fills the window. What is kept may be read ahead.
-    ({ piece: { entry, first, bytes } }) => (cache && !held(entry.section.firstChunk + first) ? window : bytes),
-  );
-  const ahead = tasksAhead(workers?.size);
-  const decoded = inOrder(
-    arrived,
-    ahead,
-    signal,
-    (job, stop) => decodePiece(reader, job, stop, counter),
-    // Nothing is fetched before it is kept, whatever other threads could do meanwhile.
-    ({ span }) => (cache && !span?.cached ? ahead : 1),
-  );
-  for await (const { piece, assembly, place, span } of decoded) {
-    place?.();
-    if (span) rooms.give(span.bytes);
-    counter?.decoded(piece);
-    if (piece.last) yield await assembly.finish();
+  } finally {
+    stop.end();
   }
 }
 
-async function fetchPiece<K extends DecodeKind, T>(
+function beginning<K extends DecodeKind, T>(
   reader: Reader,
-  job: Job<K, T>,
-  { signal, room }: SliceOptions,
-  counter: Counter | undefined,
-): Promise<Arrived<K, T>> {
-  const { entry, first, count, bytes, until } = job.piece;
-  if (count === 0) return { ...job, span: null, elements: null };
-  let untold = bytes;
-  const onBytes = (count: number): void => {
-    untold -= count;
-    counter?.arrived(count);
-  };
-  const options = { signal, room, until, onBytes: counter && bytes > 0 ? onBytes : undefined };
-  const { shared } = entry.section;
-  const span = shared ? null : await readSpan(reader, entry.section, first, count, options);
-  const elements = shared ? await sharedElements(reader, entry, options) : null;
-  // Sources need not tell what arrives, and a chunk may be kept since an earlier call: what was left out is told at the end.
-  if (untold > 0) counter?.arrived(untold);
-  return { ...job, span, elements };
-}
-
-async function decodePiece<K extends DecodeKind, T>(
-  reader: Reader,
-  { piece, assembly, span, elements }: Arrived<K, T>,
+  make: (entry: Entry) => Assembly<K, T>,
   signal: AbortSignal | undefined,
   counter: Counter | undefined,
 ) {
-  let place: (() => void) | null = elements && (() => assembly.fill(elements));
-  if (span) {
-    place = await decodeSpan(reader, piece.entry.section, span, assembly.task, signal, (result) => {
-      if (reader.workers) return () => assembly.put(span, result);
-      // What lies in the arena must be taken out of it in this turn.
-      assembly.put(span, result);
-      return null;
-    });
-  }
-  counter?.verified(piece.bytes);
-  return { piece, assembly, place, span };
+  const { cache, window } = reader;
+  let made: Assembly<K, T> | undefined;
+  return (piece: Piece, room: SliceOptions["room"]): Job<K, T> => {
+    const { entry, first, count, bytes, until, last } = piece;
+    const { section } = entry;
+    const assembly = made ?? make(entry);
+    made = last ? undefined : assembly;
+    const options = { signal, room, until, onBytes: counter?.listener(piece) };
+    const chunk = count > 0 && section.shared ? sharedChunk(reader, section, options) : null;
+    const span = count > 0 && !chunk ? readSpan(reader, section, first, count, options) : null;
+    // It is awaited later, or never.
+    span?.catch(() => {});
+    // What has arrived and is not kept yet is lost if the process ends: it fills the window. What is kept may be read ahead.
+    const weight = cache && !cache.has(section.firstChunk + first) ? window : bytes;
+    return { piece, assembly, options, weight, span, chunk };
+  };
+}
+
+// An error comes when its piece is decoded: at its place, after what lies before it.
+async function settled(job: { span: Promise<Span> | Span | null }): Promise<void> {
+  try {
+    job.span = await job.span;
+  } catch {}
+}
+
+function decode<K extends DecodeKind, T>(reader: Reader, job: Job<K, T>): Rest | Promise<Rest> {
+  const { piece, assembly, options, span, chunk } = job;
+  const { entry } = piece;
+  const fill = (bytes: Uint8Array): undefined => void assembly.fill(elementsIn(bytes, entry));
+  if (chunk) return chunk.bytes ? fill(chunk.bytes) : loadedChunk(reader, entry.section, options, chunk).then(fill);
+  if (!span) return undefined;
+  if (span instanceof Promise) return span as Promise<never>;
+  return decodeSpan(reader, entry.section, span, assembly.task, options.signal, (result): Rest => {
+    if (reader.workers) return () => assembly.put(span, result);
+    // What lies in the arena must be taken out of it in this turn.
+    assembly.put(span, result);
+    return undefined;
+  });
 }
 
 /** The one tensor of a stream. */

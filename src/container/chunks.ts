@@ -2,6 +2,7 @@ import { type ClosableSource, readExactly, type SliceOptions } from "../bytes.ts
 import { FormatError } from "../errors/base.ts";
 import { rangeOf } from "./pieces.ts";
 import type { Header } from "./prelude.ts";
+import type { progressFor } from "./progress.ts";
 import type { Section } from "./sections.ts";
 import type { DecodeKind, Gives, Span, Task } from "./tasks.ts";
 import { perform, type ReadPlace } from "./workers.ts";
@@ -15,15 +16,25 @@ export interface Cache {
   put(number: number, bytes: Uint8Array): Promise<void>;
 }
 
+/** A chunk that tensors share, on its way or here. */
+export interface SharedChunk {
+  bytes?: Uint8Array;
+  readonly loaded: Promise<Uint8Array>;
+  /** Of the caller whose it was to fetch. */
+  readonly signal: AbortSignal | undefined;
+}
+
 /** What is needed to get at the chunks of a file. */
 export interface Reader extends ReadPlace {
   readonly source: ClosableSource;
   readonly header: Header;
   /** Decoded chunks that tensors share, by number, the latest last. */
-  readonly kept: Map<number, Promise<Uint8Array>>;
+  readonly kept: Map<number, SharedChunk>;
   readonly cache: Cache | null;
   /** Whether chunks must have their SHA-256 too, because the caller has said which file it must be. */
   readonly pinned: boolean;
+  /** Loads what few options need. */
+  extras(): Promise<{ readonly progressFor: typeof progressFor }>;
   /** Stored bytes that may be fetched ahead of what is decoded. */
   readonly window: number;
 }
@@ -49,10 +60,32 @@ export async function readSpan(
 }
 
 /**
- * Does the task of a span, in the turn of whose end `use` gets the result. A span that is damaged is fetched once more; one that is right is
- * kept in the cache.
+ * Does the task of a span, in the turn of whose end `use` gets the result: at once, where nothing has to be waited for. A span that is damaged
+ * is fetched once more; one that is right is kept in the cache.
  */
-export async function decodeSpan<K extends DecodeKind, T>(
+export function decodeSpan<K extends DecodeKind, T>(
+  reader: Reader,
+  section: Section,
+  span: Span,
+  task: (span: Span) => Task<K>,
+  signal: AbortSignal | undefined,
+  use: (result: Gives<K>) => T,
+): T | Promise<T> {
+  const { cache, pinned, kernels, workers } = reader;
+  let result: Gives<K> | null = null;
+  try {
+    const given = task(span);
+    // To check takes time: its hash is the platform's.
+    if (!cache && !pinned && !workers && given.kind !== "check")
+      result = reader.decode(kernels, given) as Gives<K> | null;
+  } catch {
+    // What is wrong is found again where a damaged chunk is fetched anew.
+  }
+  if (result) return use(result);
+  return decodeInTime(reader, section, span, task, signal, use);
+}
+
+async function decodeInTime<K extends DecodeKind, T>(
   reader: Reader,
   section: Section,
   span: Span,

@@ -1,7 +1,8 @@
 import { chunkInputs } from "../codec/inputs.ts";
 import type { Group } from "./grouping.ts";
+import { inOrder } from "./order.ts";
 import { encodeTask, type Sealed } from "./tasks.ts";
-import { inOrder, type Place, tasksAhead } from "./workers.ts";
+import { type Place, tasksAhead } from "./workers.ts";
 
 /** Chunks of all sections in order, so that small tensors keep several workers busy too. */
 export function encodedChunks<G extends Group>(

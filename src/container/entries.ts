@@ -1,5 +1,4 @@
 import type { CodeName } from "../codec/code.ts";
-import { argument } from "../errors/base.ts";
 import type { DType } from "../tensor.ts";
 import { decodedSize, type Header } from "./prelude.ts";
 import { type Entry, portion } from "./sections.ts";
@@ -49,27 +48,4 @@ export function indexEntry(header: Header, { tensor, elements, section, start }:
     decodedBytes: share(decodedSize(header, firstChunk, layout.chunks)),
     codes,
   };
-}
-
-/** A stage of the model's use. */
-export interface StageEntry {
-  readonly name: string;
-  /** Names of its tensors. */
-  readonly tensors: readonly string[];
-}
-
-export function stageEntries({ stages, entries }: Header): StageEntry[] | null {
-  if (!stages) return null;
-  let end = 0;
-  return stages.map(([name, count]) => {
-    end += count;
-    return { name, tensors: entries.slice(end - count, end).map(({ tensor }) => tensor.name) };
-  });
-}
-
-/** @throws RangeError if there is no such stage */
-export function stageNamed(stages: readonly StageEntry[] | null, name: string): StageEntry {
-  const stage = stages?.find((candidate) => candidate.name === name);
-  argument(stage !== undefined, "stages", `of ${JSON.stringify(stages?.map((each) => each.name) ?? [])}`, name);
-  return stage;
 }

@@ -20,6 +20,7 @@ import {
 } from "./prelude.ts";
 import { parseRecords } from "./records.ts";
 import type { Section } from "./sections.ts";
+import { stageEntries } from "./stages.ts";
 
 // Where what lies in a .quern file, written and read: docs/FORMAT.md. Headers of common files are read by header.ts.
 
@@ -154,6 +155,7 @@ export function parseHeader(kernels: Kernels, prelude: Prelude, head: Uint8Array
   return {
     ...description,
     ...records,
+    stages: stageEntries(records.stages, description.entries),
     prelude,
     headerBytes,
     offsets,

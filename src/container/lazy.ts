@@ -2,7 +2,7 @@ import { keptRuns, removedChannels } from "../codec/removed.ts";
 import { bytesOf, type DType, type LazyTensor } from "../tensor.ts";
 import { decodeSpan, type Reader, readSpan } from "./chunks.ts";
 import type { Entry, ModelAs, Section } from "./sections.ts";
-import { sharedElements } from "./shared.ts";
+import { elementsIn, loadedChunk } from "./shared.ts";
 import { tasksAhead } from "./workers.ts";
 
 // An open file as a model, read by ranges of elements.
@@ -72,7 +72,10 @@ function following(sections: readonly Section[], nth: number, index: number, cou
 function sharedEntry(reader: Reader, entry: Entry): LazyTensor {
   const { name, dtype, shape } = entry.tensor;
   const read = async (start: number, end: number): Promise<Uint8Array> =>
-    (await sharedElements(reader, entry)).subarray(bytesOf(dtype, start), bytesOf(dtype, end));
+    elementsIn(await loadedChunk(reader, entry.section, {}), entry).subarray(
+      bytesOf(dtype, start),
+      bytesOf(dtype, end),
+    );
   return { name, dtype, shape, read };
 }
 

@@ -48,6 +48,13 @@ export interface UnitActivations {
   readonly most: number;
 }
 
+/** A stage of the model's use. */
+export interface StageEntry {
+  readonly name: string;
+  /** Names of its tensors. */
+  readonly tensors: readonly string[];
+}
+
 /** What records of known types hold; null: there is none. */
 export interface Records {
   readonly stages: readonly Stage[] | null;
@@ -56,7 +63,11 @@ export interface Records {
 }
 
 /** A file's header, checked against itself and its hash. */
-export interface Header extends Description, Records {
+export interface Header extends Description {
+  /** null: the writer has not said any. */
+  readonly stages: readonly StageEntry[] | null;
+  readonly graph: Uint8Array | null;
+  readonly activations: readonly UnitActivations[] | null;
   readonly prelude: Prelude;
   readonly headerBytes: number;
   /** Where each chunk begins in the file; last, where the file ends. */

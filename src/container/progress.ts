@@ -45,16 +45,28 @@ export function progressFor(listener: ProgressListener, pieces: readonly Piece[]
       decoded: share("decoded"),
       tensors: share("tensors"),
     });
+  const untold = new Map<Piece, number>();
+  const arrived = (bytes: number): void => {
+    done.stored += bytes;
+    tell();
+  };
   return {
-    arrived(bytes: number): void {
-      done.stored += bytes;
-      tell();
+    /** What hears of the bytes of a piece as they arrive. */
+    listener(piece: Piece): ((count: number) => void) | undefined {
+      if (piece.bytes === 0) return undefined;
+      untold.set(piece, piece.bytes);
+      return (count) => {
+        untold.set(piece, (untold.get(piece) ?? 0) - count);
+        arrived(count);
+      };
     },
-    verified(bytes: number): void {
-      done.verified += bytes;
+    done(piece: Piece): void {
+      // Sources need not tell what arrives, and a chunk may be kept since an earlier call: what was left out is told at the end.
+      const rest = untold.get(piece) ?? 0;
+      untold.delete(piece);
+      if (rest > 0) arrived(rest);
+      done.verified += piece.bytes;
       tell();
-    },
-    decoded(piece: Piece): void {
       done.decoded += decodedBytes(header, piece);
       if (piece.last) done.tensors++;
       tell();

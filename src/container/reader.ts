@@ -1,18 +1,18 @@
-import { type ByteSource, type ClosableSource, hex, joined, readExactly } from "../bytes.ts";
+import { type ClosableSource, hex, joined, readExactly } from "../bytes.ts";
 import type { StreamReport } from "../codec/explain.ts";
-import { argument, demand, FormatError } from "../errors/base.ts";
+import { argument, FormatError } from "../errors/base.ts";
 import { CHUNK_BYTES, type Kernels, type Tier } from "../kernels/arena.ts";
-import { coreKernels } from "../kernels/core.ts";
+import { coreKernels, isCore } from "../kernels/core.ts";
 import type { LazyTensor, Model } from "../tensor.ts";
 import { only } from "./assemble.ts";
-import { cacheOver } from "./cache.ts";
 import type { CheckOptions } from "./check.ts";
 import type { Reader } from "./chunks.ts";
-import { type IndexEntry, indexEntry, type StageEntry, stageEntries, stageNamed } from "./entries.ts";
+import { commonTask } from "./common.ts";
+import { type IndexEntry, indexEntry } from "./entries.ts";
 import { commonHeader, commonPrelude } from "./header.ts";
-import { demandIntegrity, hashOf, integrityOf } from "./integrity.ts";
+import { integrityOf } from "./integrity.ts";
 import { demandBudget, peakBeside } from "./peak.ts";
-import { type Header, PRELUDE_BYTES, restLength, type UnitActivations } from "./prelude.ts";
+import { type Header, PRELUDE_BYTES, restLength, type StageEntry, type UnitActivations } from "./prelude.ts";
 import type { ProgressListener } from "./progress.ts";
 import type { Entry, ModelAs } from "./sections.ts";
 import { type ChunkStore, HEADER_ENTRY } from "./store.ts";
@@ -112,99 +112,61 @@ export async function openSource(
   connect: (byteLength: number) => Promise<ClosableSource>,
   options: OpenOptions = {},
 ): Promise<QuernFile> {
-  const window = options.window ?? 2 * CHUNK_BYTES;
-  argument(window >= 1, "window", "at least 1 byte", window);
-  const source = deferred(connect);
-  // The first bytes are on their way while kernels are compiled. A file that is kept whole may need none.
-  const first = options.integrity && options.cache ? undefined : source.connected();
-  first?.catch(() => {});
-  try {
-    const kernels = options.kernels ?? (await coreKernels()) ?? (await (await whole()).loadKernels({ encode: false }));
-    const { header, head, rest, beside, held } = await readHeader(kernels, source, first, options, window);
-    const { prelude } = header;
-    const failed = options.onCacheError ?? ((error) => console.warn("quern: nothing more is cached:", error));
-    const cache = options.cache ? await cacheOver(options.cache, prelude.sha256, failed) : null;
-    // One that is there but was not taken is damaged.
-    const keeps = !held && (options.integrity !== undefined || !cache?.has(HEADER_ENTRY));
-    if (cache && keeps) await cache.put(HEADER_ENTRY, joined(head, rest));
-    options.signal?.throwIfAborted();
-    const pinned = options.integrity !== undefined;
-    const { workers } = options;
-    const reader = { kernels, source, header, kept: new Map(), workers, cache, pinned, window, whole };
-    return fileOver(reader, options, beside);
-  } catch (error) {
-    source.close();
-    throw error;
+  const { integrity, cache } = options;
+  if (integrity !== undefined && cache) {
+    try {
+      const kept = await (await extras()).keptSource(cache, integrity, connect);
+      if (kept) return await openOver(kept, options, false);
+    } catch (error) {
+      // A header that is there but was not taken is damaged.
+      if (!(error instanceof FormatError)) throw error;
+    }
   }
+  return openOver(connect(0), options, true);
 }
 
 /** What most pages never need: for files that are not common, or not right, and for rare calls. */
 const whole = () => import("./whole.ts");
+const extras = () => import("./extras.ts");
 
-type Deferred = ReturnType<typeof deferred>;
-
-// A source that is made when it is first read. Until then its length is what the header says.
-function deferred(connect: (byteLength: number) => Promise<ClosableSource>) {
-  let made: Promise<ClosableSource> | undefined;
-  let closed = false;
-  const source = {
-    byteLength: 0,
-    connected: (): Promise<ClosableSource> => {
-      argument(!closed, "file", "open", "closed");
-      made ??= connect(source.byteLength).catch((error) => {
-        made = undefined;
-        throw error;
-      });
-      return made;
-    },
-    slice: async (...read: Parameters<ByteSource["slice"]>): Promise<Uint8Array> => {
-      const inner = await source.connected();
-      const same = inner.byteLength === source.byteLength;
-      demand(same, "file-length", 40, "file length", source.byteLength, `${inner.byteLength} bytes`);
-      return inner.slice(...read);
-    },
-    close: (): void => {
-      closed = true;
-      made?.then((inner) => inner.close?.()).catch(() => {});
-    },
-  };
-  return source;
-}
-
-// From the cache, if it has the very header that is asked for; else from the source.
-async function readHeader(
-  kernels: Kernels,
-  source: Deferred,
-  first: Promise<ClosableSource> | undefined,
+async function openOver(
+  connecting: ClosableSource | Promise<ClosableSource>,
   options: OpenOptions,
-  window: number,
-) {
-  const { integrity, cache, budget, signal } = options;
-  const parse = async (fileBytes: number | null, read: (start: number, end: number) => Promise<Uint8Array>) => {
-    const head = await read(0, Math.min(PRELUDE_BYTES, fileBytes ?? PRELUDE_BYTES));
-    const prelude = (await commonPrelude(head, fileBytes)) ?? (await whole()).parsePrelude(head, fileBytes);
-    source.byteLength = prelude.fileBytes;
-    demandIntegrity(integrity, prelude.sha256);
+  keep: boolean,
+): Promise<QuernFile> {
+  const { integrity, budget, signal, workers, window = 2 * CHUNK_BYTES } = options;
+  const pinned = integrity !== undefined;
+  // The first bytes are on their way while kernels are compiled.
+  const first = Promise.resolve(connecting);
+  first.catch(() => {});
+  try {
+    argument(window >= 1, "window", "at least 1 byte", window);
+    const kernels = options.kernels ?? (await coreKernels()) ?? (await (await whole()).loadKernels({ encode: false }));
+    // Others may be able to do more, and then nothing is tried twice.
+    const decode = isCore(kernels) ? commonTask : (await whole()).decodeTask;
+    const source = await first;
+    const read = (start: number, end: number) => readExactly(source, start, end, { signal });
+    const head = await read(0, Math.min(PRELUDE_BYTES, source.byteLength));
+    const prelude =
+      (await commonPrelude(head, source.byteLength)) ?? (await whole()).parsePrelude(head, source.byteLength);
+    if (pinned) (await extras()).demandIntegrity(integrity, integrityOf(prelude.sha256));
     const stop = PRELUDE_BYTES + restLength(prelude);
     const beside = peakBeside(kernels, prelude, stop, window);
     demandBudget(budget, beside, "reading the file");
     const rest = await read(PRELUDE_BYTES, stop);
-    signal?.throwIfAborted();
     const header =
       (await commonHeader(prelude, head, rest)) ?? (await (await whole()).anyHeader(kernels, prelude, head, rest));
-    return { header, head, rest, beside };
-  };
-  const held = integrity && cache ? await cache.get(hex(hashOf(integrity)), HEADER_ENTRY).catch(() => null) : null;
-  try {
-    if (held) return { ...(await parse(null, async (start, end) => held.subarray(start, end))), held: true };
+    const cache = options.cache
+      ? await (await extras()).cacheOver(options.cache, prelude.sha256, options.onCacheError)
+      : null;
+    if (cache && keep && (pinned || !cache.has(HEADER_ENTRY))) await cache.put(HEADER_ENTRY, joined(head, rest));
+    signal?.throwIfAborted();
+    const reader = { kernels, decode, source, header, kept: new Map(), workers, cache, pinned, window, whole, extras };
+    return fileOver(reader, options, beside);
   } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    source.byteLength = 0;
+    first.then((source) => source.close?.()).catch(() => {});
+    throw error;
   }
-  source.byteLength = (await (first ?? source.connected())).byteLength;
-  signal?.throwIfAborted();
-  const parsed = await parse(source.byteLength, (start, end) => readExactly(source, start, end, { signal }));
-  return { ...parsed, held: false };
 }
 
 function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: number): QuernFile {
@@ -224,17 +186,16 @@ function fileOver(reader: Reader, { budget, onProgress }: OpenOptions, beside: n
     return { tensors: (await whole()).streamStored(reader, entries, all) };
   };
   async function* stream(options: (FloatOptions | StoredOptions) & Selection = {}) {
-    const named = options.stages?.flatMap((name) => stageNamed(stages, name).tensors);
+    const named = options.stages && (await whole()).namesIn(header.stages, options.stages);
     const names = named ? [...named, ...(options.names ?? [])] : options.names;
     const wanted = names && new Set(names.map((name) => find(name).tensor.name));
     const entries = header.entries.filter(({ tensor }) => !wanted || wanted.has(tensor.name));
     yield* (await load(entries, options)).tensors;
   }
   const { prelude } = header;
-  const stages = stageEntries(header);
   return {
     index: header.entries.map((entry) => indexEntry(header, entry)),
-    stages,
+    stages: header.stages,
     metadata: header.metadata,
     plan: header.plan,
     graph: header.graph,

@@ -3,7 +3,8 @@ import { argument, demand } from "../errors.ts";
 import { globMatches } from "../plan.ts";
 import type { LazyTensor, Model } from "../tensor.ts";
 import { escaped } from "./json.ts";
-import type { Stage } from "./prelude.ts";
+import type { Stage, StageEntry } from "./prelude.ts";
+import type { Entry } from "./sections.ts";
 
 // Stages: runs of tensors that are used together, such as the encoder before the decoder. A reader may ask for one.
 
@@ -68,4 +69,23 @@ function isStage(item: unknown): item is Stage {
   if (!Array.isArray(item) || item.length !== 2) return false;
   const [name, count] = item as unknown[];
   return typeof name === "string" && Number.isSafeInteger(count) && (count as number) > 0;
+}
+
+/** The stages of a file with the names of their tensors. */
+export function stageEntries(stages: readonly Stage[] | null, entries: readonly Entry[]): StageEntry[] | null {
+  if (!stages) return null;
+  let end = 0;
+  return stages.map(([name, count]) => {
+    end += count;
+    return { name, tensors: entries.slice(end - count, end).map(({ tensor }) => tensor.name) };
+  });
+}
+
+/** Names of the tensors of stages. @throws RangeError if there is no such stage */
+export function namesIn(stages: readonly StageEntry[] | null, wanted: readonly string[]): string[] {
+  return wanted.flatMap((name) => {
+    const stage = stages?.find((candidate) => candidate.name === name);
+    argument(stage !== undefined, "stages", `of ${JSON.stringify(stages?.map((each) => each.name) ?? [])}`, name);
+    return stage.tensors;
+  });
 }

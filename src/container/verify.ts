@@ -1,5 +1,6 @@
+import { inOrder } from "./order.ts";
 import type { QuernFile } from "./reader.ts";
-import { inOrder, tasksAhead } from "./workers.ts";
+import { tasksAhead } from "./workers.ts";
 
 export interface VerifyOptions {
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;

@@ -1,7 +1,6 @@
 import type { Kernels } from "../kernels/arena.ts";
 import type { Ranges, Step } from "../plan.ts";
 import type { TensorInfo } from "../tensor.ts";
-import { commonTask } from "./common.ts";
 import type { DecodeKind, Gives, Kind, Span, Task } from "./tasks.ts";
 
 // Tasks on workers, where there are any.
@@ -28,6 +27,8 @@ export interface Place {
 
 /** Where tasks of decoding are done. */
 export interface ReadPlace extends Place {
+  /** Does a task; null: with these kernels it cannot. */
+  decode<K extends DecodeKind>(kernels: Kernels, task: Task<K>): Gives<K> | Promise<Gives<K>> | null;
   /** Loads what does tasks that are not common. */
   whole(): Promise<{
     performAny<K extends DecodeKind, T>(kernels: Kernels, task: Task<K>, use: (result: Gives<K>) => T): Promise<T>;
@@ -47,73 +48,13 @@ export function tasksAhead(threads: number | undefined): number {
  * @throws the task's error, and what Workers.run throws
  */
 export async function perform<K extends DecodeKind, T>(
-  { kernels, workers, whole }: ReadPlace,
+  { kernels, workers, decode, whole }: ReadPlace,
   task: Task<K>,
   signal: AbortSignal | undefined,
   use: (result: Gives<K>) => T,
 ): Promise<T> {
   if (workers) return use(await workers.run(task, signal));
-  const result = commonTask(kernels, task);
-  return result ? use(result) : (await whole()).performAny(kernels, task, use);
-}
-
-/**
- * Results of jobs in order, with jobs begun and not yet taken until they weigh `ahead` together (each 1 by default). An error comes at the
- * place of its job, after the results before it. Jobs that are under way when this ends are aborted by the signal they were given.
- */
-export async function* inOrder<J, R>(
-  jobs: Iterable<J> | AsyncIterable<J>,
-  ahead: number,
-  signal: AbortSignal | undefined,
-  run: (job: J, signal: AbortSignal | undefined) => Promise<R>,
-  weigh: (job: J) => number = () => 1,
-): AsyncGenerator<R> {
-  const stop = linkedTo(signal);
-  const source = Symbol.asyncIterator in jobs ? jobs[Symbol.asyncIterator]() : jobs[Symbol.iterator]();
-  const begun: { result: Promise<R>; weight: number }[] = [];
-  let weight = 0;
-  const begin = (result: Promise<R>, own: number): void => {
-    // It is awaited later, or never.
-    result.catch(() => {});
-    begun.push({ result, weight: own });
-    weight += own;
-  };
-  const beginNext = async (): Promise<boolean> => {
-    try {
-      const next = await source.next();
-      if (!next.done) begin(run(next.value, stop.signal), weigh(next.value));
-      return !next.done;
-    } catch (error) {
-      begin(Promise.reject(error), 0);
-      return false;
-    }
-  };
-  const oldest = async (): Promise<R> => {
-    const { result, weight: own } = begun.shift() as (typeof begun)[number];
-    weight -= own;
-    const value = await result;
-    signal?.throwIfAborted();
-    return value;
-  };
-  try {
-    while (await beginNext()) while (begun.length > 0 && weight >= ahead) yield await oldest();
-    while (begun.length > 0) yield await oldest();
-  } finally {
-    stop.end();
-    await source.return?.();
-  }
-}
-
-function linkedTo(signal: AbortSignal | undefined) {
-  // Small engines have none; nor have they anything that it would end.
-  if (typeof AbortController === "undefined") return { signal, end: () => {} };
-  const controller = new AbortController();
-  const abort = (): void => controller.abort(signal?.reason);
-  if (signal?.aborted) abort();
-  signal?.addEventListener("abort", abort);
-  const end = (): void => {
-    signal?.removeEventListener("abort", abort);
-    controller.abort(new Error("not wanted any more"));
-  };
-  return { signal: controller.signal, end };
+  const result = decode(kernels, task);
+  if (result) return use(result instanceof Promise ? await result : result);
+  return (await whole()).performAny(kernels, task, use);
 }

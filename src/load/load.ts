@@ -6,6 +6,9 @@ import { type OpenInput, type OpenOptions, open } from "./open.ts";
 
 // All of a file in one call.
 
+/** What the first request asks for. Bytes. */
+const FIRST = 32 * 1024;
+
 export interface LoadAllOptions extends OpenOptions {
   /** Default: all. */
   names?: readonly string[] | undefined;
@@ -29,8 +32,9 @@ export async function load(input: OpenInput, options: LoadAllOptions = {}): Prom
 }
 
 async function loadOnce(input: OpenInput, options: LoadAllOptions): Promise<Map<string, FloatTensor>> {
-  const { budget, names, into, signal } = options;
-  const file = await open(input, options);
+  const { budget, names, into, signal, request } = options;
+  // All that comes is wanted, so the second request has time. Of some tensors nobody knows where they lie.
+  const file = await open(input, names ? options : { ...options, request: { first: FIRST, ...request } });
   try {
     const wanted = file.index.filter(({ name }) => !names || names.includes(name));
     const elements = into ? 0 : wanted.reduce((sum, entry) => sum + entry.elements, 0);

@@ -87,7 +87,7 @@ async function request(link: Link, ask: Ask, conditional: boolean): Promise<Resp
   // Browsers ask for ranges in no encoding, and fail where a server has the file encoded and sends it so all the same, as stores of objects do.
   const suspected = link.failed === 1 && !link.whole && !link.versions.size;
   if (!link.whole && !suspected) {
-    headers.range = `bytes=${ask.start}-${ask.until - 1}`;
+    headers.range = `bytes=${ask.start}-${ask.until < Infinity ? ask.until - 1 : ""}`;
     const [version = "", ...others] = link.versions;
     // A weak ETag is of no use there. Other origins are first asked whether they allow this header, and most do not.
     if (conditional && !link.foreign && others.length === 0 && version && !/^W\//.test(version))

@@ -8,7 +8,7 @@ import type { Span } from "./window.ts";
 // Ranges of a file that are under way, of which only so many are open at once.
 
 /** The largest gap that is cheaper to skip than to ask anew behind it. Bytes. */
-const LARGEST_GAP = 1 << 20;
+export const LARGEST_GAP = 1 << 20;
 
 export interface RunOptions {
   /** Ends it. Without `shared`, only reads of this signal join it. */
@@ -77,7 +77,7 @@ export function runsOf(link: Link, most: number, idle: number, failed: (error: u
   }
   function find(start: number, end: number, { signal }: SliceOptions): Flow | undefined {
     const fits = ({ flow, shared, signal: own }: Run) =>
-      flow.reach(start) >= end && (shared || (own === signal && start - flow.asked() <= LARGEST_GAP));
+      flow.reach(start) >= end && (link.whole || start - flow.asked() <= LARGEST_GAP) && (shared || own === signal);
     return [...runs].find(fits)?.flow;
   }
   function stop(error: unknown): void {

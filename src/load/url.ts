@@ -5,11 +5,16 @@ import { argument, LoadError } from "../errors/base.ts";
 import { onAbort } from "./abort.ts";
 import type { Flow } from "./flow.ts";
 import { type Link, learnLength } from "./request.ts";
-import { type Runs, runsOf } from "./runs.ts";
+import { LARGEST_GAP, type Runs, runsOf } from "./runs.ts";
 import { NONE } from "./window.ts";
 
-/** What the first request asks for: enough for the headers of most files. Bytes. */
-const PREFIX = 32 * 1024;
+/**
+ * What the first request asks for: the header of a file of a hundred tensors, in what a server sends at once. It is read to its end even if
+ * something else is wanted: that is cheaper than to lose the connection. Bytes.
+ */
+const PREFIX = 8 * 1024;
+/** The most that is kept of what the first request brought. Bytes. */
+const KEPT = 64 * 1024;
 
 type Init = Pick<RequestInit, "headers" | "credentials" | "mode" | "cache" | "redirect" | "referrerPolicy">;
 
@@ -27,6 +32,11 @@ export interface UrlOptions extends Init {
   backoff?: number | undefined;
   /** Milliseconds without a byte after which a request is given up and its rest requested anew. Default: 30000 */
   stall?: number | undefined;
+  /**
+   * Bytes that the first request asks for. Default: 8192; `load`: 32768. Infinity: who reads on from the start of the file, as a stream of all
+   * tensors does, gets it all with one request; a tensor by its name then costs that connection.
+   */
+  first?: number | undefined;
   /** Milliseconds after which a request that nobody reads on from is ended. Default: 10000 */
   idle?: number | undefined;
 }
@@ -43,7 +53,8 @@ export interface OpenSource extends ByteSource {
  * @throws LoadError; FormatError if only the file itself could tell its length, but is no .quern file
  */
 export async function urlSource(url: string | URL, options: UrlOptions = {}, byteLength = 0): Promise<OpenSource> {
-  const { signal, requests = 4, idle = 10_000 } = options;
+  const { signal, requests = 4, idle = 10_000, first = PREFIX } = options;
+  argument(first >= PRELUDE_BYTES, "first", `at least ${PRELUDE_BYTES}`, first);
   argument(Number.isInteger(requests) && requests > 0, "requests", "a positive integer", requests);
   signal?.throwIfAborted();
   const link = linkTo(url, options);
@@ -59,7 +70,7 @@ export async function urlSource(url: string | URL, options: UrlOptions = {}, byt
     runs.stop(failure);
   }
   try {
-    const read = readerOf(link, runs, byteLength ? undefined : await openFirst(link, runs));
+    const read = readerOf(link, runs, byteLength ? undefined : await openFirst(link, runs, first));
     return {
       byteLength: link.byteLength as number,
       async slice(start, end, options = {}) {
@@ -84,7 +95,7 @@ function hrefOf(url: string | URL): string {
 }
 
 function linkTo(url: string | URL, options: UrlOptions): Link {
-  const { fetch: own, signal, requests, idle, retries = 5, backoff = 250, stall = 30_000, ...init } = options;
+  const { fetch: own, signal, requests, idle, first, retries = 5, backoff = 250, stall = 30_000, ...init } = options;
   return {
     href: hrefOf(url),
     fetch: (href, init) => (own ?? fetch)(href, init),
@@ -102,12 +113,12 @@ function linkTo(url: string | URL, options: UrlOptions): Link {
 }
 
 // Resolves when the length of the file is known.
-function openFirst(link: Link, runs: Runs): Promise<Flow> {
+function openFirst(link: Link, runs: Runs, until: number): Promise<Flow> {
   return new Promise((resolve, reject) => {
-    const span = { start: 0, until: PREFIX };
+    const span = { start: 0, until };
     const first = runs.open(span, {
       shared: true,
-      keep: PREFIX,
+      keep: until > KEPT ? PREFIX : until,
       over: reject,
       learn(head) {
         link.head = head;
@@ -126,8 +137,9 @@ type Read = (start: number, end: number, options: SliceOptions) => Promise<Uint8
 function readerOf(link: Link, runs: Runs, first: Flow | undefined): Read {
   const byteLength = link.byteLength as number;
   function openAt(start: number, until: number, { signal, fresh }: SliceOptions): Flow {
-    // Nobody waits for the rest of the first bytes, and they would be in the way.
-    if (!link.whole && !first?.busy() && link.head.length >= PRELUDE_BYTES) first?.stop();
+    // More was asked for than is kept, and nobody goes on there: what comes would be in the way.
+    const { length } = link.head;
+    if (first && !link.whole && !first.busy() && first.asked() <= length && first.reach(length) > length) first.stop();
     if (link.whole) return runs.open({ start: 0, until: byteLength }, { shared: true, fresh });
     return runs.open({ start, until: Math.min(until, byteLength) }, { signal, fresh });
   }
@@ -144,7 +156,8 @@ function readerOf(link: Link, runs: Runs, first: Flow | undefined): Read {
       if (start === 0) link.head = bytes;
       return bytes;
     }
-    const middle = first?.reach(start) ?? start;
+    const far = first && first.asked() + LARGEST_GAP < start && !link.whole;
+    const middle = !first || far ? start : first.reach(start);
     if (middle > start && middle < end) {
       const parts = [read(start, middle, options), read(middle, end, options)] as const;
       return joined(...(await Promise.all(parts)));
