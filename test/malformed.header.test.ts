@@ -264,8 +264,8 @@ describe("records", () => {
     const expected = await readAll(FILE, SIMD);
     for (const list of [
       [record(0, [])],
-      [record(3, [1, 2, 3])],
-      [record(0x7fffffff, new Array(16).fill(9)), record(3, [])],
+      [record(33, [1, 2, 3])],
+      [record(0x7fffffff, new Array(16).fill(9)), record(33, [])],
     ]) {
       expect(await readAll(withRecords(...list), SIMD)).toBe(expected);
     }
@@ -273,25 +273,25 @@ describe("records", () => {
 
   test("that are required are refused by type", async () => {
     for (const type of [0, 1, 77, 0x7fffffff]) {
-      const error = await refusal(withRecords(record(3, [1]), record(0x80000000 + type, [])));
+      const error = await refusal(withRecords(record(33, [1]), record(0x80000000 + type, [])));
       expect(error).toMatchObject({ code: "record", offset: PRELUDE + PARTS.json.length + 16 });
       expect(error.message).toContain(`required type ${type}`);
     }
   });
 
   test("end where they say, with zeros", async () => {
-    for (const length of [9, 16, 2 ** 31, 2 ** 32 - 1]) await refusal(withRecords(record(3, [1, 2, 3], length)));
-    expect((await refusal(withRecords(record(3, [1, 2, 3, 0, 9], 3)))).code).toBe("padding");
+    for (const length of [9, 16, 2 ** 31, 2 ** 32 - 1]) await refusal(withRecords(record(33, [1, 2, 3], length)));
+    expect((await refusal(withRecords(record(33, [1, 2, 3, 0, 9], 3)))).code).toBe("padding");
   });
 
   test("of type 2 are the graph, whatever is in it and beside it", async () => {
     for (const graph of [[], [0], [1, 2, 3, 4, 5, 6, 7, 8], new Array(1001).fill(255)]) {
-      for (const more of [[], [record(3, [4]), record(4, [5, 6])]]) {
+      for (const more of [[], [record(33, [4]), record(4, [5, 6])]]) {
         const file = await open(withRecords(...more, record(2, graph), ...more), { kernels: SIMD });
         expect(Array.from(file.graph ?? [-1])).toEqual(graph);
       }
     }
-    expect((await open(withRecords(record(3, [2])), { kernels: SIMD })).graph).toBeNull();
+    expect((await open(withRecords(record(33, [2])), { kernels: SIMD })).graph).toBeNull();
     expect((await open(FILE, { kernels: SIMD })).graph).toBeNull();
   });
 
@@ -300,7 +300,7 @@ describe("records", () => {
       [[], []],
       [[1, 2, 3], [4]],
     ]) {
-      const error = await refusal(withRecords(record(2, first), record(3, [7]), record(2, second)));
+      const error = await refusal(withRecords(record(2, first), record(33, [7]), record(2, second)));
       const offset = PRELUDE + PARTS.json.length + record(2, first).length + 16;
       expect(error).toMatchObject({ code: "duplicate", field: "graph", offset });
     }
