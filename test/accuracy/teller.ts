@@ -4,7 +4,7 @@ import { type Model, readElementsOf } from "./weights.ts";
 
 // The story model in plain TypeScript, a token at a time: what the graph is compared with, and what text for evaluation is sampled from.
 
-const { width, hidden, layers, heads, shared, keys, size, vocabulary, epsilon } = STORIES;
+const { width, hidden, layers, heads, shared, size, vocabulary, epsilon } = STORIES;
 
 /** Gives the logits behind a token; it remembers those before. */
 export type Teller = (token: number) => Float64Array;

@@ -1,14 +1,10 @@
 import type { ByteSource, Folder } from "../../bytes.ts";
 import { DataError } from "../../errors.ts";
-import { originOf, tensorOf } from "../../model/onnx/elements.ts";
-import { parseInitializer } from "../../model/onnx/tensor.ts";
-import { walkOver } from "../../model/onnx/wire.ts";
-import { elementCount, toFloat32 } from "../../tensor.ts";
 import type { Edits, Engine, InputEdit, Values } from "../engine.ts";
 import { unitAlone } from "./alone.ts";
 import { describeGraph } from "./description.ts";
 import { addedTensors, type EditedGraph, editedGraph, editedModel, kindOf } from "./edited.ts";
-import { loadGraph, type OnnxGraph } from "./graph.ts";
+import { loadGraph, type OnnxGraph, readFloats } from "./graph.ts";
 import { checkedInputs } from "./inputs.ts";
 import {
   createSession,
@@ -77,13 +73,6 @@ function modelOf(about: Omit<OnnxModel, "seen" | "floats">): OnnxModel {
       return known;
     },
   };
-}
-
-async function readFloats({ source, program }: OnnxGraph, name: string): Promise<Float32Array> {
-  const { at, start, end } = program.initializers.get(name) as { at: number; start: number; end: number };
-  const field = { number: 0, wire: 2, at, start, end, value: null };
-  const tensor = await tensorOf(originOf(source, undefined), await parseInitializer(walkOver(source), field));
-  return toFloat32(tensor.dtype, await tensor.read(0, elementCount(tensor.shape)));
 }
 
 function engineOver(model: OnnxModel, edits: Edits, sessions: Sessions): Engine {

@@ -1,11 +1,13 @@
 import { type ByteSource, bytesSource, type Folder, memorySink, readExactly } from "../../bytes.ts";
+import { originOf, tensorOf } from "../../model/onnx/elements.ts";
 import type { GraphNode } from "../../model/onnx/nodes.ts";
 import { type Program, readProgram, type TensorHead } from "../../model/onnx/program.ts";
 import { readOnnx } from "../../model/onnx/read.ts";
-import { DATA_TYPES } from "../../model/onnx/types.ts";
+import { parseInitializer } from "../../model/onnx/tensor.ts";
+import { DATA_TYPES, GRAPH } from "../../model/onnx/types.ts";
 import { walkOver } from "../../model/onnx/wire.ts";
 import { writeOnnx } from "../../model/onnx/write.ts";
-import { isFloat } from "../../tensor.ts";
+import { elementCount, isFloat, toFloat32 } from "../../tensor.ts";
 import { isRandom } from "./operators.ts";
 
 /** A model in memory, and how its values hang together. */
@@ -70,3 +72,13 @@ export function isParameter(head: TensorHead | undefined): head is TensorHead {
   const type = head && DATA_TYPES.get(head.dataType);
   return type !== undefined && isFloat(type.dtype);
 }
+
+/** The elements of an initializer of floats. @throws FormatError */
+export async function readFloats({ source, program }: OnnxGraph, name: string): Promise<Float32Array> {
+  const { at, start, end, shape } = program.initializers.get(name) as TensorHead;
+  const field = { number: GRAPH.initializer, wire: LENGTH, at, start, end, value: null };
+  const tensor = await tensorOf(originOf(source, undefined), await parseInitializer(walkOver(source), field));
+  return toFloat32(tensor.dtype, await tensor.read(0, elementCount(shape)));
+}
+
+const LENGTH = 2;
