@@ -45,9 +45,14 @@ export async function biasAsCodes(
   const whole = roundedTo(await readFloats(graph, bias.name), steps);
   if (!whole) return null;
   const fresh = (what: string): string => freshName(graph, `${name}/${what}`);
-  const names = { codes: fresh("bias_codes"), scale: fresh("bias_scale"), floats: fresh("bias_floats") };
+  const names = {
+    codes: fresh("bias_codes"),
+    scale: fresh("bias_scale"),
+    zero: fresh("bias_zero_point"),
+    floats: fresh("bias_floats"),
+  };
   const operator = "DequantizeLinear";
-  const inputs = [names.codes, names.scale];
+  const inputs = [names.codes, names.scale, names.zero];
   const message = nodeMessage({
     operator,
     name: names.floats,
@@ -57,6 +62,7 @@ export async function biasAsCodes(
   });
   const initializers = [
     tensorMessage(names.codes, INT32, bias.shape, { bytes: new Uint8Array(whole.buffer) }),
+    tensorMessage(names.zero, INT32, bias.shape, { bytes: new Uint8Array(4 * count) }),
     tensorMessage(names.scale, FLOAT, bias.shape, { bytes: new Uint8Array(steps.buffer) }),
   ];
   return { nodes: [[{ bytes: message }]], initializers, at, input: names.floats };

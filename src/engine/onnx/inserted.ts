@@ -2,7 +2,7 @@ import { DataError } from "../../errors.ts";
 import { type NewNode, nodeMessage } from "../../model/onnx/messages.ts";
 import { DATA_TYPES } from "../../model/onnx/types.ts";
 import { isFloat, narrow } from "../../tensor.ts";
-import type { InputEdit } from "../engine.ts";
+import type { ActivationCodes, InputEdit } from "../engine.ts";
 import type { OnnxGraph } from "./graph.ts";
 import type { UnitNodes } from "./units.ts";
 
@@ -53,10 +53,8 @@ export function insertedBefore(graph: OnnxGraph, unit: UnitNodes, edit: InputEdi
       shape: [],
       data: Float32Array.of(value),
     });
+    demandCodes(unit.name, codes);
     const { scale, zeroPoint, least, most } = codes;
-    const valid = scale > 0 && Number.isFinite(scale) && least <= zeroPoint && zeroPoint <= most;
-    if (!valid)
-      throw new DataError(`codes of the input of unit "${unit.name}" are not valid: ${JSON.stringify(codes)}`);
     const step = scalar("scale", scale);
     then("Div", "scaled", [step]);
     then("Round", "rounded", []);
@@ -64,6 +62,14 @@ export function insertedBefore(graph: OnnxGraph, unit: UnitNodes, edit: InputEdi
     then("Mul", "restored", [step]);
   }
   return { nodes, tensors, input };
+}
+
+/** @throws DataError unless the codes are a range around the zero point, and the scale is positive */
+export function demandCodes(name: string, codes: ActivationCodes): void {
+  const { scale, zeroPoint, least, most } = codes;
+  const whole = [zeroPoint, least, most].every(Number.isInteger);
+  if (whole && scale > 0 && scale < Number.POSITIVE_INFINITY && least <= zeroPoint && zeroPoint <= most) return;
+  throw new DataError(`codes of the input of unit "${name}" are not valid: ${JSON.stringify(codes)}`);
 }
 
 function demandOpset({ program }: OnnxGraph, { name }: UnitNodes): void {

@@ -1,17 +1,19 @@
 import { type ByteSink, type ByteSource, bytesSource, type Folder } from "../../bytes.ts";
 import { DataError } from "../../errors.ts";
 import { assemble, kept, withInputs } from "../../model/onnx/assemble.ts";
-import type { QuantizedTensor } from "../../model/onnx/dequantize.ts";
-import { nodeMessage, tensorMessage } from "../../model/onnx/messages.ts";
+import type { QuantizedParts, QuantizedTensor } from "../../model/onnx/dequantize.ts";
+import { tensorMessage } from "../../model/onnx/messages.ts";
+import type { GraphNode } from "../../model/onnx/nodes.ts";
 import { readOnnx } from "../../model/onnx/read.ts";
 import type { Segment } from "../../model/onnx/segments.ts";
 import { walkOver } from "../../model/onnx/wire.ts";
 import { type OnnxReport, writeOnnx } from "../../model/onnx/write.ts";
 import type { LazyTensor } from "../../tensor.ts";
 import type { InputEdit } from "../engine.ts";
-import { type Bias, biasAsCodes } from "./bias.ts";
+import { biasAsCodes } from "./bias.ts";
 import { loadGraph, type OnnxGraph } from "./graph.ts";
-import { freshName, insertedBefore } from "./inserted.ts";
+import { floatBytes, insertedBefore } from "./inserted.ts";
+import { type Rounded, rounded } from "./rounding.ts";
 import { type UnitNodes, unitsOf } from "./units.ts";
 
 export interface QdqOptions {
@@ -27,8 +29,10 @@ export interface QdqOptions {
 
 /**
  * Writes a model whose units multiply integers: QuantizeLinear and DequantizeLinear in front of units, DequantizeLinear behind weights and biases, as ONNX
- * Runtime puts them together to operators of integers (a convolution only where what follows it is quantized too). Computed in floats, the model
- * gives what `withWeights` of the same codes gives, but for biases, which become codes of 32 bits. Closes the sink.
+ * Runtime puts them together to operators of integers at its full optimisation: MatMul and Gemm wherever they stand, a convolution where what follows it is
+ * rounded too, perhaps behind Relu, MaxPool or Reshape. Computed in floats, the model gives what `withWeights` of the same codes gives, but for biases, which
+ * become codes of 32 bits. Codes from 0 on are best: behind them Relu vanishes, and no x64 machine converts them. There, without VNNI, sums of two
+ * products saturate at 16 bits: weights within -63..63 never reach that. Closes the sink.
  * @throws FormatError for what is no ONNX model; DataError for units that it lacks, codes beyond 8 bits, or an opset that is too old
  */
 export async function writeQdq(
@@ -40,14 +44,20 @@ export async function writeQdq(
   const graph = await loadGraph(model, folder);
   const source = bytesSource(await withCodes(graph, quantized, inputs));
   const given = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const stored = (await readOnnx(source)).tensors.filter(
-    ({ name }) => !given.has(name) && original(graph, name) && quantized(name),
-  );
-  return writeOnnx(source, { tensors: [...tensors, ...stored], metadata: null }, sink, { quantized });
+  const codes = (name: string): QuantizedTensor | null => withZeroPoints(quantized(name));
+  const { tensors: all } = await readOnnx(source);
+  const stored = all.filter(({ name }) => !given.has(name) && graph.program.initializers.has(name) && quantized(name));
+  return writeOnnx(source, { tensors: [...tensors, ...stored], metadata: null }, sink, { quantized: codes });
 }
 
-function original({ program }: OnnxGraph, name: string): boolean {
-  return program.initializers.has(name);
+// Zero points that are 0 may be left out, but ONNX Runtime then keeps Gemm in floats.
+function withZeroPoints(tensor: QuantizedTensor | null): QuantizedTensor | null {
+  if (!tensor || tensor.asymmetric) return tensor;
+  const load = async (): Promise<QuantizedParts> => {
+    const parts = await tensor.load();
+    return { ...parts, zeroPoints: new Int8Array(parts.scales.length) };
+  };
+  return { ...tensor, asymmetric: true, load };
 }
 
 /** QuantizeLinear. */
@@ -60,86 +70,92 @@ async function withCodes(
   inputs: ReadonlyMap<string, InputEdit>,
 ): Promise<Uint8Array> {
   const { program } = graph;
-  const walk = walkOver(graph.source);
-  const units = new Map(unitsOf(graph).map((unit) => [unit.name, unit]));
-  const changed = new Map<object, { unit: UnitNodes; edit: InputEdit }>();
-  for (const [name, edit] of inputs) {
-    const unit = units.get(name);
-    if (!unit) throw new DataError(`the model has no unit "${name}"`);
-    changed.set(unit.nodes[0] as object, { unit, edit });
-  }
   if (program.opset < OPSET) throw new DataError(`codes need ONNX opset ${OPSET}, and this model has ${program.opset}`);
+  const walk = walkOver(graph.source);
+  const places = placesOf(graph, inputs);
   const nodes: Segment[][] = [];
   const initializers = [...program.initializers.values()].map(kept);
   const shared = new Map<string, string>();
   for (const node of program.nodes) {
-    const change = changed.get(node);
-    if (!change) {
+    const place = places.get(node);
+    if (!place) {
       nodes.push(kept(node));
       continue;
     }
-    const { unit, edit } = change;
-    const before = codesBefore(graph, unit, edit, shared);
-    const bias = edit.codes ? await biasAsCodes(graph, unit, edit.codes.scale, quantized) : null;
+    const { unit, edit, at } = place;
+    const before = roundedInput(graph, place, node.inputs[at] as string, shared);
+    const bias = unit && edit.codes ? await biasAsCodes(graph, unit, edit.codes.scale, quantized) : null;
     nodes.push(...before.nodes, ...(bias?.nodes ?? []));
     initializers.push(...before.initializers, ...(bias?.initializers ?? []));
-    nodes.push(await withInputs(walk, node, replaced(node.inputs, unit.firstInput, before.input, bias)));
+    const taken = node.inputs.map((name, i) => (i === at ? before.output : bias && i === bias.at ? bias.input : name));
+    nodes.push(await withInputs(walk, node, taken));
   }
   const [given, outputs] = [program.inputs.map(kept), program.outputs.map(kept)];
   return assemble(walk, program, { nodes, initializers, inputs: given, outputs });
 }
 
-function replaced(inputs: readonly string[], at: number, input: string, bias: Bias | null): string[] {
-  return inputs.map((name, i) => (i === at ? input : bias && i === bias.at ? bias.input : name));
+/** Where a node's input is divided and rounded. */
+interface Place {
+  /** null for a node that only moves values: they are rounded before it too, so that what makes them ends in integers. */
+  readonly unit: UnitNodes | null;
+  readonly edit: InputEdit;
+  readonly label: string;
+  readonly at: number;
 }
 
-interface Before {
-  readonly nodes: Segment[][];
-  readonly initializers: Segment[][];
-  readonly input: string;
-}
+/** Operators that give some of the values that they take: rounded before or after, it is the same. */
+const MOVING = ["MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"];
 
-// Units that round the same value in the same way take one pair.
-function codesBefore(graph: OnnxGraph, unit: UnitNodes, edit: InputEdit, shared: Map<string, string>): Before {
-  const { factors, codes } = edit;
-  const divided = insertedBefore(graph, unit, factors ? { factors } : {});
-  const key = JSON.stringify([unit.inputs[0], codes, factors && [...factors]]);
-  const known = shared.get(key);
-  if (known !== undefined) return { nodes: [], initializers: [], input: known };
-  const nodes: Segment[][] = divided.nodes.map((bytes) => [{ bytes }]);
-  const initializers: Segment[][] = [];
-  const add = (name: string, type: number, shape: readonly number[], data: ArrayBufferView): string => {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    initializers.push(tensorMessage(name, type, shape, { bytes }));
-    return name;
-  };
-  for (const { name, shape, data } of divided.tensors) add(name, FLOAT, shape, data);
-  if (!codes) return { nodes, initializers, input: divided.input };
-  const fresh = (what: string): string => freshName(graph, `${unit.name}/${what}`);
-  const then = (operator: string, from: string, numbers: readonly string[], what: string): string => {
-    const output = fresh(what);
-    nodes.push([{ bytes: nodeMessage({ operator, name: output, inputs: [from, ...numbers], outputs: [output] }) }]);
-    return output;
-  };
-  const { scale, zeroPoint, least, most } = codes;
-  // Also what checks codes in simulations.
-  insertedBefore({ ...graph, program: { ...graph.program, opset: 11 } }, unit, { codes });
-  const unsigned = least >= 0;
-  const [lowest, highest] = unsigned ? [0, 255] : [-128, 127];
-  if (least < lowest || most > highest)
-    throw new DataError(`codes ${least}..${most} of unit "${unit.name}" are not of 8 bits`);
-  const step = add(fresh("input_scale"), FLOAT, [], Float32Array.of(scale));
-  const zero = add(fresh("input_zero_point"), unsigned ? 2 : 3, [], Int8Array.of(zeroPoint));
-  let input = divided.input;
-  // QuantizeLinear knows no narrower range.
-  if (least > lowest || most < highest) {
-    if (graph.program.opset < 11) throw new DataError(`codes ${least}..${most} need ONNX opset 11`);
-    const bounds = [least, most].map((bound) => Float32Array.of((bound - zeroPoint) * scale));
-    const names = bounds.map((data, i) => add(fresh(i === 0 ? "input_least" : "input_most"), FLOAT, [], data));
-    input = then("Clip", input, names, "input_clipped");
+function placesOf(graph: OnnxGraph, inputs: ReadonlyMap<string, InputEdit>): ReadonlyMap<GraphNode, Place> {
+  const units = new Map(unitsOf(graph).map((unit) => [unit.name, unit]));
+  const places = new Map<GraphNode, Place>();
+  for (const [name, edit] of inputs) {
+    const unit = units.get(name);
+    if (!unit) throw new DataError(`the model has no unit "${name}"`);
+    const { dataType } = graph.program.initializers.get(unit.parameters[0] ?? "") ?? { dataType: FLOAT };
+    if (dataType !== FLOAT) throw new DataError(`unit "${name}" is not of floats of 32 bits`);
+    places.set(unit.nodes[0] as GraphNode, { unit, edit, label: name, at: unit.firstInput });
   }
-  input = then("QuantizeLinear", input, [step, zero], "input_codes");
-  input = then("DequantizeLinear", input, [step, zero], "input_floats");
-  shared.set(key, input);
-  return { nodes, initializers, input };
+  for (const { unit, edit } of [...places.values()]) {
+    const mover = unit && edit.codes && !edit.factors ? firstMover(graph, unit.inputs[0] as string) : null;
+    if (mover && !places.has(mover)) {
+      places.set(mover, { unit: null, edit, label: `${unit?.name}/earlier`, at: 0 });
+    }
+  }
+  return places;
+}
+
+// The first of the nodes that only move values on the way to this one, where nothing else takes them.
+function firstMover({ producers, uses }: OnnxGraph, value: string): GraphNode | null {
+  let found: GraphNode | null = null;
+  for (let name = value; uses.get(name) === 1; name = found.inputs[0] as string) {
+    const node = producers.get(name);
+    if (!node || !MOVING.includes(node.operator) || node.outputs.length > 1) break;
+    found = node;
+  }
+  return found && uses.get(found.inputs[0] as string) === 1 ? found : null;
+}
+
+// Units that round the same value in the same way take one pair. Of signed codes each takes its own: ONNX Runtime on x64 makes unsigned ones of them, and
+// does so only where one DequantizeLinear is behind a QuantizeLinear.
+function roundedInput(
+  graph: OnnxGraph,
+  { unit, edit: { factors, codes }, label }: Place,
+  from: string,
+  shared: Map<string, string>,
+): Rounded {
+  const key = JSON.stringify([from, codes, factors && [...factors]]);
+  const known = (codes?.least ?? 0) < 0 ? undefined : shared.get(key);
+  if (known !== undefined) return { nodes: [], initializers: [], output: known };
+  const divided = unit && factors ? insertedBefore(graph, unit, { factors }) : { nodes: [], tensors: [], input: from };
+  const nodes: Segment[][] = divided.nodes.map((bytes) => [{ bytes }]);
+  const initializers = divided.tensors.map(({ name, shape, data }) => {
+    return tensorMessage(name, FLOAT, shape, { bytes: floatBytes(FLOAT, data) });
+  });
+  if (!codes) return { nodes, initializers, output: divided.input };
+  const pair = rounded(graph, label, divided.input, codes);
+  shared.set(key, pair.output);
+  nodes.push(...pair.nodes);
+  initializers.push(...pair.initializers);
+  return { nodes, initializers, output: pair.output };
 }
