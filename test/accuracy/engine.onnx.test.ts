@@ -1,8 +1,11 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { ActivationCodes, Engine, Unit, Value, Values } from "../../src/engine/engine.ts";
+import type { ActivationCodes, Edits, Engine, Value, Values } from "../../src/engine/engine.ts";
 import { type OnnxRuntime, onnxEngine } from "../../src/engine/onnx.ts";
 import { bytesSource, DataError, FormatError, memorySink, readOnnx, writeOnnx } from "../../src/index.ts";
+import { detachOnnx } from "../../src/model/onnx/detach.ts";
+import { memoryFolder } from "../onnx.files.ts";
 import { random } from "../random.ts";
+import { FLOAT, graphBuilder } from "./build.ts";
 import { convNet, embedded, perceptron, recurrent } from "./graphs.ts";
 import { onnxRuntimes } from "./runtimes.ts";
 import { storiesGraph } from "./stories.ts";
@@ -47,12 +50,6 @@ function expectClose(actual: Float32Array, expected: ArrayLike<number>, toleranc
   const worst = actual.reduce((sum, value, i) => Math.max(sum, Math.abs(value - expected[i])), 0);
   expect(worst / most).toBeLessThanOrEqual(tolerance);
 }
-
-const unitOf = async (engine: Engine, name: string): Promise<Unit> => {
-  const unit = (await engine.describe()).units.find((each) => each.name === name);
-  if (!unit) throw new Error(`no unit "${name}"`);
-  return unit;
-};
 
 /** What codes make of a number, by the formula of the seam. */
 function coded(x: number, { scale, zeroPoint, least, most }: ActivationCodes): number {
@@ -223,6 +220,238 @@ describe.each(onnxRuntimes)("%s", (name, ort: OnnxRuntime) => {
         }
       }
     }
+  });
+});
+
+describe("what cannot be", () => {
+  test("a file that is no ONNX model", async () => {
+    for (const bytes of [
+      new Uint8Array(0),
+      Uint8Array.from({ length: 400 }, (_, i) => i),
+      perceptron().subarray(0, 500),
+    ]) {
+      await expect(onnxEngine(bytes, { ort: WEB })).rejects.toThrow(FormatError);
+    }
+    const build = graphBuilder();
+    build.node("Relu", [build.input("x", FLOAT, [1])]);
+    await expect(onnxEngine(build.bytes(), { ort: WEB })).rejects.toThrow(/expected outputs, got none/);
+  });
+
+  test("a model that the runtime refuses", async () => {
+    const build = graphBuilder();
+    build.node("NoSuchOperator", [build.input("x", FLOAT, [1])], {}, { outputs: ["y"] });
+    build.output("y");
+    const engine = await engineFor(build.bytes());
+    const refusal = /ONNX Runtime refuses the model: .*NoSuchOperator/s;
+    await expect(engine.run(inputs({ x: floats([1], 1) }))).rejects.toThrow(refusal);
+    await expect(engine.describe()).rejects.toThrow(DataError);
+  });
+
+  test.each<[string, Record<string, Value>, string[], RegExp]>([
+    ["a missing input", {}, [], /input "x" is missing/],
+    ["a strange input", { x: floats([2, 16], 1), z: floats([1], 1) }, [], /no input "z": it has x/],
+    ["another shape", { x: floats([2, 15], 1) }, [], /input "x" is 2 x 15, expected any x 16/],
+    ["another rank", { x: floats([16], 1) }, [], /input "x" is 16, expected any x 16/],
+    ["data of another length", { x: { ...floats([2, 16], 1), shape: [3, 16] } }, [], /"x" has 32 elements, .* 3 x 16/],
+    ["an unknown tap", { x: floats([2, 16], 1) }, ["hh"], /the model has no value "hh"/],
+    ["a parameter as a tap", { x: floats([2, 16], 1) }, ["a.w"], /the model has no value "a.w"/],
+  ])("%s", async (_, given, tap, message) => {
+    const engine = await engineFor(perceptron());
+    const run = engine.run(inputs(given), tap);
+    await expect(run).rejects.toThrow(DataError);
+    await expect(run).rejects.toThrow(message);
+  });
+
+  test("floats for integers", async () => {
+    const engine = await engineFor(embedded());
+    const run = engine.run(inputs({ tokens: floats([3], 1) }));
+    await expect(run).rejects.toThrow('input "tokens" is of integers, and got floats');
+    const beyond = engine.run(inputs({ tokens: { shape: [1], data: Int32Array.of(7) } }));
+    await expect(beyond).rejects.toThrow(/ONNX Runtime cannot run the model with these inputs/);
+  });
+
+  const codes = { scale: 1, zeroPoint: 0, least: -8, most: 7 };
+  test.each<[string, Edits, RegExp]>([
+    ["an unknown parameter", { weights: new Map([["c", new Float32Array(1)]]) }, /no parameter "c"/],
+    [
+      "a weight of another length",
+      { weights: new Map([["a.w", new Float32Array(3)]]) },
+      /192 elements \(16 x 12\).* 3$/,
+    ],
+    ["an unknown unit", { inputs: new Map([["c", { codes }]]) }, /no unit "c"/],
+    ["too few factors", { inputs: new Map([["a", { factors: new Float32Array(3) }]]) }, /16 input channels.* 3$/],
+    [
+      "a factor of 0",
+      { inputs: new Map([["a", { factors: new Float32Array(16) }]]) },
+      /factor 0 .* expected a positive/,
+    ],
+    ["a scale of 0", { inputs: new Map([["a", { codes: { ...codes, scale: 0 } }]]) }, /codes .* not valid/],
+    ["a zero point outside", { inputs: new Map([["a", { codes: { ...codes, zeroPoint: 9 } }]]) }, /codes .* not valid/],
+  ])("edits: %s", async (_, edits, message) => {
+    const engine = await engineFor(perceptron());
+    await expect(engine.withWeights(edits)).rejects.toThrow(DataError);
+    await expect(engine.withWeights(edits)).rejects.toThrow(message);
+    const alone = kept(await engine.only("a"));
+    await expect(alone.withWeights(edits)).rejects.toThrow(message);
+  });
+
+  test("codes of what is not multiplied", async () => {
+    const engine = await engineFor(embedded());
+    const edit = (unit: string) => engine.withWeights({ inputs: new Map([[unit, { codes }]]) });
+    await expect(edit("embedding")).rejects.toThrow(/"embedding" \(embedding\) cannot be divided or rounded/);
+    await expect(edit("reshape")).rejects.toThrow(/cannot be divided or rounded/);
+    await expect(engine.only("nothing")).rejects.toThrow('no unit "nothing"');
+  });
+
+  test("anything behind close", async () => {
+    const engine = await onnxEngine(perceptron(), { ort: WEB });
+    const x = floats([1, 16], 1);
+    const [alone, other] = [await engine.only("a"), await engine.withWeights({})];
+    await engine.close();
+    await engine.close();
+    await expect(engine.run(inputs({ x }))).rejects.toThrow("closed");
+    await expect(engine.withWeights({})).rejects.toThrow("closed");
+    // Each is on its own.
+    expect((await other.run(inputs({ x }))).get("y")?.shape).toEqual([1, 4]);
+    const shared = await alone.withWeights({});
+    await alone.close();
+    expect((await shared.run(inputs({ x }))).get("h")?.shape).toEqual([1, 12]);
+    await other.close();
+    await shared.close();
+    await expect(shared.run(inputs({ x }))).rejects.toThrow("closed");
+  });
+});
+
+test("sessions are freed, and edits of a unit alone share one", async () => {
+  let [made, open] = [0, 0];
+  const InferenceSession = {
+    async create(model: Uint8Array, options?: object) {
+      const session = await WEB.InferenceSession.create(model, options);
+      made++;
+      open++;
+      const release = async () => {
+        open--;
+        await session.release();
+      };
+      return { run: session.run.bind(session), release };
+    },
+  };
+  const engine = await onnxEngine(perceptron(), {
+    ort: { ...WEB, InferenceSession, Tensor: WEB.Tensor, env: WEB.env },
+  });
+  const x = floats([2, 16], 1);
+  for (const tap of [["h"], ["a_0"], [], ["h", "x"], ["a_0", "h"], ["h"]]) await engine.run(inputs({ x }), tap);
+  expect(open).toBe(3);
+  const alone = await engine.only("a");
+  made = 0;
+  for (let i = 1; i <= 200; i++) {
+    const factors = new Float32Array(16).fill(i);
+    const codes = { scale: 1 / i, zeroPoint: 0, least: -127, most: 127 };
+    const weights = new Map([["a.w", new Float32Array(192).fill(1 / i)]]);
+    const edited = await alone.withWeights({ weights, inputs: new Map([["a", { factors, codes }]]) });
+    await edited.run(inputs({ x }));
+    await edited.close();
+  }
+  expect(made).toBe(1);
+  await alone.close();
+  await engine.close();
+  expect(open).toBe(0);
+});
+
+test("takes external data from a folder", async () => {
+  const build = graphBuilder();
+  const data = floats([16, 32], 1).data as Float32Array;
+  build.node("MatMul", [build.input("x", FLOAT, [1, 16]), build.weight("w", [16, 32], data)], {}, { outputs: ["y"] });
+  build.output("y");
+  const graph = await detachOnnx(bytesSource(build.bytes()));
+  await expect(onnxEngine(graph, { ort: WEB })).rejects.toThrow(/give its folder too/);
+  const folder = memoryFolder({ "weights.bin": new Uint8Array(data.buffer) });
+  const engine = kept(await onnxEngine(bytesSource(graph), { ort: WEB, folder }));
+  const x = floats([1, 16], 2);
+  const whole = await engineFor(build.bytes());
+  expect(await engine.run(inputs({ x }))).toEqual(await whole.run(inputs({ x })));
+});
+
+const stories = await safetensors("models/stories260k-llama.safetensors");
+const tokenizer = sharedFile("models/stories260K-tok512.bin");
+
+describe.skipIf(!stories || !tokenizer)("the story model", () => {
+  test("is a transformer, and tells what its plain twin tells", async () => {
+    if (!stories || !tokenizer) return;
+    const make = await storyTeller(stories);
+    expect(textOf(tokenizer, likeliest(make(), 26))).toBe(
+      " Once upon a time, there was a little girl named Lily. She loved to play outside",
+    );
+    const tokens = sampled(make(), 128, 1);
+    const tell = make();
+    const expected = Array.from(tokens, (token) => [...tell(token)]).flat();
+    const engine = await engineFor(await storiesGraph(stories));
+    const got = await engine.run(inputs({ tokens: { shape: [1, 128], data: tokens } }));
+    expect(got.get("logits")?.shape).toEqual([1, 128, 512]);
+    expectClose(dataOf(got, "logits"), expected, 1e-4);
+    const two = Int32Array.of(...tokens.subarray(0, 64), ...tokens.subarray(0, 64));
+    const batch = dataOf(await engine.run(inputs({ tokens: { shape: [2, 64], data: two } })), "logits");
+    expectClose(batch.subarray(64 * 512), expected.slice(0, 64 * 512), 1e-4);
+    const { kind, units } = await engine.describe();
+    expect(kind).toBe("transformer");
+    expect(units.filter(({ type }) => type === "dense").map(({ name }) => name)).toEqual([
+      ...[0, 1, 2, 3, 4].flatMap((layer) =>
+        ["attention.wq", "attention.wk", "attention.wv", "attention.wo"]
+          .concat(["feed_forward.w1", "feed_forward.w3", "feed_forward.w2"])
+          .map((name) => `layers.${layer}.${name}`),
+      ),
+      "output",
+    ]);
+    expect(units.filter(({ type }) => type === "matmul")).toHaveLength(10);
+  });
+
+  test("a unit alone gives what it gives inside", async () => {
+    if (!stories) return;
+    const engine = await engineFor(await storiesGraph(stories));
+    const tokens = { shape: [2, 3], data: Int32Array.of(1, 403, 407, 1, 5, 6) };
+    const { units } = await engine.describe();
+    const names = [
+      "tok_embeddings",
+      "layers.0.attention.wq",
+      "layers.4.feed_forward.w2",
+      "layers.1.ffn_norm",
+      "output",
+    ];
+    for (const unit of units.filter(({ name }) => names.includes(name))) {
+      const values = await engine.run(inputs({ tokens }), [...unit.inputs, unit.output]);
+      const alone = kept(await engine.only(unit.name));
+      const got = await alone.run(new Map(unit.inputs.map((name) => [name, values.get(name) as Value])));
+      expectClose(dataOf(got, unit.output), dataOf(values, unit.output), 1e-6);
+      names.splice(names.indexOf(unit.name), 1);
+    }
+    expect(names).toEqual([]);
+  });
+});
+
+const pitch = sharedFile("models/basic-pitch-nmp.onnx");
+
+describe.skipIf(!pitch)("basic pitch, as its authors published it", () => {
+  test("is described, and runs with its values inside", async () => {
+    if (!pitch) return;
+    const engine = await engineFor(pitch);
+    const { kind, inputs: declared, outputs, units } = await engine.describe();
+    expect(kind).toBe("cnn");
+    expect(declared.map(({ shape }) => shape)).toEqual([[-1, 43844, 1]]);
+    const convolutions = units.filter(({ type }) => type === "conv");
+    expect(convolutions.slice(-6).map(({ weight }) => weight?.shape.join(" "))).toEqual([
+      "32 8 5 5",
+      "8 8 3 39",
+      "1 8 5 5",
+      "32 1 7 7",
+      "1 32 7 3",
+      "1 33 3 3",
+    ]);
+    expect(convolutions.at(-1)).toMatchObject({ macs: 172 * 88 * 33 * 9, attributes: { activation: "sigmoid" } });
+    const x = floats([1, 43844, 1], 1);
+    const last = convolutions.at(-1)?.output as string;
+    const got = await engine.run(inputs({ [declared[0].name]: x }), [last]);
+    expect([...got.keys()].sort()).toEqual([...outputs.map(({ name }) => name), last].sort());
+    expect(dataOf(got, last).every((value) => value >= 0 && value <= 1)).toBe(true);
   });
 });
 

@@ -7,7 +7,8 @@ import type { OnnxGraph } from "./graph.ts";
 import type { UnitNodes } from "./units.ts";
 
 // What an edit of a unit's input puts in front of it: Div by the factors; then Div, Round, Clip and Mul, which are QuantizeLinear and DequantizeLinear
-// for any range of codes, and take all their numbers as values, so that a session need not be made for each.
+// for any range of codes, and take all their numbers as values, so that a session need not be made for each. Around those two operators ONNX Runtime also quantizes weights and biases that nobody
+// asked it to, at any level of optimisation.
 
 export interface NewTensor {
   readonly name: string;

@@ -67,16 +67,25 @@ export function standIn({ dataType, shape, data }: Seen): Value {
   return { shape, data: data ?? (isFloatType(dataType) ? new Float32Array(count) : new Int32Array(count)) };
 }
 
-/** Zeros in the declared shapes, with 1 for free extents, for inputs that the sample lacks. @throws DataError where no shape is declared */
+/** Elements of zeros that are made because a file says so. */
+const MOST_ZEROS = 2 ** 27;
+
+/**
+ * Zeros in the declared shapes, with 1 for free extents, for inputs that the sample lacks.
+ * @throws DataError where no shape is declared, or a very large one
+ */
 export function sampleOf({ program }: OnnxGraph, sample: Values): Values {
   const values = new Map<string, Value>();
   for (const { name, dataType, shape } of program.inputs) {
+    const least = shape?.map((extent) => (extent < 0 ? 1 : extent));
+    const count = least?.reduce((product, extent) => product * extent, 1) ?? Number.POSITIVE_INFINITY;
     const given = sample.get(name);
-    if (!given && !shape) throw new DataError(`input "${name}" has no declared shape: give a "sample" of the inputs`);
-    values.set(
-      name,
-      given ?? standIn({ dataType, shape: (shape ?? []).map((extent) => (extent < 0 ? 1 : extent)), data: null }),
-    );
+    if (given) values.set(name, given);
+    else if (least && count <= MOST_ZEROS) values.set(name, standIn({ dataType, shape: least, data: null }));
+    else {
+      const declared = least ? `is declared as ${least.join(" x ")}` : "has no declared shape";
+      throw new DataError(`input "${name}" ${declared}: give a "sample" of the inputs`);
+    }
   }
   return values;
 }
