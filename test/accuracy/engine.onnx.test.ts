@@ -423,6 +423,17 @@ describe.skipIf(!stories || !tokenizer)("the story model", () => {
       const got = await alone.run(new Map(unit.inputs.map((name) => [name, values.get(name) as Value])));
       expectClose(dataOf(got, unit.output), dataOf(values, unit.output), 1e-6);
       names.splice(names.indexOf(unit.name), 1);
+      const [parameter] = unit.parameters;
+      for (const factor of [2, -0.5]) {
+        const floats = (await onnxWeights(await storiesGraph(stories)))[parameter].map((value) => value * factor);
+        const swapped = kept(await alone.withWeights({ weights: new Map([[parameter, floats]]) }));
+        const scaled = await swapped.run(new Map(unit.inputs.map((name) => [name, values.get(name) as Value])));
+        expectClose(
+          dataOf(scaled, unit.output),
+          dataOf(values, unit.output).map((value) => value * factor),
+          1e-6,
+        );
+      }
     }
     expect(names).toEqual([]);
   });

@@ -4,7 +4,7 @@ import type { Edits, Engine, InputEdit, Values } from "../engine.ts";
 import { unitAlone } from "./alone.ts";
 import { describeGraph } from "./description.ts";
 import { addedTensors, type EditedGraph, editedGraph, editedModel, kindOf } from "./edited.ts";
-import { loadGraph, type OnnxGraph, readFloats } from "./graph.ts";
+import { isParameter, loadGraph, type OnnxGraph, readFloats } from "./graph.ts";
 import { checkedInputs } from "./inputs.ts";
 import {
   createSession,
@@ -144,8 +144,8 @@ async function run(
   return new Map([...values, ...passed]);
 }
 
-/** Types of units whose parameters runtimes take as inputs without doing something else with them. */
-const SWAPPING: readonly string[] = ["conv", "depthwise", "dense", "rnn", "norm", "embedding"];
+/** Types of units whose floats may be sizes or scales that runtimes want to know beforehand. */
+const FIXED: readonly string[] = ["shape", "pool", "other"];
 
 async function alone(
   { ort, threads, graph, ...model }: OnnxModel,
@@ -163,7 +163,8 @@ async function alone(
       return value ? [[name, standIn(value)] as const] : [];
     }),
   );
-  const swapped = new Set(SWAPPING.includes(unit.type) ? unit.parameters : []);
+  const parameters = [...inner.program.initializers.values()].filter(isParameter).map(({ name }) => name);
+  const swapped = FIXED.includes(unit.type) ? null : new Set(parameters);
   const edits = edit ? { inputs: new Map([[unit.name, edit]]) } : {};
   return engineOver(modelOf({ ort, threads, graph: inner, units, sample, swapped }), edits, sessionPool());
 }
