@@ -1,8 +1,7 @@
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { DataError } from "../../errors.ts";
 import { elementCount } from "../../tensor.ts";
-import { field, type Segment } from "./segments.ts";
-import { ATTRIBUTE, NODE, TENSOR } from "./types.ts";
+import { nodeMessage, tensorMessage } from "./messages.ts";
+import type { Segment } from "./segments.ts";
 
 // Quantized weights in a graph: codes, scales and zero points as initializers, and a DequantizeLinear that makes floats of them under the
 // name that the graph knows (onnx/onnx, docs/Operators.md, "DequantizeLinear").
@@ -10,7 +9,6 @@ import { ATTRIBUTE, NODE, TENSOR } from "./types.ts";
 const FLOAT = 1;
 const UINT8 = 2;
 const CODE_TYPES = { 4: 22, 8: 3, 16: 5 } as const;
-const INT_ATTRIBUTE = 2n;
 
 export type CodeBits = keyof typeof CODE_TYPES;
 
@@ -73,24 +71,13 @@ export interface Names {
 
 /** The NodeProto that makes `output` of the initializers. */
 export function dequantizeNode(output: string, names: Names, asymmetric: boolean, granularity: Granularity): Segment[] {
-  const writer = new BinaryWriter();
-  const text = (number: number, value: string): BinaryWriter =>
-    writer.tag(number, WireType.LengthDelimited).string(value);
-  text(NODE.input, names.codes);
-  text(NODE.input, names.scale);
-  if (asymmetric) text(NODE.input, names.zeroPoint);
-  text(NODE.output, output);
-  text(NODE.name, `${names.codes}/DequantizeLinear`);
-  text(NODE.operator, "DequantizeLinear");
-  const attributes = { axis: granularity.axis, block_size: granularity.block };
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined) continue;
-    writer.tag(NODE.attribute, WireType.LengthDelimited).fork();
-    writer.tag(ATTRIBUTE.name, WireType.LengthDelimited).string(name);
-    writer.tag(ATTRIBUTE.integer, WireType.Varint).int64(BigInt(value));
-    writer.tag(ATTRIBUTE.type, WireType.Varint).int64(INT_ATTRIBUTE).join();
-  }
-  return [{ bytes: writer.finish() }];
+  const { axis, block } = granularity;
+  const inputs = [names.codes, names.scale, ...(asymmetric ? [names.zeroPoint] : [])];
+  const attributes = { ...(axis === undefined ? {} : { axis }), ...(block === undefined ? {} : { block_size: block }) };
+  const operator = "DequantizeLinear";
+  return [
+    { bytes: nodeMessage({ operator, name: `${names.codes}/${operator}`, inputs, outputs: [output], attributes }) },
+  ];
 }
 
 /** The initializers' TensorProtos. The quantized tensor is loaded once, and let go when its last part is written. */
@@ -122,11 +109,11 @@ export function quantizedTensors(
     packed(zeroPoints ?? new Int8Array(scales), tensor.bits);
   const codes = part(bytes(count), (parts) => parts.codes, false);
   const messages = [
-    tensorProto(names.codes, type, shape, codes),
-    tensorProto(names.scale, FLOAT, scaleShape, part(4 * scales, floats, !tensor.asymmetric)),
+    tensorMessage(names.codes, type, shape, codes),
+    tensorMessage(names.scale, FLOAT, scaleShape, part(4 * scales, floats, !tensor.asymmetric)),
   ];
   if (tensor.asymmetric) {
-    messages.push(tensorProto(names.zeroPoint, type, scaleShape, part(bytes(scales), zeros, true)));
+    messages.push(tensorMessage(names.zeroPoint, type, scaleShape, part(bytes(scales), zeros, true)));
   }
   return messages;
 }
@@ -139,12 +126,4 @@ function packed(values: Int8Array, bits: CodeBits): Uint8Array {
     out[i >> 1] = (out[i >> 1] as number) | ((value & 15) << (4 * (i & 1)));
   });
   return out;
-}
-
-function tensorProto(name: string, type: number, shape: readonly number[], data: Segment): Segment[] {
-  const writer = new BinaryWriter();
-  for (const extent of shape) writer.tag(TENSOR.dims, WireType.Varint).int64(BigInt(extent));
-  writer.tag(TENSOR.dataType, WireType.Varint).int32(type);
-  writer.tag(TENSOR.name, WireType.LengthDelimited).string(name);
-  return [{ bytes: writer.finish() }, ...field(TENSOR.raw, [data])];
 }

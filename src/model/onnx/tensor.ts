@@ -93,7 +93,8 @@ function typeOf(dataType: Field | undefined, at: number, field: string): DataTyp
   throw new FormatError({ code: "onnx-dtype", offset: at, field, expected, actual: otherType(number) });
 }
 
-function shapeOf(dims: readonly bigint[], at: number, field: string): number[] {
+/** Extents as numbers. @throws FormatError unless their bytes can be counted */
+export function shapeOf(dims: readonly bigint[], at: number, field: string): number[] {
   const shape = dims.map(Number);
   // Bytes of at most eight an element have to be countable too; a zero must not hide it.
   const elements = shape.reduce((product, extent) => product * Math.max(extent, 1), 1);
@@ -102,7 +103,8 @@ function shapeOf(dims: readonly bigint[], at: number, field: string): number[] {
   return shape;
 }
 
-async function addDims(walk: Walk, field: Field, dims: bigint[]): Promise<void> {
+/** Adds the extents in a field `dims`. @throws FormatError */
+export async function addDims(walk: Walk, field: Field, dims: bigint[]): Promise<void> {
   const name = "dims of an initializer";
   if (field.value !== null) dims.push(field.value);
   else {

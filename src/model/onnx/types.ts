@@ -6,9 +6,20 @@ export const MODEL = { irVersion: 1, graph: 7, opsetImport: 8, metadata: 14 } as
 export const OPSET = { domain: 1, version: 2 } as const;
 export const ENTRY = { key: 1, value: 2 } as const;
 export const GRAPH = { node: 1, initializer: 5, input: 11, output: 12 } as const;
-export const VALUE = { name: 1 } as const;
-export const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5 } as const;
-export const ATTRIBUTE = { name: 1, integer: 3, type: 20 } as const;
+export const VALUE = { name: 1, type: 2 } as const;
+/** Of TypeProto, its Tensor, the shape and a dimension. */
+export const TYPE = { tensor: 1, element: 1, shape: 2, dimension: 1, extent: 1, parameter: 2 } as const;
+export const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 } as const;
+export const ATTRIBUTE = {
+  name: 1,
+  float: 2,
+  integer: 3,
+  text: 4,
+  graph: 6,
+  floats: 7,
+  integers: 8,
+  type: 20,
+} as const;
 export const TENSOR = {
   dims: 1,
   dataType: 2,

@@ -1,0 +1,71 @@
+import { weights } from "../helpers.ts";
+import { FLOAT, graphBuilder, INT64 } from "./build.ts";
+
+// Small ONNX models with weights from seeds.
+
+/** Conv and Relu, depthwise Conv, pool, Gemm with a bias, Softmax. `x` [batch, 3, 8, 8] to `y` [batch, 5]. */
+export function convNet(): Uint8Array {
+  const build = graphBuilder();
+  const w = (name: string, shape: number[], seed: number) =>
+    build.weight(
+      name,
+      shape,
+      weights(
+        shape.reduce((a, b) => a * b),
+        seed,
+      ),
+    );
+  const x = build.input("x", FLOAT, ["batch", 3, 8, 8]);
+  const pads = [1, 1, 1, 1];
+  const first = build.node("Conv", [x, w("conv.w", [6, 3, 3, 3], 1), w("conv.b", [6], 2)], { pads }, { name: "conv" });
+  const relu = build.node("Relu", [first]);
+  const deep = { pads, group: 6, strides: [2, 2] };
+  const second = build.node("Conv", [relu, w("deep.w", [6, 1, 3, 3], 3), w("deep.b", [6], 4)], deep, { name: "deep" });
+  const clipped = build.node("Clip", [second, build.scalar(0), build.scalar(6)]);
+  const pooled = build.node("MaxPool", [clipped], { kernel_shape: [2, 2], strides: [2, 2] }, { name: "pool" });
+  const flat = build.node("Flatten", [pooled], { axis: 1 }, { name: "flat" });
+  const gemm = [flat, w("fc.w", [5, 24], 5), w("fc.b", [5], 6)];
+  const logits = build.node("Gemm", gemm, { transB: 1 }, { name: "fc", outputs: ["logits"] });
+  build.node("Softmax", [logits], { axis: -1 }, { name: "softmax", outputs: ["y"] });
+  build.output("logits");
+  build.output("y");
+  return build.bytes();
+}
+
+/** MatMul, Add of a bias and Relu; MatMul. `x` [batch, 16] to `y` [batch, 4]. @param scale - of the first weight */
+export function perceptron(scale = 1): Uint8Array {
+  const build = graphBuilder();
+  const x = build.input("x", FLOAT, ["batch", 16]);
+  const first = weights(16 * 12, 1).map((value) => value * scale);
+  const product = build.node("MatMul", [x, build.weight("a.w", [16, 12], first)], {}, { name: "a" });
+  const sum = build.node("Add", [product, build.weight("a.b", [12], weights(12, 2))]);
+  const h = build.node("Relu", [sum], {}, { outputs: ["h"] });
+  build.node("MatMul", [h, build.weight("b.w", [12, 4], weights(48, 3))], {}, { name: "b", outputs: ["y"] });
+  build.output("y");
+  return build.bytes();
+}
+
+/** An LSTM over `x` [steps, batch, 4] with 3 cells, then MatMul to `y` [steps, 1, batch, 2]. */
+export function recurrent(): Uint8Array {
+  const build = graphBuilder();
+  const x = build.input("x", FLOAT, ["steps", "batch", 4]);
+  const inputs = [x, build.weight("l.w", [1, 12, 4], weights(48, 1)), build.weight("l.r", [1, 12, 3], weights(36, 2))];
+  inputs.push(build.weight("l.b", [1, 24], weights(24, 3)));
+  const states = build.node("LSTM", inputs, { hidden_size: 3 }, { name: "lstm" });
+  build.node("MatMul", [states, build.weight("o.w", [3, 2], weights(6, 4))], {}, { name: "out", outputs: ["y"] });
+  build.output("y");
+  return build.bytes();
+}
+
+/** An embedding of `tokens` [n] of int64, a Reshape to a shape that is computed, and ArgMax: `y` [n, 2, 2], `best` [n] of int64. */
+export function embedded(): Uint8Array {
+  const build = graphBuilder();
+  const tokens = build.input("tokens", INT64, ["n"]);
+  const picked = build.node("Gather", [build.weight("e", [7, 4], weights(28, 1)), tokens], {}, { name: "embedding" });
+  const shape = build.node("Concat", [build.node("Shape", [tokens]), build.integers([2, 2])], { axis: 0 });
+  build.node("Reshape", [picked, shape], {}, { name: "reshape", outputs: ["y"] });
+  build.node("ArgMax", [picked], { axis: 1, keepdims: 0 }, { name: "arg", outputs: ["best"] });
+  build.output("y");
+  build.output("best", INT64);
+  return build.bytes();
+}
