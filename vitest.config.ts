@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // Its runtimes are installed in a folder of their own: npm run test:accuracy.
+    exclude: ["test/accuracy/**", "**/node_modules/**"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // Nothing here needs a process of its own, and threads start twice as fast.
