@@ -1,0 +1,62 @@
+import { DataError } from "../../errors.ts";
+import { type Graph, graphOf } from "./graph.ts";
+import type { Runtime } from "./runtime.ts";
+import type { LayersModel } from "./types.ts";
+
+/** A model's files: what model.json holds, and its shards, joined in the order in which it lists them. */
+export interface TfjsFiles {
+  readonly modelJson: object;
+  readonly weights: Uint8Array | ArrayBuffer;
+}
+
+/** What `tf.loadLayersModel` takes, such as `quernIO(...)`. */
+export interface TfjsHandler {
+  load(): Promise<object>;
+}
+
+/** A LayersModel of the caller's, which stays the caller's, or what one is made of. */
+export type TfjsModel = object | TfjsFiles | TfjsHandler;
+
+export interface OpenModel {
+  readonly graph: Graph;
+  /** For engines that are made of one model: the last that lets it go frees it, unless it is the caller's. */
+  take(): void;
+  letGo(): void;
+}
+
+/** @throws DataError for what is no layers model; what TensorFlow.js throws for one that it cannot load */
+export async function openModel({ layers }: Runtime, model: TfjsModel): Promise<OpenModel> {
+  const own = isModel(model) ? null : await layers.loadLayersModel(handlerOf(model));
+  const opened = own ?? (model as LayersModel);
+  // A sequential model is put together when it is first run.
+  if (!opened.nodesByDepth) (opened as unknown as { build(): void }).build();
+  let uses = 1;
+  return {
+    graph: graphOf(opened),
+    take: () => {
+      uses++;
+    },
+    letGo: () => {
+      uses--;
+      if (uses === 0) own?.dispose();
+    },
+  };
+}
+
+function isModel(model: object): model is LayersModel {
+  return "layers" in model && "inputs" in model;
+}
+
+function handlerOf(model: object): { load(): Promise<unknown> } {
+  if ("load" in model) return model as TfjsHandler;
+  if (!("modelJson" in model && "weights" in model)) throw new DataError("no layers model, and no files of one");
+  const { modelJson, weights } = model as TfjsFiles;
+  const { weightsManifest, ...rest } = modelJson as { weightsManifest?: unknown };
+  if (!Array.isArray(weightsManifest)) throw new DataError("the model.json has no weightsManifest");
+  const weightSpecs = weightsManifest.flatMap(({ weights }) => weights);
+  return { load: async () => ({ ...rest, weightSpecs, weightData: bufferOf(weights) }) };
+}
+
+function bufferOf(bytes: Uint8Array | ArrayBuffer): ArrayBuffer {
+  return bytes instanceof ArrayBuffer ? bytes : (bytes.slice().buffer as ArrayBuffer);
+}

@@ -1,0 +1,67 @@
+import { DataError } from "../../errors.ts";
+import type { Core, Layers } from "./types.ts";
+
+// The packages of TensorFlow.js: the caller's, or those that are installed.
+
+/** Modules of TensorFlow.js, as `import * as` gives them; those that are missing are imported when they are needed. */
+export interface TfjsModules {
+  /** @tensorflow/tfjs-core */
+  readonly core?: object | undefined;
+  /** @tensorflow/tfjs-layers */
+  readonly layers?: object | undefined;
+  /** @tensorflow/tfjs-backend-wasm, which only the backend "wasm" needs */
+  readonly wasm?: object | undefined;
+}
+
+export interface RuntimeOptions extends TfjsModules {
+  /** "wasm" (the default), or another whose package is imported already. */
+  readonly backend?: string | undefined;
+  /** The folder or address with the .wasm files of the backend, with "/" at its end. Default: beside the package in Node, beside the script in pages. */
+  readonly wasmFiles?: string | undefined;
+}
+
+export interface Runtime {
+  readonly core: Core;
+  readonly layers: Layers;
+  readonly backend: string;
+  /** Such as "tfjs 4.22.0 wasm". */
+  readonly name: string;
+  /** Makes the backend the current one. What is run before the next wait runs there. */
+  enter(): Promise<void>;
+}
+
+/** @throws DataError for packages that are not installed, and a backend that there is not */
+export async function runtimeOf({ backend = "wasm", wasmFiles, ...modules }: RuntimeOptions): Promise<Runtime> {
+  const core = (modules.core ?? (await installed("@tensorflow/tfjs-core"))) as Core;
+  const layers = (modules.layers ?? (await installed("@tensorflow/tfjs-layers"))) as Layers;
+  demandFunction(core, "tidy", "tfjs-core");
+  demandFunction(layers, "loadLayersModel", "tfjs-layers");
+  if (backend === "wasm") {
+    const wasm = modules.wasm ?? (await installed("@tensorflow/tfjs-backend-wasm"));
+    demandFunction(wasm, "setWasmPaths", "tfjs-backend-wasm");
+    // Sums of threads depend on how many there are.
+    core.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
+    if (wasmFiles) (wasm as { setWasmPaths(prefix: string): void }).setWasmPaths(wasmFiles);
+  }
+  const enter = async (): Promise<void> => {
+    if (core.getBackend() === backend) return;
+    const ok = await core.setBackend(backend).catch(() => false);
+    if (!ok) throw new DataError(`TensorFlow.js has no backend "${backend}": import its package`);
+  };
+  await enter();
+  return { core, layers, backend, name: `tfjs ${core.version_core} ${backend}`, enter };
+}
+
+async function installed(name: string): Promise<object> {
+  try {
+    // A name that is no literal: bundlers would demand packages that need not be there.
+    return await import(/* @vite-ignore */ name);
+  } catch (error) {
+    throw Object.assign(new DataError(`${name} is not installed: npm install ${name}`), { cause: error });
+  }
+}
+
+function demandFunction(module: object, name: string, what: string): void {
+  if (typeof Object(module)[name] === "function") return;
+  throw new DataError(`this is not the module ${what}: it has no ${name}`);
+}
