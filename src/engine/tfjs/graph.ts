@@ -31,8 +31,8 @@ interface Draft {
 
 export function graphOf(model: LayersModel): Graph {
   const draft: Draft = { steps: [], values: new Map(), names: new Set() };
-  const inputs = model.inputs.map((symbol, i) => {
-    const name = freeName(draft, model.inputNames[i] ?? symbol.name);
+  const inputs = model.inputs.map((symbol) => {
+    const name = freeName(draft, symbol.sourceLayer.name);
     draft.values.set(name, infoOf(name, symbol));
     return name;
   });
@@ -47,6 +47,8 @@ export function graphOf(model: LayersModel): Graph {
 
 /** Adds the steps of a model. Gives the names of its outputs. */
 function addModel(draft: Draft, model: LayersModel, inputs: readonly string[], prefix: string): string[] {
+  // A sequential model is put together when it is first run.
+  if (Object.keys(model.nodesByDepth).length === 0) model.build?.();
   const known = new Map<number, string>();
   model.inputs.forEach((symbol, i) => {
     known.set(symbol.id, inputs[i] as string);

@@ -1,9 +1,10 @@
 import { type ConvolutionAttrs, filterGradient, geometryOf, inputGradient, isOrdinary } from "./convolution.ts";
 import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise.ts";
+import { maxPoolGradient, meanPoolGradient } from "./pooling.ts";
 import type { Core, Kernel, Tensor } from "./types.ts";
 
-// The backend "wasm" of TensorFlow.js lacks operators that training needs, and has others as plain loops. Composed here of operators that it has and that
-// are fast, they take the place of those while gradients are computed, and at no other time.
+// The backend "wasm" of TensorFlow.js lacks operators that training needs, and is slow at others. Those here, composed of operators that it has and that are
+// fast where they can be, take their place while gradients are computed, and at no other time.
 
 const BACKEND = "wasm";
 
@@ -38,6 +39,8 @@ const COMPOSED: Record<string, Compose> = {
   UnsortedSegmentSum(core, { x, segmentIds }, { numSegments }) {
     return segmentSum(core, x as Tensor, segmentIds as Tensor, numSegments as number);
   },
+  AvgPoolGrad: (core, { dy, input }, attrs) => meanPoolGradient(core, dy as Tensor, input as Tensor, attrs),
+  MaxPoolGrad: (core, { dy, input }, attrs) => maxPoolGradient(core, dy as Tensor, input as Tensor, attrs),
   // Only products of matrices that lie as they are multiplied are fast.
   BatchMatMul(core, { a, b }, { transposeA, transposeB }) {
     const single = [a, b].every((matrix) => (matrix as Tensor).shape.slice(0, -2).every((extent) => extent === 1));

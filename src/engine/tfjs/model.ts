@@ -28,8 +28,6 @@ export interface OpenModel {
 export async function openModel({ layers }: Runtime, model: TfjsModel): Promise<OpenModel> {
   const own = isModel(model) ? null : await layers.loadLayersModel(handlerOf(model));
   const opened = own ?? (model as LayersModel);
-  // A sequential model is put together when it is first run.
-  if (!opened.nodesByDepth) (opened as unknown as { build(): void }).build();
   let uses = 1;
   return {
     graph: graphOf(opened),

@@ -109,6 +109,8 @@ export interface Place {
   readonly name: string;
   readonly dtype: string;
   readonly shape: readonly (number | null)[];
+  /** For inputs of models: the layer that stands for them, which has their name. */
+  readonly sourceLayer: { readonly name: string };
 }
 
 export interface LayerWeight {
@@ -140,10 +142,10 @@ export interface Node {
 export interface LayersModel {
   readonly inputs: Place[];
   readonly outputs: Place[];
-  readonly inputNames: string[];
-  readonly outputNames: string[];
   readonly layers: Layer[];
   readonly nodesByDepth: Record<string, Node[]>;
+  /** Of sequential models. */
+  build?(): void;
   dispose(): unknown;
 }
 
