@@ -1,5 +1,5 @@
 import { DataError } from "../../errors.ts";
-import type { Core, Layers } from "./types.ts";
+import type { Core, Layers, Tensor } from "./types.ts";
 
 // The packages of TensorFlow.js: the caller's, or those that are installed.
 
@@ -36,6 +36,7 @@ export async function runtimeOf({ backend = "wasm", wasmFiles, ...modules }: Run
   const layers = (modules.layers ?? (await installed("@tensorflow/tfjs-layers"))) as Layers;
   demandFunction(core, "tidy", "tfjs-core");
   demandFunction(layers, "loadLayersModel", "tfjs-layers");
+  addMethods(core);
   if (backend === "wasm") {
     const wasm = modules.wasm ?? (await installed("@tensorflow/tfjs-backend-wasm"));
     demandFunction(wasm, "setWasmPaths", "tfjs-backend-wasm");
@@ -50,6 +51,19 @@ export async function runtimeOf({ backend = "wasm", wasmFiles, ...modules }: Run
   };
   await enter();
   return { core, layers, backend, name: `tfjs ${core.version_core} ${backend}`, enter };
+}
+
+/** What tfjs-layers calls as methods of tensors when it makes recurrent layers, though only the package @tensorflow/tfjs gives tensors methods. */
+const METHODS = ["flatten", "stridedSlice", "sign", "transpose", "reshape"] as const;
+
+function addMethods(core: Core): void {
+  const methods = core.Tensor.prototype as unknown as Record<string, unknown>;
+  const operators = core as unknown as Record<string, (x: unknown, ...more: unknown[]) => Tensor>;
+  for (const name of METHODS) {
+    methods[name] ??= function (this: Tensor, ...more: unknown[]) {
+      return name === "flatten" ? core.reshape(this, [-1]) : operators[name]?.(this, ...more);
+    };
+  }
 }
 
 async function installed(name: string): Promise<object> {

@@ -1,5 +1,5 @@
 import { DataError } from "../../errors.ts";
-import type { Edits } from "../engine.ts";
+import type { Edits, InputEdit, ValueInfo } from "../engine.ts";
 import { type Graph, partOf } from "./graph.ts";
 import type { StepEdit } from "./inputs.ts";
 import type { OpenModel } from "./model.ts";
@@ -31,14 +31,26 @@ export function editedState(state: State, { weights = new Map(), inputs = new Ma
   const { core } = state.runtime;
   const edits = [...inputs].map(([name, edit]): [string, StepEdit] => {
     const unit = unitOf(state, name);
-    if (state.graph.values.get(unit.inputs[0] as string)?.integer) {
-      throw new DataError(`the input of unit "${name}" is integers, which cannot be edited`);
-    }
-    return [unit.steps[0]?.name as string, { edit, axis: unit.weight?.channelAxis ?? -1 }];
+    const axis = unit.weight?.channelAxis ?? -1;
+    demandEdit(name, state.graph.values.get(unit.inputs[0] as string) as ValueInfo, axis, edit);
+    return [unit.steps[0]?.name as string, { edit, axis }];
   });
   const edited = tensorsOf(core, state.weights, weights);
   state.model.take();
   return { ...state, given: clones(state, state.given), edited, inputs: new Map(edits) };
+}
+
+function demandEdit(name: string, { integer, shape }: ValueInfo, axis: number, { factors, codes }: InputEdit): void {
+  if (integer) throw new DataError(`the input of unit "${name}" is integers, which cannot be edited`);
+  const channels = shape.at(axis) as number;
+  if (factors && channels >= 0 && factors.length !== channels) {
+    throw new DataError(`unit "${name}" has ${channels} input channels, got ${factors.length} factors`);
+  }
+  if (factors && !factors.every((factor) => factor > 0))
+    throw new DataError(`factors of "${name}" have to be positive`);
+  if (codes && !(codes.scale > 0 && codes.least <= codes.most)) {
+    throw new DataError(`integers of the input of "${name}" need a positive scale and a range`);
+  }
 }
 
 /** A unit as a model: the weights as they are edited are its own. @throws DataError */

@@ -50,6 +50,7 @@ export type Pads = [number, number][];
 /** Of @tensorflow/tfjs-core. */
 export interface Core {
   readonly version_core: string;
+  readonly Tensor: { readonly prototype: Tensor };
   readonly train: { adam(rate: number): Optimizer; momentum(rate: number, momentum: number): Optimizer };
   getBackend(): string;
   setBackend(name: string): Promise<boolean>;
