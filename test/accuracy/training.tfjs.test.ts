@@ -169,7 +169,7 @@ describe("training", () => {
     expect(await engine.run(inputs)).toEqual(original);
     // The first loss is that of the model as it was.
     const given = original.get("dense")?.data as Float32Array;
-    const expected = CLASSES.data.reduce((sum, c, i) => sum - Math.log(given[10 * i + c]) / 6, 0);
+    const expected = Array.from(CLASSES.data).reduce((sum, c, i) => sum - Math.log(given[10 * i + c]) / 6, 0);
     expect(losses[0]).toBeCloseTo(expected, 5);
     const trained = await engine.withWeights({ weights: await trainer.weights() });
     const logits = (await trained.run(inputs)).get("dense")?.data as Float32Array;
@@ -254,8 +254,8 @@ describe("training", () => {
 
   test("weights whose gradients are masked stay zero; parameters that are not asked for stay", async () => {
     const net = digitsNet(4);
-    const kept = (_: number, i: number): boolean => i % 3 === 0;
-    const mask = (data: Float32Array): void => data.forEach((w, i) => void (data[i] = kept(w, i) ? w : 0));
+    const kept = (i: number): boolean => i % 3 === 0;
+    const mask = (data: Float32Array): void => data.set(data.map((w, i) => (kept(i) ? w : 0)));
     const onGradients = (found: Weights): void => mask(found.get("conv2/kernel") as Float32Array);
     const masked = await tfjsEngine(net, tfjs);
     const kernel = net.getLayer("conv2").weights[0].read().dataSync().slice() as Float32Array;
@@ -266,9 +266,10 @@ describe("training", () => {
     for (let i = 0; i < 5; i++) await trainer?.step(inputs, CLASSES, 0.01);
     const after = (await trainer?.weights()) as Weights;
     expect([...after.keys()]).toEqual(parameters);
-    after.get("conv2/kernel")?.forEach((w, i) => {
-      expect(w === kernel[i]).toBe(!kept(w, i));
-    });
+    const changed = [...kernel.keys()].filter((i) => after.get("conv2/kernel")?.[i] !== kernel[i]);
+    expect(changed.filter((i) => !kept(i))).toEqual([]);
+    // Some channels say nothing to any of the six images.
+    expect(changed.length).toBeGreaterThan(kernel.length / 6);
     await Promise.all([trainer?.close(), engine.close(), masked.close()]);
     net.dispose();
   });
@@ -334,21 +335,29 @@ describe.skipIf(!existsSync(SETS))("digits of 8x8, which ../shared/data has", ()
     const net = digitsNet(1);
     const engine = await tfjsEngine(net, tfjs);
     const trainer = await engine.fit?.({ objective: "cross-entropy", optimizer: "adam" });
-    const batch = (start: number, count: number): [Values, Value] => [
-      new Map([["conv1_input", { shape: [count, 8, 8, 1], data: pixels.slice(64 * start, 64 * (start + count)) }]]),
-      { shape: [count], data: labels.slice(start, start + count) },
-    ];
+    const batch = (rows: readonly number[]): [Values, Value] => {
+      const data = new Float32Array(64 * rows.length);
+      rows.forEach((row, i) => void data.set(pixels.subarray(64 * row, 64 * row + 64), 64 * i));
+      return [
+        new Map([["conv1_input", { shape: [rows.length, 8, 8, 1], data }]]),
+        { shape: [rows.length], data: Int32Array.from(rows, (row) => labels[row]) },
+      ];
+    };
+    // Each fifth is for the test; neighbours in the file are by one hand.
+    const rows = Array.from(labels.keys()).filter((row) => row % 5 > 0);
     for (let epoch = 0; epoch < 6; epoch++) {
-      for (let start = 0; start + 48 <= 1440; start += 48) await trainer?.step(...batch(start, 48), 0.005);
+      for (let first = 0; first < 30; first++) {
+        await trainer?.step(...batch(rows.filter((_, i) => i % 30 === first)), 0.005);
+      }
     }
-    const [images, expected] = batch(1440, 357);
+    const [images, expected] = batch(Array.from(labels.keys()).filter((row) => row % 5 === 0));
     const trained = await engine.withWeights({ weights: (await trainer?.weights()) as Weights });
     const out = (await trained.run(images)).get("dense")?.data as Float32Array;
     const right = expected.data.filter((label, i) => {
       const row = out.subarray(10 * i, 10 * i + 10);
       return row.indexOf(Math.max(...row)) === label;
     });
-    expect(right.length / 357).toBeGreaterThan(0.9);
+    expect(right.length / expected.data.length).toBeGreaterThan(0.93);
     await Promise.all([trained.close(), trainer?.close(), engine.close()]);
     net.dispose();
   });
