@@ -293,6 +293,7 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/workers.ts"))).toEqual(["webWorkers"]);
     expect(Object.keys(await import("../src/tfjs.ts")).sort()).toEqual(["progressCallback", "quernIO"]);
     expect(Object.keys(await import("../src/onnx.ts")).sort()).toEqual(["createSession", "progressCallback"]);
+    expect(Object.keys(await import("../src/engine/tfjs.ts"))).toEqual(["tfjsEngine"]);
     expect(Object.keys(await import("../src/cache.ts")).sort()).toEqual([
       "cacheApiStore",
       "indexedDbStore",
@@ -314,10 +315,15 @@ describe("the package", () => {
       "piscina",
     ]);
     expect(optionalDependencies).toBeUndefined();
-    // Nothing here imports these: who uses quern/tfjs or quern/onnx has them.
+    // Who uses quern/tfjs or quern/onnx has them; engines take them from their caller, or load them when they are needed.
     const optional = Object.keys(peerDependencies).map((name) => [name, { optional: true }]);
     expect(peerDependenciesMeta).toEqual(Object.fromEntries(optional));
-    expect(Object.keys(peerDependencies)).toEqual(["@tensorflow/tfjs-core", "onnxruntime-web"]);
+    expect(Object.keys(peerDependencies)).toEqual([
+      "@tensorflow/tfjs-backend-wasm",
+      "@tensorflow/tfjs-core",
+      "@tensorflow/tfjs-layers",
+      "onnxruntime-web",
+    ]);
   });
 
   test("is small: what a page downloads to read a common file below 19.3 KB compressed, for any file below 44 KB", async () => {

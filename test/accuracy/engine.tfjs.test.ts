@@ -25,6 +25,18 @@ function predicted(net: LayersModel, ...inputs: Value[]): Float32Array {
   });
 }
 
+/** The files that TensorFlow.js writes. */
+async function filesOf(net: LayersModel) {
+  const saved: { modelJson: { weightsManifest: { weights: object[] }[] }; weights: ArrayBuffer }[] = [];
+  const handler = core.io.withSaveHandler(async ({ modelTopology, weightSpecs, weightData }) => {
+    const modelJson = { modelTopology, weightsManifest: [{ paths: ["weights.bin"], weights: weightSpecs ?? [] }] };
+    saved.push({ modelJson, weights: weightData as ArrayBuffer });
+    return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: "JSON" } };
+  });
+  await net.save(handler);
+  return saved[0];
+}
+
 function floats(values: Values, name: string): Float32Array {
   const value = values.get(name);
   expect(value).toBeDefined();
@@ -168,6 +180,25 @@ describe("a small net", () => {
     identity.dispose();
   });
 
+  test("is loaded from files, and from what else TensorFlow.js loads models from, and freed with the last engine", async () => {
+    const files = await filesOf(net);
+    const { weightsManifest, ...rest } = files.modelJson;
+    const artifacts = { ...rest, weightSpecs: weightsManifest[0].weights, weightData: files.weights };
+    const before = core.memory().numTensors;
+    for (const model of [
+      files,
+      { ...files, weights: new Uint8Array(files.weights) },
+      { load: async () => artifacts },
+    ]) {
+      const first = await tfjsEngine(model, tfjs);
+      const second = await first.withWeights({});
+      await first.close();
+      expect(await second.run(inputs)).toEqual(await engine.run(inputs));
+      await second.close();
+      expect(core.memory().numTensors).toBe(before);
+    }
+  });
+
   test("says what is wrong", async () => {
     const bad = async (work: Promise<unknown>, message: string): Promise<void> => {
       await expect(work).rejects.toThrow(DataError);
@@ -198,6 +229,13 @@ describe("a small net", () => {
     await bad(tfjsEngine({ modelJson: {}, weights: new Uint8Array() }, tfjs), "weightsManifest");
     await bad(tfjsEngine(net, { ...tfjs, backend: "abacus" }), 'no backend "abacus"');
     await bad(tfjsEngine(net, { ...tfjs, core: {} }), "not the module tfjs-core");
+    // What src/ finds beside it, which has no TensorFlow.js.
+    await bad(
+      tfjsEngine(net, { ...tfjs, layers: undefined }),
+      "npm install @tensorflow/tfjs-layers, or give the module",
+    );
+    const { modelJson, weights } = await filesOf(net);
+    await bad(tfjsEngine({ modelJson, weights: weights.slice(0, 1000) }, tfjs), "cannot load the model");
   });
 });
 

@@ -1,7 +1,7 @@
 import { DataError } from "../../errors.ts";
 import { type Graph, graphOf } from "./graph.ts";
 import type { Runtime } from "./runtime.ts";
-import type { LayersModel } from "./types.ts";
+import type { Layers, LayersModel } from "./types.ts";
 
 /** A model's files: what model.json holds, and its shards, joined in the order in which it lists them. */
 export interface TfjsFiles {
@@ -24,9 +24,9 @@ export interface OpenModel {
   letGo(): void;
 }
 
-/** @throws DataError for what is no layers model; what TensorFlow.js throws for one that it cannot load */
+/** @throws DataError for what is no layers model, or one that TensorFlow.js cannot load; what the caller's handler throws */
 export async function openModel({ layers }: Runtime, model: TfjsModel): Promise<OpenModel> {
-  const own = isModel(model) ? null : await layers.loadLayersModel(handlerOf(model));
+  const own = isModel(model) ? null : await loaded(layers, model);
   const opened = own ?? (model as LayersModel);
   let uses = 1;
   return {
@@ -45,14 +45,22 @@ function isModel(model: object): model is LayersModel {
   return "layers" in model && "inputs" in model;
 }
 
-function handlerOf(model: object): { load(): Promise<unknown> } {
-  if ("load" in model) return model as TfjsHandler;
+async function loaded(layers: Layers, model: object): Promise<LayersModel> {
+  if ("load" in model) return layers.loadLayersModel(model as TfjsHandler);
   if (!("modelJson" in model && "weights" in model)) throw new DataError("no layers model, and no files of one");
-  const { modelJson, weights } = model as TfjsFiles;
+  const artifacts = artifactsOf(model as TfjsFiles);
+  try {
+    return await layers.loadLayersModel({ load: async () => artifacts });
+  } catch (error) {
+    throw new DataError(`TensorFlow.js cannot load the model: ${(error as Error).message}`);
+  }
+}
+
+function artifactsOf({ modelJson, weights }: TfjsFiles): object {
   const { weightsManifest, ...rest } = modelJson as { weightsManifest?: unknown };
   if (!Array.isArray(weightsManifest)) throw new DataError("the model.json has no weightsManifest");
   const weightSpecs = weightsManifest.flatMap(({ weights }) => weights);
-  return { load: async () => ({ ...rest, weightSpecs, weightData: bufferOf(weights) }) };
+  return { ...rest, weightSpecs, weightData: bufferOf(weights) };
 }
 
 function bufferOf(bytes: Uint8Array | ArrayBuffer): ArrayBuffer {

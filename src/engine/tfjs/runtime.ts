@@ -68,10 +68,12 @@ function addMethods(core: Core): void {
 
 async function installed(name: string): Promise<object> {
   try {
-    // A name that is no literal: bundlers would demand packages that need not be there.
-    return await import(/* @vite-ignore */ name);
+    // Not a constant, so that no bundler insists on what may be absent: pages hand their modules in.
+    return await import(/* @vite-ignore */ /* webpackIgnore: true */ name);
   } catch (error) {
-    throw Object.assign(new DataError(`${name} is not installed: npm install ${name}`), { cause: error });
+    const { code, message } = error as { code?: string; message: string };
+    const why = code === "ERR_MODULE_NOT_FOUND" ? "is not installed" : `cannot be loaded (${message})`;
+    throw new DataError(`${name} ${why}: npm install ${name}, or give the module`);
   }
 }
 
