@@ -294,6 +294,7 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/tfjs.ts")).sort()).toEqual(["progressCallback", "quernIO"]);
     expect(Object.keys(await import("../src/onnx.ts")).sort()).toEqual(["createSession", "progressCallback"]);
     expect(Object.keys(await import("../src/engine/onnx.ts")).sort()).toEqual(["onnxEngine", "writeQdq"]);
+    expect(Object.keys(await import("../src/engine/tfjs.ts"))).toEqual(["tfjsEngine"]);
     expect(Object.keys(await import("../src/cache.ts")).sort()).toEqual([
       "cacheApiStore",
       "indexedDbStore",
@@ -315,10 +316,16 @@ describe("the package", () => {
       "piscina",
     ]);
     expect(optionalDependencies).toBeUndefined();
-    // Nothing here imports these unless it is asked to run a model: who uses quern/tfjs, quern/onnx or quern/engine/onnx has them.
+    // Who uses quern/tfjs or quern/onnx has them; engines take them from their caller, or load them when they are needed.
     const optional = Object.keys(peerDependencies).map((name) => [name, { optional: true }]);
     expect(peerDependenciesMeta).toEqual(Object.fromEntries(optional));
-    expect(Object.keys(peerDependencies)).toEqual(["@tensorflow/tfjs-core", "onnxruntime-node", "onnxruntime-web"]);
+    expect(Object.keys(peerDependencies)).toEqual([
+      "@tensorflow/tfjs-backend-wasm",
+      "@tensorflow/tfjs-core",
+      "@tensorflow/tfjs-layers",
+      "onnxruntime-node",
+      "onnxruntime-web",
+    ]);
   });
 
   test("is small: what a page downloads to read a common file below 18.9 KB compressed, for any file below 44 KB", async () => {

@@ -1,0 +1,90 @@
+import { DataError } from "../../errors.ts";
+import type { Edits, Engine, FitOptions, Trainer, Value, ValueInfo, Values } from "../engine.ts";
+import { trainerOf } from "./fit.ts";
+import { demandInputs, inputTensors } from "./inputs.ts";
+import { openModel, type TfjsModel } from "./model.ts";
+import { type RuntimeOptions, runtimeOf } from "./runtime.ts";
+import { editedState, numbersOf, type State, unitState } from "./state.ts";
+import type { Tensor } from "./types.ts";
+import { describeGraph, unitsOf } from "./units.ts";
+import { demandValues, walk } from "./walk.ts";
+import { weightsOf, withTensors } from "./weights.ts";
+
+/**
+ * An engine over TensorFlow.js, for layers models. Dropout is off and normalization takes the statistics that it has, in training, too.
+ * @throws DataError for packages that are not installed, what is no layers model, weights with one name
+ */
+export async function tfjsEngine(model: TfjsModel, options: RuntimeOptions = {}): Promise<Engine> {
+  const runtime = await runtimeOf(options);
+  const opened = await openModel(runtime, model);
+  const none = new Map<string, never>();
+  const { graph } = opened;
+  const units = unitsOf(graph);
+  const weights = weightsOf(graph);
+  return engineOf({ runtime, model: opened, graph, units, weights, given: none, edited: none, inputs: none });
+}
+
+function engineOf(state: State): Engine {
+  const { runtime, model, graph, units } = state;
+  let closed = false;
+  const enter = async (): Promise<void> => {
+    if (closed) throw new DataError("the engine is closed");
+    await runtime.enter();
+    if (closed) throw new DataError("the engine is closed");
+  };
+  return {
+    runtime: runtime.name,
+    describe: async () => describeGraph(graph, units),
+    async run(inputs: Values, tap: readonly string[] = []) {
+      await enter();
+      return runGraph(state, inputs, tap);
+    },
+    async withWeights(edits: Edits) {
+      await enter();
+      return engineOf(editedState(state, edits));
+    },
+    async only(name: string) {
+      await enter();
+      return engineOf(unitState(state, name));
+    },
+    async fit(options: FitOptions): Promise<Trainer> {
+      await enter();
+      return trainerOf(state, options);
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      for (const tensor of [...state.given.values(), ...state.edited.values()]) tensor.dispose();
+      model.letGo();
+    },
+  };
+}
+
+async function runGraph(state: State, inputs: Values, tap: readonly string[]): Promise<Values> {
+  const { graph, runtime, weights } = state;
+  const { core } = runtime;
+  const infos = graph.inputs.map((name) => graph.values.get(name) as ValueInfo);
+  demandInputs(infos, inputs);
+  demandValues(graph, tap);
+  const wanted = [...new Set([...graph.outputs, ...tap])];
+  const tensors = core.tidy(() =>
+    withTensors(core, weights, numbersOf(state), () => {
+      const values = walk(
+        { core, graph, edits: state.inputs, taped: false },
+        inputTensors(core, infos, inputs),
+        wanted,
+      );
+      return wanted.map((name) => values.get(name) as Tensor);
+    }),
+  );
+  try {
+    const data = await Promise.all(tensors.map((tensor) => tensor.data()));
+    return new Map(wanted.map((name, i) => [name, hostValue(tensors[i] as Tensor, data[i] as Float32Array)]));
+  } finally {
+    for (const tensor of tensors) tensor.dispose();
+  }
+}
+
+function hostValue({ shape, dtype }: Tensor, data: Float32Array | Int32Array | Uint8Array): Value {
+  return { shape: [...shape], data: dtype === "float32" ? (data.slice() as Float32Array) : Int32Array.from(data) };
+}
