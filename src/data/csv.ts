@@ -1,7 +1,8 @@
 import { type ClosableSource, readExactly } from "../bytes.ts";
-import { argument, demand, printed } from "../errors.ts";
+import { demand, printed } from "../errors.ts";
 import type { Batch, Dataset } from "./dataset.ts";
-import { numberList, type Row, rowsOf } from "./rows.ts";
+import { runs } from "./records.ts";
+import { numberList, type Rows, rowsOf } from "./rows.ts";
 
 // CSV: a sample is a row, its elements the columns but for the label's.
 
@@ -16,48 +17,40 @@ export interface CsvOptions {
   readonly classes?: readonly string[] | undefined;
 }
 
-type Parse = (text: string) => string[];
+type Parse = (text: string) => string[][];
+
+/** A file that was read once. */
+interface Table {
+  readonly source: ClosableSource;
+  readonly parse: Parse;
+  /** Where rows begin, and where the last one ends. */
+  readonly places: Float64Array;
+  readonly columns: number;
+  /** The label's column, or -1. */
+  readonly label: number;
+  readonly labels: readonly string[];
+}
 
 /**
  * Reads the file once, for the places of its rows (8 bytes each) and the labels; what samples are made of is read when asked for.
  * @throws FormatError for rows of other lengths, fields that are no numbers, unknown labels
  */
 export async function openCsv(source: ClosableSource, options: CsvOptions = {}): Promise<Dataset> {
-  const parse = await parser(options.delimiter ?? ",");
-  const starts = numberList();
-  const labels: string[] = [];
-  let columns = -1;
-  let label = -1;
-  let end = 0;
-  for await (const row of rowsOf(source)) {
-    const fields = fieldsOf(row, parse);
-    if (columns < 0) {
-      columns = fields.length;
-      label = labelColumn(fields, options.label);
-      if (options.header ?? fields.some((field, i) => i !== label && !isNumber(field))) continue;
-    }
-    demand(fields.length === columns, "csv", row.start, `row ${labels.length}`, `${columns} fields`, fields.length);
-    starts.push(row.start);
-    end = row.start + row.bytes.length;
-    labels.push(label < 0 ? "" : (fields[label] as string).trim());
-  }
-  demand(columns > 0, "csv", 0, "rows", "one or more", 0);
-  const places = starts.values();
-  const { classes, indices } =
-    label < 0 ? { classes: null, indices: null } : classesOf(labels, places, options.classes);
+  const table = await tableOf(source, options);
+  const { places, columns, label, labels } = table;
+  const count = places.length - 1;
+  const { classes, indices } = label < 0 ? UNLABELLED : classesOf(labels, places, options.classes);
   const width = columns - (label < 0 ? 0 : 1);
   return {
-    count: places.length,
+    count,
     shape: [width],
     classes,
     labelled: indices !== null,
     async read(wanted): Promise<Batch> {
       const data = new Float32Array(wanted.length * width);
-      for (const [i, index] of wanted.entries()) {
-        const start = places[index];
-        argument(start !== undefined, "indices", `0 .. ${places.length - 1}`, index);
-        const bytes = await readExactly(source, start, places[index + 1] ?? end);
-        data.set(numbersOf({ start, bytes }, fieldsOf({ start, bytes }, parse), label), i * width);
+      for (const { from, first, length } of runs(wanted, count)) {
+        const rows = await readRows(table, first, length);
+        for (const [i, row] of rows.entries()) data.set(row, (from + i) * width);
       }
       const own = indices && Int32Array.from(wanted, (index) => indices[index] as number);
       return { inputs: { shape: [wanted.length, width], data }, labels: own };
@@ -68,18 +61,72 @@ export async function openCsv(source: ClosableSource, options: CsvOptions = {}):
   };
 }
 
+const UNLABELLED = { classes: null, indices: null };
+
+async function tableOf(source: ClosableSource, options: CsvOptions): Promise<Table> {
+  const parse = await parser(options.delimiter ?? ",");
+  const places = numberList();
+  const labels: string[] = [];
+  let columns = -1;
+  let label = -1;
+  for await (const rows of rowsOf(source)) {
+    for (const [i, fields] of fieldsOf(rows, parse).entries()) {
+      const start = rows.starts[i] as number;
+      if (columns < 0) {
+        columns = fields.length;
+        label = labelColumn(fields, options.label);
+        if (options.header ?? fields.some((field, at) => at !== label && !isNumber(field))) continue;
+      }
+      demand(fields.length === columns, "csv", start, `row ${labels.length}`, `${columns} fields`, fields.length);
+      places.push(start);
+      labels.push(label < 0 ? "" : (fields[label] as string).trim());
+    }
+  }
+  demand(columns > 0, "csv", 0, "rows", "one or more", 0);
+  places.push(source.byteLength);
+  return { source, parse, places: places.values(), columns, label, labels };
+}
+
 // The build for pages: the other one takes Node's Buffer for granted.
 async function parser(delimiter: string): Promise<Parse> {
   const { parse } = await import("csv-parse/browser/esm/sync");
-  return (text) => parse(text, { delimiter, bom: true })[0] ?? [];
+  const lines = { record_delimiter: ["\r\n", "\n"], skip_empty_lines: true, relax_column_count: true };
+  return (text) => parse(text, { delimiter, bom: true, ...lines });
 }
 
-function fieldsOf({ start, bytes }: Row, parse: Parse): string[] {
-  try {
-    return parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    demand(false, "csv", start, "row", "fields as RFC 4180 has them, in UTF-8", (error as Error).message);
+function fieldsOf({ starts, bytes }: Rows, parse: Parse): string[][] {
+  const rows = tried(bytes, parse);
+  if (Array.isArray(rows) && rows.length === starts.length) return rows;
+  // Which one it is, for the message.
+  const [start = 0] = starts;
+  for (const [i, at] of starts.entries()) {
+    const one = tried(bytes.subarray(at - start, (starts[i + 1] ?? start + bytes.length) - start), parse);
+    const wrong = typeof one === "string" ? one : `${one.length} rows`;
+    demand(
+      typeof one !== "string" && one.length === 1,
+      "csv",
+      at,
+      "row",
+      "fields as RFC 4180 has them, in UTF-8",
+      wrong,
+    );
   }
+  demand(false, "csv", start, "rows", starts.length, String(rows.length));
+}
+
+/** The rows, or what is wrong. */
+function tried(bytes: Uint8Array, parse: Parse): string[][] | string {
+  try {
+    return parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+async function readRows({ source, parse, places, label }: Table, first: number, length: number): Promise<number[][]> {
+  const starts = [...places.subarray(first, first + length)];
+  const bytes = await readExactly(source, starts[0] as number, places[first + length] as number);
+  return fieldsOf({ starts, bytes }, parse).map((fields, i) => numbersOf(starts[i] as number, fields, label));
 }
 
 function labelColumn(fields: readonly string[], label: string | number | undefined): number {
@@ -97,7 +144,7 @@ function isNumber(field: string): boolean {
   return field.trim() !== "" && !Number.isNaN(Number(field));
 }
 
-function numbersOf({ start }: Row, fields: readonly string[], label: number): number[] {
+function numbersOf(start: number, fields: readonly string[], label: number): number[] {
   return fields.flatMap((field, column) => {
     if (column === label) return [];
     demand(isNumber(field), "csv", start, `column ${column}`, "a number", printed(field));

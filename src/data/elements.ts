@@ -50,19 +50,15 @@ export const ELEMENTS: Readonly<Record<ElementName, ElementType>> = {
 /** Elements of a shape, and the bytes that they take. @throws FormatError if they are more than a file of so many bytes has */
 export function fitting(shape: readonly number[], width: number, room: number, offset: number, field: string): number {
   let count = 1;
+  let largest = 1;
+  const most = Math.floor(room / width);
   for (const extent of shape) {
     demand(Number.isSafeInteger(extent) && extent >= 0, "shape", offset, field, "whole numbers", printedShape(shape));
-    // A product beyond the file is refused before it can be too large for a number.
-    const most = Math.floor(room / width);
-    demand(
-      extent === 0 || count <= most / extent,
-      "shape",
-      offset,
-      field,
-      `at most ${most} elements`,
-      printedShape(shape),
-    );
     count *= extent;
+    // A zero extent must not hide a product that no reader could count to. Every step is checked, so none becomes infinite.
+    largest *= Math.max(extent, 1);
+    const fits = count <= most && Number.isSafeInteger(largest * width);
+    demand(fits, "shape", offset, field, `at most ${most} elements`, printedShape(shape));
   }
   return count;
 }

@@ -94,7 +94,7 @@ export function product(shape: readonly number[]): number {
 
 /** Elements of samples as they lie in a file without a header. @throws FormatError if the last one is not whole */
 export function rawRecords(source: ByteSource, shape: readonly number[], type: ElementType): Records {
-  const size = type.width * fitting(shape, type.width, Math.max(source.byteLength, type.width), 0, "shape");
+  const size = type.width * fitting(shape, type.width, Number.MAX_SAFE_INTEGER, 0, "shape");
   argument(size > 0, "shape", "extents above 0", shape);
   const count = Math.floor(source.byteLength / size);
   const expected = `a multiple of ${size} bytes (${printedShape(shape)} ${type.name})`;

@@ -1,4 +1,4 @@
-import { type ByteSource, readExactly } from "../bytes.ts";
+import { type ByteSource, joined, readExactly } from "../bytes.ts";
 import { demand } from "../errors.ts";
 
 // Where the rows of a CSV file begin, found once, so that any row can be read.
@@ -8,47 +8,51 @@ const QUOTE = 0x22;
 const FEED = 0x0a;
 const RETURN = 0x0d;
 
-export interface Row {
-  readonly start: number;
+/** Some rows of a file. */
+export interface Rows {
+  /** Where each begins in the file. */
+  readonly starts: readonly number[];
+  /** From the first of them to the end of the last; there may be empty lines between. */
   readonly bytes: Uint8Array;
 }
 
 /**
- * Rows of a CSV file (RFC 4180: line ends within quotes belong to the row; a doubled quote opens and closes, and changes nothing here). Empty lines are
- * none. @throws FormatError for a row of more than 1 MiB
+ * Rows of a CSV file, about 1 MiB at once (RFC 4180: line ends within quotes belong to the row; a doubled quote closes and opens, and changes nothing here).
+ * Empty lines are none. @throws FormatError for a row of more than 1 MiB, or one that does not end
  */
-export async function* rowsOf(source: ByteSource): AsyncGenerator<Row> {
-  let rest = new Uint8Array(0);
-  let start = 0;
-  let from = 0;
+export async function* rowsOf(source: ByteSource): AsyncGenerator<Rows> {
+  let rest: Uint8Array = new Uint8Array(0);
+  let base = 0;
   let quoted = false;
-  for (let at = 0; at < source.byteLength || rest.length > 0; at += PIECE) {
-    const last = at + PIECE >= source.byteLength;
-    const piece = await readExactly(source, Math.min(at, source.byteLength), Math.min(at + PIECE, source.byteLength));
-    const bytes = new Uint8Array(rest.length + piece.length);
-    bytes.set(rest);
-    bytes.set(piece, rest.length);
+  for (let at = 0; at < source.byteLength; at += PIECE) {
+    const end = Math.min(at + PIECE, source.byteLength);
+    const from = rest.length;
+    const bytes = joined(rest, await readExactly(source, at, end));
+    const starts: number[] = [];
     let begin = 0;
+    const take = (next: number): void => {
+      if (!isEmpty(bytes, begin, next)) starts.push(base + begin);
+      begin = next;
+    };
     for (let i = from; i < bytes.length; i++) {
       if (bytes[i] === QUOTE) quoted = !quoted;
-      if (bytes[i] !== FEED || quoted) continue;
-      const row = trimmed(bytes.subarray(begin, i));
-      if (row.length > 0) yield { start: start + begin, bytes: row };
-      begin = i + 1;
+      else if (bytes[i] === FEED && !quoted) take(i + 1);
     }
-    demand(!last || !quoted, "csv", start + begin, "row", "a closing quote", "the end of the file");
+    if (end === source.byteLength) {
+      demand(!quoted, "csv", base + begin, "row", "a closing quote", "the end of the file");
+      take(bytes.length);
+    }
+    const [first] = starts;
+    if (first !== undefined) yield { starts, bytes: bytes.subarray(first - base, begin) };
     rest = bytes.slice(begin);
-    start += begin;
-    from = rest.length;
-    demand(last || rest.length <= PIECE, "csv", start, "row", `at most ${PIECE} bytes`, `more than ${rest.length}`);
-    if (last) break;
+    base += begin;
+    demand(rest.length <= PIECE, "csv", base, "row", `at most ${PIECE} bytes`, `more than ${PIECE}`);
   }
-  const row = trimmed(rest);
-  if (row.length > 0) yield { start, bytes: row };
 }
 
-function trimmed(row: Uint8Array): Uint8Array {
-  return row.at(-1) === RETURN ? row.subarray(0, -1) : row;
+function isEmpty(bytes: Uint8Array, begin: number, end: number): boolean {
+  for (let i = begin; i < end; i++) if (bytes[i] !== FEED && bytes[i] !== RETURN) return false;
+  return true;
 }
 
 /** Numbers that grow in number, 8 bytes each. */
