@@ -154,11 +154,11 @@ describe("CSV", () => {
   });
 
   test("files beyond a piece give the same rows as if they were read whole", async () => {
-    const count = 200_000;
+    const count = 100_000;
     const rows = Array.from({ length: count }, (_, i) => `${i},${i % 2 ? `"${i + 1}"` : i + 1}`);
     const data = await opened(text(rows.join("\n")), {}, "x.csv");
     expect(data.count).toBe(count);
-    for (const i of [0, 1, 77_777, 131_071, count - 1]) expect(await samples(data, [i])).toEqual([i, i + 1]);
+    for (const i of [0, 1, 77_777, 70_001, count - 1]) expect(await samples(data, [i])).toEqual([i, i + 1]);
   });
 
   test("any table of numbers comes back", async () => {

@@ -5,6 +5,7 @@ import { looksLikeJpeg, readJpeg } from "./jpeg.ts";
 import { MAX_PICTURE } from "./limits.ts";
 import { inChannels, type Picture, type Resampling, resized } from "./pixels.ts";
 import { looksLikePng, readPng } from "./png.ts";
+import { inFile } from "./where.ts";
 
 // Pictures in files of their own, decoded when they are asked for.
 
@@ -46,7 +47,7 @@ export async function openPictures(files: readonly PictureFile[], options: Pictu
         const picture = await decoded(file);
         const same = size !== undefined || (picture.height === height && picture.width === width);
         const actual = `${picture.height} x ${picture.width}; a size may be given`;
-        demand(same, "size", 0, `picture ${JSON.stringify(file.name)}`, `${height} x ${width}`, actual);
+        demand(same, "size", 0, `${file.name}: picture`, `${height} x ${width}`, actual);
         data.set(inChannels(resized(picture, height, width, options.resampling), channels).data, i * elements);
       }
       const labels = labelled ? Int32Array.from(indices, (index) => files[index]?.label ?? 0) : null;
@@ -58,12 +59,13 @@ export async function openPictures(files: readonly PictureFile[], options: Pictu
 async function decoded({ name, open }: PictureFile): Promise<Picture> {
   const source = await open();
   try {
-    const field = `picture ${JSON.stringify(name)}`;
-    demand(source.byteLength <= MAX_PICTURE, "size", 0, field, `at most ${MAX_PICTURE} bytes`, source.byteLength);
+    demand(source.byteLength <= MAX_PICTURE, "size", 0, "picture", `at most ${MAX_PICTURE} bytes`, source.byteLength);
     const file = await readExactly(source, 0, source.byteLength);
     if (looksLikePng(file)) return await readPng(file);
-    demand(looksLikeJpeg(file), "magic", 0, field, "a PNG or JPEG file", file.subarray(0, 8).join(" "));
+    demand(looksLikeJpeg(file), "magic", 0, "picture", "a PNG or JPEG file", file.subarray(0, 8).join(" "));
     return await readJpeg(file);
+  } catch (error) {
+    throw inFile(error, name);
   } finally {
     await source.close?.();
   }

@@ -1,5 +1,5 @@
 import { bytesSource, type ClosableSource, readExactly } from "../bytes.ts";
-import { argument, DataError, demand, FormatError, printed } from "../errors.ts";
+import { argument, DataError, demand, printed } from "../errors.ts";
 import { type CsvOptions, openCsv } from "./csv.ts";
 import type { Dataset } from "./dataset.ts";
 import { ELEMENTS, type ElementName } from "./elements.ts";
@@ -11,6 +11,7 @@ import { NPY_MAGIC, readNpy } from "./npy.ts";
 import { looksLikePng } from "./png.ts";
 import { joinedData, labelled, type Preparation, prepared } from "./prepare.ts";
 import { labelsOf, type Records, rawRecords, recordData, reshaped } from "./records.ts";
+import { inFile } from "./where.ts";
 import { openMember, readZip } from "./zip.ts";
 
 /** Files by name. In pages they may be Blobs. */
@@ -192,13 +193,6 @@ function checked(data: Dataset, classes: readonly string[] | undefined): Dataset
       return batch;
     },
   };
-}
-
-/** A message says which file it is about. */
-function inFile(error: unknown, path: string): unknown {
-  if (!(error instanceof FormatError)) return error;
-  const { code, offset, field, expected, actual } = error;
-  return new FormatError({ code, offset, field: `${path}: ${field}`, expected, actual });
 }
 
 /** The pictures that all parts are, or null where they are other data. */

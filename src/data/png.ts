@@ -1,3 +1,4 @@
+import type { DecodedPng } from "fast-png";
 import { demand } from "../errors.ts";
 import { MAX_PIXELS } from "./limits.ts";
 import type { Picture } from "./pixels.ts";
@@ -31,7 +32,7 @@ export async function readPng(file: Uint8Array): Promise<Picture> {
   try {
     const png = decode(joinedPieces(pieces.map(({ bytes }) => bytes)), { checkCrc: true });
     if (png.palette) return { ...sizeOf(png), channels: png.palette[0]?.length ?? 3, data: convertIndexedToRgb(png) };
-    return { ...sizeOf(png), channels: png.channels, data: scaled(png.data, png.depth) };
+    return { ...sizeOf(png), channels: png.channels, data: scaled(png) };
   } catch (error) {
     demand(false, "png", 8, "png", "a picture", (error as Error).message);
   }
@@ -41,10 +42,16 @@ function sizeOf({ height, width }: { height: number; width: number }): { height:
   return { height, width };
 }
 
-// To 0 .. 255, whatever the bits of a sample; fast-png gives those below 8 as they are.
-function scaled(data: ArrayLike<number>, depth: number): Float32Array {
+// To 0 .. 255, whatever the bits of a sample. fast-png leaves those below 8 bits as they lie in the file: rows of whole bytes, the first pixel highest.
+function scaled({ data, depth, width, height, channels }: DecodedPng): Float32Array {
   const factor = 255 / (2 ** depth - 1);
-  return Float32Array.from(data, (value) => value * factor);
+  if (depth >= 8) return Float32Array.from(data, (value) => value * factor);
+  const rowBytes = Math.ceil((width * channels * depth) / 8);
+  return Float32Array.from({ length: height * width * channels }, (_, i) => {
+    const [row, bit] = [Math.floor(i / (width * channels)), depth * (i % (width * channels))];
+    const byte = data[row * rowBytes + (bit >> 3)] as number;
+    return ((byte >> (8 - depth - (bit & 7))) & (2 ** depth - 1)) * factor;
+  });
 }
 
 interface Piece {
