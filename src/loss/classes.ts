@@ -1,11 +1,13 @@
 import type { Value } from "../engine/engine.ts";
 import { DataError } from "../errors.ts";
 import type { Figures, Loss, LossOptions } from "./loss.ts";
-import { areProbabilities, largest, logProbabilities, rankOf, rowLoss, samplesOf } from "./rows.ts";
+import { areProbabilities, largest, rankOf, rowLoss, samplesOf } from "./rows.ts";
 import { sampleSums } from "./sums.ts";
 import { valueSums } from "./values.ts";
 
 const TOP = 5;
+
+type Row = Value["data"];
 
 /**
  * Loss of outputs that are classes, [samples, classes], probabilities or logits:
@@ -29,10 +31,11 @@ export function classLoss(options: LossOptions = {}): Loss {
         throw new DataError(`outputs of shape ${original.shape} are no classes: expected samples x classes`);
       const probabilities = known(original);
       for (let n = 0; n < count; n++) {
-        const row = ({ data }: Value): Float64Array =>
-          logProbabilities(data.subarray(n * size, (n + 1) * size), probabilities);
-        const [before, after] = [row(original), row(compressed)];
-        const { kl, agrees, confidence } = rowLoss(before, after);
+        const [before, after] = [original, compressed].map(({ data }) => data.subarray(n * size, (n + 1) * size)) as [
+          Row,
+          Row,
+        ];
+        const { kl, agrees, confidence } = rowLoss(before, after, probabilities);
         const label = labels?.[n] ?? -1;
         if (label >= classes) throw new DataError(`label ${label}: the model has ${classes} classes`);
         if (label >= 0) labelled++;
@@ -77,7 +80,7 @@ export function scoresOf(scores: LossOptions["scores"] = "auto"): (original: Val
   };
 }
 
-function right(row: Float64Array, label: number): [number, number] {
+function right(row: Row, label: number): [number, number] {
   return [Number(largest(row) === label), Number(rankOf(row, label) < TOP)];
 }
 

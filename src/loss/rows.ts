@@ -29,7 +29,7 @@ export function areProbabilities({ shape, data }: Value): boolean {
 }
 
 /** Logarithms of the probabilities of a row, in f64: of logits by log-sum-exp, so that none overflows; of probabilities after their sum was made 1. */
-export function logProbabilities(row: ArrayLike<number>, probabilities: boolean): Float64Array {
+function logProbabilities(row: ArrayLike<number>, probabilities: boolean): Float64Array {
   const out = Float64Array.from(row as ArrayLike<number>);
   if (probabilities) {
     const sum = out.reduce((all, x) => all + x, 0);
@@ -47,19 +47,24 @@ export interface RowLoss {
   readonly agrees: boolean;
   /** |p - q| for the class that the original takes. */
   readonly confidence: number;
+  /** Logarithms of the probabilities. */
+  readonly before: Float64Array;
+  readonly after: Float64Array;
 }
 
-export function rowLoss(original: Float64Array, compressed: Float64Array): RowLoss {
+/** Rows as the models gave them. Classes are compared in these: logarithms of probabilities round small differences away. */
+export function rowLoss(original: ArrayLike<number>, compressed: ArrayLike<number>, probabilities: boolean): RowLoss {
+  const [before, after] = [logProbabilities(original, probabilities), logProbabilities(compressed, probabilities)];
   let kl = 0;
-  for (let i = 0; i < original.length; i++) {
-    const [p, q] = [original[i] as number, compressed[i] as number];
+  for (let i = 0; i < before.length; i++) {
+    const [p, q] = [before[i] as number, after[i] as number];
     // A class without probability adds nothing, though its logarithm is infinite.
     if (p !== Number.NEGATIVE_INFINITY) kl += Math.exp(p) * (p - q);
   }
   const [first, other] = [largest(original), largest(compressed)];
-  const confidence = Math.abs(Math.exp(original[first] ?? Number.NaN) - Math.exp(compressed[first] ?? Number.NaN));
+  const confidence = Math.abs(Math.exp(before[first] ?? Number.NaN) - Math.exp(after[first] ?? Number.NaN));
   // Rounding may leave a sum of two equal rows below zero.
-  return { kl: Math.max(kl, 0), agrees: first >= 0 && first === other, confidence };
+  return { kl: Math.max(kl, 0), agrees: first >= 0 && first === other, confidence, before, after };
 }
 
 /** The index of the largest, of equal ones the first; -1 if one is not a number. */

@@ -2,7 +2,7 @@ import type { Value } from "../engine/engine.ts";
 import { DataError } from "../errors.ts";
 import { scoresOf } from "./classes.ts";
 import type { Figures, Loss, LossBatch, LossOptions } from "./loss.ts";
-import { logProbabilities, rowLoss, samplesOf } from "./rows.ts";
+import { rowLoss, samplesOf } from "./rows.ts";
 import { sampleSums } from "./sums.ts";
 import { valueSums } from "./values.ts";
 
@@ -76,10 +76,12 @@ function textRow(batch: LossBatch, n: number, length: number, vocabulary: number
     const token = batch.tokens?.data[n * length + t] ?? 0;
     if (token < 0) continue;
     const start = (n * length + t) * vocabulary;
-    const row = ({ data }: Value): Float64Array =>
-      logProbabilities(data.subarray(start, start + vocabulary), probabilities);
-    const [before, after] = [row(batch.original), row(batch.compressed)];
-    const { kl, agrees, confidence } = rowLoss(before, after);
+    const part = ({ data }: Value): Value["data"] => data.subarray(start, start + vocabulary);
+    const { kl, agrees, confidence, before, after } = rowLoss(
+      part(batch.original),
+      part(batch.compressed),
+      probabilities,
+    );
     add(0, 1, kl, Number(agrees), confidence);
     const target = t + 1 < length ? (batch.tokens?.data[n * length + t + 1] ?? -1) : -1;
     if (target >= vocabulary) throw new DataError(`token ${target}: the model has ${vocabulary}`);
