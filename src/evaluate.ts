@@ -2,7 +2,6 @@
 export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate/evaluate.ts";
 export type { DetectionNames } from "./evaluate/outputs.ts";
 export type { UnitLoss } from "./evaluate/units.ts";
-export type { Detections } from "./loss/detection.ts";
-export type { Figures, Loss, LossBatch, LossKind, LossOptions, LossReport } from "./loss/loss.ts";
+export type { Detections, Figures, Loss, LossBatch, LossKind, LossOptions, LossReport } from "./loss/loss.ts";
 export { newLoss } from "./loss/make.ts";
 export type { Figure } from "./loss/sums.ts";

@@ -1,10 +1,10 @@
 import { type Command, Option } from "commander";
-import { type Evaluation, evaluate } from "../evaluate/evaluate.ts";
+import { evaluate } from "../evaluate/evaluate.ts";
 import type { LossKind } from "../loss/loss.ts";
 import { addDataOptions, type DataFlags, withData } from "./data.ts";
 import { openCompressed, openEngine } from "./engines.ts";
 import type { OpenFlags } from "./files.ts";
-import { lossText } from "./losses.ts";
+import { type Evaluated, lossText } from "./losses.ts";
 import { type Result, type Task, UsageError } from "./terminal.ts";
 
 export interface EvaluateFlags extends OpenFlags, DataFlags {
@@ -71,22 +71,6 @@ export async function evaluateVerb(task: Task, flags: EvaluateFlags, model = "",
       await engine.close();
     }
   });
-}
-
-/** What the verb has found. */
-export interface Evaluated {
-  readonly file: string;
-  readonly packed: string;
-  readonly bytes: { readonly before: number; readonly after: number };
-  /** Parameters that the packed file lacks. */
-  readonly kept: readonly string[];
-  readonly data: {
-    readonly samples: number;
-    readonly shape: readonly number[];
-    readonly classes: number | null;
-    readonly labelled: boolean;
-  };
-  readonly evaluation: Evaluation;
 }
 
 function resultOf(evaluated: Evaluated): Result {

@@ -1,9 +1,25 @@
+import type { Evaluation } from "../evaluate/evaluate.ts";
 import type { UnitLoss } from "../evaluate/units.ts";
 import type { Figure } from "../loss/sums.ts";
-import type { Evaluated } from "./evaluate.ts";
 import { size, table } from "./print.ts";
 
 // What compression costs, as text.
+
+/** What the verb has found. */
+export interface Evaluated {
+  readonly file: string;
+  readonly packed: string;
+  readonly bytes: { readonly before: number; readonly after: number };
+  /** Parameters that the packed file lacks. */
+  readonly kept: readonly string[];
+  readonly data: {
+    readonly samples: number;
+    readonly shape: readonly number[];
+    readonly classes: number | null;
+    readonly labelled: boolean;
+  };
+  readonly evaluation: Evaluation;
+}
 
 type Format = (value: number) => string;
 

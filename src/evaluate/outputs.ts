@@ -1,8 +1,7 @@
 import type { Dataset } from "../data/dataset.ts";
 import type { Description, Value, Values } from "../engine/engine.ts";
 import { DataError } from "../errors.ts";
-import type { Detections } from "../loss/detection.ts";
-import type { LossBatch, LossKind } from "../loss/loss.ts";
+import type { Detections, LossBatch, LossKind } from "../loss/loss.ts";
 import { areProbabilities } from "../loss/rows.ts";
 
 // What a model's outputs are, and which of them are compared.

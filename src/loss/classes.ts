@@ -31,21 +31,10 @@ export function classLoss(options: LossOptions = {}): Loss {
         throw new DataError(`outputs of shape ${original.shape} are no classes: expected samples x classes`);
       const probabilities = known(original);
       for (let n = 0; n < count; n++) {
-        const [before, after] = [original, compressed].map(({ data }) => data.subarray(n * size, (n + 1) * size)) as [
-          Row,
-          Row,
-        ];
-        const { kl, agrees, confidence } = rowLoss(before, after, probabilities);
-        const label = labels?.[n] ?? -1;
-        if (label >= classes) throw new DataError(`label ${label}: the model has ${classes} classes`);
-        if (label >= 0) labelled++;
-        sums.add([
-          1,
-          kl,
-          Number(agrees),
-          confidence,
-          ...(label < 0 ? [0, 0, 0, 0, 0] : [1, ...right(before, label), ...right(after, label)]),
-        ]);
+        const part = ({ data }: Value): Row => data.subarray(n * size, (n + 1) * size);
+        const row = classRow(part(original), part(compressed), labels?.[n] ?? -1, probabilities);
+        labelled += row[4] as number;
+        sums.add(row);
       }
       values.add(batch);
     },
@@ -69,6 +58,14 @@ export function classLoss(options: LossOptions = {}): Loss {
       };
     },
   };
+}
+
+// The sample, KL, agreement, confidence; whether it has a label, and whether that is in top 1 and top 5, before and after.
+function classRow(before: Row, after: Row, label: number, probabilities: boolean): number[] {
+  const { kl, agrees, confidence } = rowLoss(before, after, probabilities);
+  if (label >= before.length) throw new DataError(`label ${label}: the model has ${before.length} classes`);
+  const known = label < 0 ? [0, 0, 0, 0, 0] : [1, ...right(before, label), ...right(after, label)];
+  return [1, kl, Number(agrees), confidence, ...known];
 }
 
 /** Whether an output has probabilities, decided once. */

@@ -1,14 +1,6 @@
 import { argument, DataError } from "../errors.ts";
-import type { Loss, LossOptions } from "./loss.ts";
+import type { Detections, Loss, LossOptions } from "./loss.ts";
 import { sampleSums } from "./sums.ts";
-
-/** What is found in a sample. */
-export interface Detections {
-  /** [x1, y1, x2, y2] of each, with x1 < x2 and y1 < y2. */
-  readonly boxes: Float32Array;
-  readonly scores: Float32Array;
-  readonly classes: ArrayLike<number>;
-}
 
 /** What a box of the original is matched with. */
 interface Pair {

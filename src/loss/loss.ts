@@ -1,10 +1,17 @@
 import type { Value } from "../engine/engine.ts";
-import type { Detections } from "./detection.ts";
 import type { BootstrapOptions, Figure } from "./sums.ts";
 
 // What all losses have in common.
 
 export type LossKind = "values" | "classes" | "text" | "embedding" | "detection";
+
+/** What is found in a sample. */
+export interface Detections {
+  /** [x1, y1, x2, y2] of each, with x1 < x2 and y1 < y2. */
+  readonly boxes: Float32Array;
+  readonly scores: Float32Array;
+  readonly classes: ArrayLike<number>;
+}
 
 /** Outputs of a batch, before and after. Detection reads `detections`, the others `original` and `compressed`. */
 export interface LossBatch {

@@ -1,5 +1,6 @@
 import type { Loss, LossBatch, LossOptions } from "./loss.ts";
 import { isFinitePart, samplesOf } from "./rows.ts";
+import { squares } from "./squares.ts";
 import { type Figure, type SampleSums, sampleSums } from "./sums.ts";
 
 /** Errors of elements: their sums for each sample. */
@@ -22,15 +23,9 @@ export function valueSums(options: LossOptions = {}): ValueSums {
     add({ original, compressed }) {
       const { count, size } = samplesOf(original, compressed);
       for (let n = 0; n < count; n++) {
-        let error = 0;
-        let signal = 0;
-        for (let i = n * size; i < (n + 1) * size; i++) {
-          const x = original.data[i] as number;
-          error += (x - (compressed.data[i] as number)) ** 2;
-          signal += x ** 2;
-        }
-        const finite =
-          isFinitePart(original, n * size, (n + 1) * size) && isFinitePart(compressed, n * size, (n + 1) * size);
+        const [start, end] = [n * size, (n + 1) * size];
+        const { error, signal } = squares(original.data, compressed.data, start, end);
+        const finite = isFinitePart(original, start, end) && isFinitePart(compressed, start, end);
         if (!finite) notFinite++;
         // An infinite error would count as one that is known.
         sums.add([size, finite ? error : Number.NaN, finite ? signal : Number.NaN]);
