@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type ByteSource, readExactly } from "../bytes.ts";
 import type { Description, Edits, Engine } from "../engine/engine.ts";
-import { onnxEngine } from "../engine/onnx.ts";
+import { type OnnxRuntime, onnxEngine } from "../engine/onnx.ts";
 import { tfjsEngine } from "../engine/tfjs.ts";
 import { DataError } from "../errors.ts";
 import { formatOf } from "../model/recognise.ts";
@@ -34,7 +34,9 @@ export async function openEngine(path: string): Promise<OpenEngine> {
 }
 
 async function onnxModel(source: ByteSource): Promise<Engine> {
-  const ort = (await installed("onnxruntime-node")) ?? (await packageNamed("onnxruntime-web"));
+  // Where its native part is missing, the other one does.
+  const native = await installed("onnxruntime-node").catch(() => null);
+  const ort = (native ?? (await packageNamed("onnxruntime-web"))) as OnnxRuntime;
   return onnxEngine(await readExactly(source, 0, source.byteLength), { ort });
 }
 
