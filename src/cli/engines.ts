@@ -25,7 +25,7 @@ export interface OpenEngine {
 export async function openEngine(path: string): Promise<OpenEngine> {
   return withSource(path, async (source) => {
     const format = await formatOf(source);
-    if (format === "onnx") return { engine: await onnxModel(source), bytes: source.byteLength };
+    if (format === "onnx") return { engine: await onnxModel(source, dirname(path)), bytes: source.byteLength };
     if (format === "tfjs") return tfjsModel(source, dirname(path));
     throw new UsageError(
       `${path} is ${format}, which has no graph: a model that is run is an .onnx file, or a model.json of TensorFlow.js`,
@@ -33,11 +33,11 @@ export async function openEngine(path: string): Promise<OpenEngine> {
   });
 }
 
-async function onnxModel(source: ByteSource): Promise<Engine> {
+async function onnxModel(source: ByteSource, folder: string): Promise<Engine> {
   // Where its native part is missing, the other one does.
   const native = await installed("onnxruntime-node").catch(() => null);
   const ort = (native ?? (await packageNamed("onnxruntime-web"))) as OnnxRuntime;
-  return onnxEngine(await readExactly(source, 0, source.byteLength), { ort });
+  return onnxEngine(await readExactly(source, 0, source.byteLength), { ort, folder: fileFolder(folder) });
 }
 
 async function tfjsModel(source: ByteSource, folder: string): Promise<OpenEngine> {
