@@ -204,6 +204,26 @@ describe("raw bytes", () => {
     );
   });
 
+  test("pixels and labels that begin like idx or are a .csv are not taken for what they are not", async () => {
+    const files: Files = {
+      a: Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 9),
+      y: Uint8Array.of(0, 0, 8, 1),
+      "y.csv": text("1,2\n"),
+    };
+    const data = await openData(memoryFiles(files), [{ path: "a" }], { shape: [2], labels: "y" });
+    expect(await samples(data)).toEqual([0, 0, 8, 1, 0, 0, 0, 9]);
+    expect([...((await data.read([2, 3])).labels ?? [])]).toEqual([8, 1]);
+    const idxFile = idx(8, [2, 2], Uint8Array.of(1, 2, 3, 4));
+    expect(await opened(idxFile, { shape: [2] })).toMatchObject({ count: 2, shape: [2] });
+    const csv = memoryFiles({ a: Uint8Array.of(1, 2), "y.csv": text("1,2\n") });
+    await expect(openData(csv, [{ path: "a" }], { shape: [1], labels: "y.csv" })).rejects.toThrow(
+      "expected .npy, idx or raw bytes, got csv",
+    );
+    expect(csv.closed).toBe(csv.opened);
+    await expect(openData(csv, [{ path: "a" }], { shape: [1], std: [0] })).rejects.toThrow(RangeError);
+    expect(csv.closed).toBe(csv.opened);
+  });
+
   test("labels that no class has are found out", async () => {
     const files = { a: Uint8Array.of(1, 2, 3), y: Uint8Array.of(0, 1, 2) };
     const data = await openData(memoryFiles(files), [{ path: "a" }], {

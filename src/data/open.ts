@@ -3,7 +3,7 @@ import { argument, DataError, demand, printed } from "../errors.ts";
 import { type CsvOptions, openCsv } from "./csv.ts";
 import type { Dataset } from "./dataset.ts";
 import { ELEMENTS, type ElementName } from "./elements.ts";
-import { looksLikeIdx, readIdx } from "./idx.ts";
+import { IDX_HEADER, idxSize, looksLikeIdx, readIdx } from "./idx.ts";
 import { openPictures, type PictureFile, type PictureOptions } from "./images.ts";
 import { gunzipped, MAX_INFLATED } from "./inflate.ts";
 import { looksLikeJpeg } from "./jpeg.ts";
@@ -58,8 +58,13 @@ export async function openData(
   argument(parts.length > 0, "parts", "a file or folder", "none");
   const pictures = await picturesOf(files, parts, options);
   const whole = pictures ?? joinedData(await openEach(files, parts, options));
-  const named = options.labels === undefined ? whole : await withLabels(files, whole, options.labels);
-  return checked(prepared(named, options), options.classes);
+  try {
+    const named = options.labels === undefined ? whole : await withLabels(files, whole, options.labels);
+    return checked(prepared(named, options), options.classes);
+  } catch (error) {
+    await whole.close?.();
+    throw error;
+  }
 }
 
 // One that fails closes those before it.
@@ -103,6 +108,7 @@ async function datasetIn(source: ClosableSource, path: string, options: DataOpti
 async function recordsIn(kind: DataKind, source: ClosableSource, options: DataOptions): Promise<Records> {
   if (kind === "npy") return readNpy(source);
   if (kind === "idx") return readIdx(source);
+  if (kind !== "raw") throw new DataError(`expected .npy, idx or raw bytes, got ${kind}`);
   if (!options.shape)
     throw new DataError("raw data need the shape of a sample, such as 28,28 (and their dtype, if it is not u8)");
   return rawRecords(source, options.shape, ELEMENTS[options.dtype ?? "u8"]);
@@ -132,15 +138,16 @@ function closing(source: ClosableSource, file: ClosableSource): ClosableSource {
   return { byteLength: source.byteLength, slice: source.slice, close: () => file.close?.() };
 }
 
-async function kindOf(source: ClosableSource, path: string, { dtype }: DataOptions): Promise<DataKind> {
-  const head = await readExactly(source, 0, Math.min(16, source.byteLength));
+async function kindOf(source: ClosableSource, path: string, { dtype, shape }: DataOptions): Promise<DataKind> {
+  const head = await readExactly(source, 0, Math.min(IDX_HEADER, source.byteLength));
   const start = String.fromCharCode(...head);
   if (/\.[ct]sv(\.gz)?$/i.test(path)) return "csv";
   if (dtype !== undefined) return "raw";
   if (start.startsWith(NPY_MAGIC)) return "npy";
   // Its first member, or the end of an archive without any.
   if (start.startsWith("PK\x03\x04") || start.startsWith("PK\x05\x06")) return "npz";
-  return looksLikeIdx(head) ? "idx" : "raw";
+  // Dark pixels may look like the header of idx. Where a shape makes raw bytes possible, the size has to fit.
+  return looksLikeIdx(head) && (!shape || idxSize(head) === source.byteLength) ? "idx" : "raw";
 }
 
 /** What a .gz file holds, in memory; others as they are. */
@@ -157,9 +164,10 @@ async function withLabels(files: DataFiles, data: Dataset, path: string): Promis
   const source = await files.open(path);
   try {
     const file = await unzipped(source);
-    const kind = await kindOf(file, path, {});
-    const type = ELEMENTS[file.byteLength === data.count ? "u8" : "i32"];
-    const records = kind === "raw" ? rawRecords(file, [], type) : await recordsIn(kind, file, { shape: [] });
+    const bytes = file.byteLength === data.count;
+    const kind = bytes ? "raw" : await kindOf(file, path, { shape: [] });
+    const records =
+      kind === "raw" ? rawRecords(file, [], ELEMENTS[bytes ? "u8" : "i32"]) : await recordsIn(kind, file, {});
     const labels = await labelsOf(records);
     if (labels.length !== data.count)
       throw new DataError(`${path} has ${labels.length} labels for ${data.count} samples`);
