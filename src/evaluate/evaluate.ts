@@ -1,10 +1,10 @@
 import { shuffled } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { type Feed, feedOf, filled, firstSamples } from "../data/feed.ts";
 import type { Description, Edits, Engine, ModelKind, Value, Values } from "../engine/engine.ts";
 import { argument, DataError } from "../errors.ts";
 import type { Loss, LossKind, LossOptions, LossReport } from "../loss/loss.ts";
 import { newLoss } from "../loss/make.ts";
-import { type Feed, feedOf, filled, firstSamples } from "./inputs.ts";
 import { type DetectionNames, kindOf, lossBatch, outputOf } from "./outputs.ts";
 import { openUnits, type UnitLoss, type UnitRuns } from "./units.ts";
 

@@ -29,7 +29,7 @@ export function areProbabilities({ shape, data }: Value): boolean {
 }
 
 /** Logarithms of the probabilities of a row, in f64: of logits by log-sum-exp, so that none overflows; of probabilities after their sum was made 1. */
-function logProbabilities(row: ArrayLike<number>, probabilities: boolean): Float64Array {
+export function logProbabilities(row: ArrayLike<number>, probabilities: boolean): Float64Array {
   const out = Float64Array.from(row as ArrayLike<number>);
   if (probabilities) {
     const sum = out.reduce((all, x) => all + x, 0);

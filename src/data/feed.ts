@@ -1,7 +1,7 @@
-import type { Batch, Dataset } from "../data/dataset.ts";
-import { printedShape } from "../data/elements.ts";
 import type { Description, Value, ValueInfo } from "../engine/engine.ts";
 import { DataError } from "../errors.ts";
+import type { Batch, Dataset } from "./dataset.ts";
+import { printedShape } from "./elements.ts";
 
 // How the samples of a data set become what a model takes.
 
