@@ -36,6 +36,13 @@ function insideOf(file: string): string[] {
 
 const PROTOBUF = "@bufbuild/protobuf/wire";
 const DRAWING = ["d3-scale", "d3-shape"];
+// What files of data need: loaded when such a file is read, and not before.
+const DECODING: Record<string, string[]> = {
+  "data/csv.ts": ["csv-parse/browser/esm/sync"],
+  "data/inflate.ts": ["fflate"],
+  "data/jpeg.ts": ["jpeg-js"],
+  "data/png.ts": ["fast-png", "fflate"],
+};
 
 // Each layer may import those before it, and files of its own folder.
 const LAYERS = [
@@ -73,8 +80,9 @@ const ONLY: Record<string, string[]> = {
   onnx: ["fit"],
   // What compression costs a model: software that runs models, what it runs on, how far outputs are apart, and what is done about it.
   engine: ["errors", "bytes", "tensor", "model"],
-  data: ["errors", "bytes", "engine"],
-  loss: ["errors", "engine"],
+  random: [],
+  data: ["errors", "bytes", "tensor", "random", "engine"],
+  loss: ["errors", "random", "engine"],
   activations: ["errors", "bytes", "tensor", "plan", "kernels", "codec", "engine", "data", "loss"],
   tune: [
     "errors",
@@ -157,13 +165,22 @@ describe("imports", () => {
     expect(others.filter((file) => layerOf(file) !== "plain").sort()).toEqual(loading);
   });
 
-  test("only the command line imports packages, its drawings d3, node a pool of threads, ONNX protobuf; only they builtins", () => {
+  test("only the command line imports packages, its drawings d3, node a pool of threads, ONNX protobuf, data decoders; only they builtins", () => {
     for (const file of SRC.filter((name) => layerOf(name) !== "cli")) {
       const foreign = importsOf(join("src", file)).filter((from) => !from.startsWith("."));
       const node = layerOf(file) === "node" ? foreign.filter((from) => /^(node:.*|piscina)$/.test(from)) : [];
       const protobuf = file.startsWith("model/onnx/") ? foreign.filter((from) => from === PROTOBUF) : [];
       const drawing = file.startsWith("compare/page/") ? foreign.filter((from) => DRAWING.includes(from)) : [];
-      expect(foreign, file).toEqual([...node, ...protobuf, ...drawing]);
+      const decoding = foreign.filter((from) => DECODING[file]?.includes(from));
+      expect(foreign.sort(), file).toEqual([...node, ...protobuf, ...drawing, ...decoding].sort());
+    }
+  });
+
+  test("decoders of data are loaded when they are needed", () => {
+    for (const [file, packages] of Object.entries(DECODING)) {
+      const dynamic = [...textOf(join("src", file)).matchAll(/await import\("([^"]+)"\)/g)].map(([, from]) => from);
+      expect(dynamic.sort(), file).toEqual(packages);
+      expect(textOf(join("src", file)), file).not.toMatch(/^import (?!type\b)[^;]* from "[^.]/m);
     }
   });
 
@@ -245,6 +262,17 @@ const READ = [
   "urlSource",
 ];
 const PLAIN = ["FormatError", "decodeTensor", "dequantize", "parseSteps", "plainKernels"];
+const DATA = [
+  "batches",
+  "joinedData",
+  "labelled",
+  "openCsv",
+  "openData",
+  "openPictures",
+  "prepared",
+  "shuffled",
+  "split",
+];
 const INDEX = [
   ...READ,
   "DataError",
@@ -295,6 +323,8 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/onnx.ts")).sort()).toEqual(["createSession", "progressCallback"]);
     expect(Object.keys(await import("../src/engine/onnx.ts")).sort()).toEqual(["onnxEngine", "writeQdq"]);
     expect(Object.keys(await import("../src/engine/tfjs.ts"))).toEqual(["tfjsEngine"]);
+    expect(Object.keys(await import("../src/data.ts")).sort()).toEqual(DATA);
+    expect(Object.keys(await import("../src/evaluate.ts")).sort()).toEqual(["evaluate", "newLoss"]);
     expect(Object.keys(await import("../src/cache.ts")).sort()).toEqual([
       "cacheApiStore",
       "indexedDbStore",
@@ -303,7 +333,7 @@ describe("the package", () => {
     ]);
   });
 
-  test("depends on three packages for the command line and two for its drawings, one for threads in Node, and one for protobuf", () => {
+  test("depends on three packages for the command line and two for its drawings, one for threads in Node, one for protobuf, and four that decode data", () => {
     const manifest = JSON.parse(textOf("package.json"));
     const { dependencies, peerDependencies, peerDependenciesMeta, optionalDependencies } = manifest;
     expect(Object.keys(dependencies)).toEqual([
@@ -311,8 +341,12 @@ describe("the package", () => {
       "cli-progress",
       "cli-table3",
       "commander",
+      "csv-parse",
       "d3-scale",
       "d3-shape",
+      "fast-png",
+      "fflate",
+      "jpeg-js",
       "piscina",
     ]);
     expect(optionalDependencies).toBeUndefined();
@@ -375,6 +409,18 @@ describe("the package", () => {
     const [read, tfjs, onnx] = await Promise.all(["read.ts", "tfjs.ts", "onnx.ts"].map(sizeOf));
     expect(tfjs - read).toBeLessThanOrEqual(2.5 * 1024);
     expect(onnx - read).toBeLessThanOrEqual(7 * 1024);
+  });
+
+  test("brings data and losses with little: quern/data below 12 KB without the decoders that it loads when needed, quern/evaluate below 8 KB", async () => {
+    const options = { bundle: true, minify: true, format: "esm", write: false, packages: "external" } as const;
+    const [data, evaluation] = await Promise.all(
+      ["data.ts", "evaluate.ts"].map(async (entry) => {
+        const { outputFiles } = await build({ entryPoints: [join(ROOT, "src", entry)], ...options });
+        return gzipSync(outputFiles[0].contents).length;
+      }),
+    );
+    expect(data).toBeLessThanOrEqual(12 * 1024);
+    expect(evaluation).toBeLessThanOrEqual(8 * 1024);
   });
 
   test("keeps chunks with little: quern/cache below 2.5 KB, any one of its stores below 1.5 KB", async () => {

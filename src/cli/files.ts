@@ -33,9 +33,13 @@ export function localName(input: string): string {
   return input.replace(ADDRESS, "$1");
 }
 
-/** A file, or what lies at an address, by ranges. */
+/** A file, or what lies at an address, by ranges; to be closed. */
+export function openSource(path: string): Promise<ByteSource & { close(): unknown }> {
+  return ADDRESS.test(path) ? urlSource(path) : fileSource(path);
+}
+
 export async function withSource<T>(path: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
-  const source = ADDRESS.test(path) ? await urlSource(path) : await fileSource(path);
+  const source = await openSource(path);
   try {
     return await use(source);
   } finally {

@@ -13,6 +13,7 @@ import { parsePlan } from "../plan.ts";
 import { isBlocks } from "../tensor.ts";
 import { type BudgetFlags, budgetOf, IMPORTANCE_HELP, TOTAL_BITS_HELP, TOTAL_SIZE_HELP } from "./budget.ts";
 import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
+import { addEvaluateOptions, type EvaluateFlags, evaluateVerb } from "./evaluate.ts";
 import { kernelsFor, localName, type OpenFlags, withFile, withModel, withSinks, withSource } from "./files.ts";
 import { diffText, inspectText, packText, size, unpackText } from "./print.ts";
 import { reportOf, reportText } from "./report.ts";
@@ -26,7 +27,12 @@ const DEFAULT_PLAN = "int8 channel > auto";
 /** Of models that have blocks of GGUF: these are quantized already, and come back as they were. */
 const BLOCKS_PLAN = `dtype Q*=lossless; ${DEFAULT_PLAN}`;
 
-interface Options extends OpenFlags, UnpackFlags, BudgetFlags, Pick<CompareFlags, "points" | "tensors"> {
+interface Options
+  extends OpenFlags,
+    UnpackFlags,
+    BudgetFlags,
+    Pick<CompareFlags, "points" | "tensors">,
+    Omit<EvaluateFlags, "output"> {
   json?: boolean;
   report?: boolean;
   stage?: string[];
@@ -61,6 +67,14 @@ export function addVerbs(program: Command): void {
     .option("-p, --plan <plan>", COMPARE_HELP.plan)
     .option("--points <n>", COMPARE_HELP.points)
     .option("--tensors", COMPARE_HELP.tensors);
+  addEvaluateOptions(
+    verb(
+      program,
+      "evaluate <model> <packed>",
+      "runs a model (ONNX, TensorFlow.js) on data with its own weights and with those of another file",
+      evaluateVerb,
+    ),
+  );
   verb(
     program,
     "bench <file>",

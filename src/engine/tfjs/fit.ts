@@ -11,6 +11,8 @@ import { withTensors } from "./weights.ts";
 
 // Training: weights of the trainer's own, which the model has only while a step runs.
 
+type Weights = ReadonlyMap<string, Float32Array>;
+
 interface Training {
   readonly state: State;
   readonly options: FitOptions;
@@ -86,16 +88,17 @@ function hostWeights(masters: ReadonlyMap<string, Tensor>): Map<string, Float32A
   return new Map([...masters].map(([name, tensor]) => [name, (tensor.dataSync() as Float32Array).slice()]));
 }
 
-function step(training: Training, inputs: Values, targets: Value, rate: number): number {
+async function step(training: Training, inputs: Values, targets: Value, rate: number): Promise<number> {
   const { state, loss, masters, options, steps } = training;
   const { core } = state.runtime;
   const infos = state.graph.inputs.map((name) => state.graph.values.get(name) as ValueInfo);
   demandInputs(infos, inputs);
   if (!(rate >= 0 && rate < Infinity)) throw new DataError(`a learning rate of ${rate}`);
+  const projected = await options.project?.(hostWeights(masters));
   return core.tidy(() => {
     const wanted = loss.targets(core, targets, samplesOf(infos, inputs));
     const tensors = inputTensors(core, infos, inputs);
-    const numbers = new Map([...training.numbers, ...projected(training)]);
+    const numbers = new Map([...training.numbers, ...withProjected(training, projected)]);
     const { value, gradients } = withTensors(core, state.weights, numbers, () =>
       loss.within(() => withGradients(core, () => gradientsOf(training, tensors, wanted))),
     );
@@ -111,11 +114,10 @@ function samplesOf([first]: readonly ValueInfo[], inputs: Values): number {
 }
 
 /** What the model runs with in place of the weights that are trained. */
-function projected({ state, options: { project }, masters }: Training): Map<string, Tensor> {
+function withProjected({ state, masters }: Training, projected: Weights | undefined): Map<string, Tensor> {
   const { core } = state.runtime;
   const tensors = new Map<string, Tensor>(masters);
-  if (!project) return tensors;
-  for (const [name, data] of project(hostWeights(masters))) {
+  for (const [name, data] of projected ?? []) {
     const master = masters.get(name);
     if (!master) throw new DataError(`"${name}", which is not trained, was projected`);
     if (data.length !== size(master)) throw new DataError(`"${name}" has ${data.length} elements after projection`);

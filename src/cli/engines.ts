@@ -1,0 +1,108 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type ByteSource, readExactly } from "../bytes.ts";
+import type { Description, Edits, Engine } from "../engine/engine.ts";
+import { type OnnxRuntime, onnxEngine } from "../engine/onnx.ts";
+import { tfjsEngine } from "../engine/tfjs.ts";
+import { DataError } from "../errors.ts";
+import { formatOf } from "../model/recognise.ts";
+import { readModelJson } from "../model/tfjs/manifest.ts";
+import { fileFolder } from "../node.ts";
+import { elementCount, isBlocks, isFloat, readElements, toFloat32 } from "../tensor.ts";
+import { type OpenFlags, withModel, withSource } from "./files.ts";
+import { UsageError } from "./terminal.ts";
+
+// Models that are run, and the weights that they are run with.
+
+export interface OpenEngine {
+  readonly engine: Engine;
+  /** Of its files. */
+  readonly bytes: number;
+}
+
+/** A model with its runtime, whose packages have to be installed. */
+export async function openEngine(path: string): Promise<OpenEngine> {
+  return withSource(path, async (source) => {
+    const format = await formatOf(source);
+    if (format === "onnx") return { engine: await onnxModel(source, dirname(path)), bytes: source.byteLength };
+    if (format === "tfjs") return tfjsModel(source, dirname(path));
+    throw new UsageError(
+      `${path} is ${format}, which has no graph: a model that is run is an .onnx file, or a model.json of TensorFlow.js`,
+    );
+  });
+}
+
+async function onnxModel(source: ByteSource, folder: string): Promise<Engine> {
+  // Where its native part is missing, the other one does.
+  const native = await installed("onnxruntime-node").catch(() => null);
+  const ort = (native ?? (await packageNamed("onnxruntime-web"))) as OnnxRuntime;
+  return onnxEngine(await readExactly(source, 0, source.byteLength), { ort, folder: fileFolder(folder) });
+}
+
+async function tfjsModel(source: ByteSource, folder: string): Promise<OpenEngine> {
+  const { value, groups } = await readModelJson(source);
+  const parts: Uint8Array[] = [];
+  for (const name of groups.flatMap(({ paths }) => paths)) {
+    const shard = await fileFolder(folder).open(name);
+    parts.push(await readExactly(shard, 0, shard.byteLength));
+  }
+  const weights = Buffer.concat(parts);
+  const [core, layers] = [await packageNamed("@tensorflow/tfjs-core"), await packageNamed("@tensorflow/tfjs-layers")];
+  const wasm = await packageNamed("@tensorflow/tfjs-backend-wasm");
+  const engine = await tfjsEngine({ modelJson: value, weights }, { core, layers, wasm });
+  return { engine, bytes: source.byteLength + weights.length };
+}
+
+async function packageNamed(name: string): Promise<object> {
+  const found = await installed(name);
+  if (found) return found;
+  throw new DataError(`${name} is not installed: npm install ${name}`);
+}
+
+/** A package of the current folder, or else one beside quern. */
+async function installed(name: string): Promise<object | null> {
+  for (const from of [pathToFileURL(join(process.cwd(), "package.json")), import.meta.url]) {
+    let path: string;
+    try {
+      path = createRequire(from).resolve(name);
+    } catch {
+      continue;
+    }
+    // What a CommonJS package exports is its default.
+    const module: { default?: object } = await import(pathToFileURL(path).href);
+    return module.default ?? module;
+  }
+  return null;
+}
+
+export interface Compressed {
+  readonly compressed: Edits | Engine;
+  readonly bytes: number;
+  /** Parameters of the model that the file lacks, and that stay as they are. */
+  readonly kept: readonly string[];
+}
+
+/** What a model is compared with: another one that can be run, or weights for its own graph. */
+export async function openCompressed(path: string, flags: OpenFlags, model: Description): Promise<Compressed> {
+  const format = await withSource(path, formatOf);
+  if (format === "onnx" || format === "tfjs") {
+    const { engine, bytes } = await openEngine(path);
+    return { compressed: engine, bytes, kept: [] };
+  }
+  const bytes = await withSource(path, async (source) => source.byteLength);
+  const names = new Set(model.units.flatMap(({ parameters }) => parameters));
+  const weights = await withModel(path, flags, undefined, async ({ tensors }) => {
+    const read = new Map<string, Float32Array>();
+    for (const tensor of tensors) {
+      if (!names.has(tensor.name) || !(isFloat(tensor.dtype) || isBlocks(tensor.dtype))) continue;
+      read.set(tensor.name, toFloat32(tensor.dtype, await readElements(tensor, 0, elementCount(tensor.shape))));
+    }
+    if (read.size === 0)
+      throw new DataError(
+        `${path} has no weights of this model: none of its ${tensors.length} tensors has the name of one`,
+      );
+    return read;
+  });
+  return { compressed: { weights }, bytes, kept: [...names].filter((name) => !weights.has(name)) };
+}
