@@ -54,8 +54,7 @@ export async function* assemble<K extends DecodeKind, T>(
   make: (entry: Entry) => Assembly<K, T>,
 ): AsyncGenerator<T> {
   const { header, cache, workers, window } = reader;
-  const held = (number: number) => cache?.has(number) ?? false;
-  const pieces = piecesOf(header, entries, cache ? () => 1 : size, held);
+  const pieces = piecesOf(header, entries, cache ? () => 1 : size, (number) => cache?.has(number) ?? false);
   const counter = onProgress && (await reader.extras()).progressFor(onProgress, pieces, header);
   const stop = linkedTo(signal);
   const begin = beginning(reader, make, stop.signal, counter);
@@ -72,15 +71,13 @@ export async function* assemble<K extends DecodeKind, T>(
         fetching.push(job);
         weight += job.weight;
       }
+      if (fetching.length + decoding.length === 0) return;
       const come = fetching.shift();
-      if (!come && decoding.length === 0) return;
       if (come) {
         weight -= come.weight;
         if (come.span instanceof Promise) await settled(come);
         signal?.throwIfAborted();
         come.rest = decode(reader, come);
-        // Awaited in its turn, or never.
-        if (come.rest instanceof Promise) come.rest.catch(() => {});
         decoding.push(come);
       }
       // Nothing more is fetched before what came is kept, whatever other threads could do meanwhile.
@@ -134,16 +131,23 @@ async function settled(job: { span: Promise<Span> | Span | null }): Promise<void
 function decode<K extends DecodeKind, T>(reader: Reader, job: Job<K, T>): Rest | Promise<Rest> {
   const { piece, assembly, options, span, chunk } = job;
   const { entry } = piece;
+  // Awaited in its turn, or never.
+  const later = (rest: Rest | Promise<Rest>): Rest | Promise<Rest> => {
+    if (rest instanceof Promise) rest.catch(() => {});
+    return rest;
+  };
   const fill = (bytes: Uint8Array): undefined => void assembly.fill(elementsIn(bytes, entry));
-  if (chunk) return chunk.bytes ? fill(chunk.bytes) : loadedChunk(reader, entry.section, options, chunk).then(fill);
+  if (chunk)
+    return chunk.bytes ? fill(chunk.bytes) : later(loadedChunk(reader, entry.section, options, chunk).then(fill));
   if (!span) return undefined;
   if (span instanceof Promise) return span as Promise<never>;
-  return decodeSpan(reader, entry.section, span, assembly.task, options.signal, (result): Rest => {
+  const decoded = decodeSpan(reader, entry.section, span, assembly.task, options.signal, (result): Rest => {
     if (reader.workers) return () => assembly.put(span, result);
     // What lies in the arena must be taken out of it in this turn.
     assembly.put(span, result);
     return undefined;
   });
+  return later(decoded);
 }
 
 /** The one tensor of a stream. */

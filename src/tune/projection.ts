@@ -60,29 +60,12 @@ export async function projectionOf(
     all.set(info.name, await begin(kernels, info, weights.get(info.name) as Float32Array, steps));
   }
   return {
-    async project(given) {
-      const out = new Map<string, Float32Array>();
-      for (const [name, entry] of all) {
-        const data = given.get(name);
-        if (!data) continue;
-        entry.last = masked(data, entry.mask);
-        const through = await throughSteps(kernels, tensorOver(name, entry.info.shape, entry.last), entry.steps);
-        out.set(name, through.data);
-      }
-      return out;
-    },
+    project: (given) => projectAll(kernels, all, given),
     kept: (given) => new Map([...given].map(([name, data]) => [name, masked(data, all.get(name)?.mask ?? null)])),
     learn(gradients, rate) {
       for (const [name, entry] of all) {
         const gradient = gradients.get(name);
-        if (!gradient) continue;
-        if (sizes === "learned" && entry.size && entry.last) {
-          moveSize(entry.size, sizeGradient(entry, gradient), rate);
-          entry.steps = withSize(entry.steps, entry.size.value);
-        }
-        entry.mask?.forEach((kept, i) => {
-          gradient[i] = (gradient[i] as number) * kept;
-        });
+        if (gradient) learnOne(entry, gradient, sizes === "learned" ? rate : 0);
       }
     },
     plan: () => [...[...all].map(([name, { steps }]): Rule => ({ name, steps })), ...plan],
@@ -96,6 +79,29 @@ export async function projectionOf(
       }
     },
   };
+}
+
+async function projectAll(kernels: Kernels, all: ReadonlyMap<string, Projected>, given: Weights): Promise<Weights> {
+  const out = new Map<string, Float32Array>();
+  for (const [name, entry] of all) {
+    const data = given.get(name);
+    if (!data) continue;
+    entry.last = masked(data, entry.mask);
+    const through = await throughSteps(kernels, tensorOver(name, entry.info.shape, entry.last), entry.steps);
+    out.set(name, through.data);
+  }
+  return out;
+}
+
+/** @param rate - of the step size; 0: it stays */
+function learnOne(entry: Projected, gradient: Float32Array, rate: number): void {
+  if (rate > 0 && entry.size && entry.last) {
+    moveSize(entry.size, sizeGradient(entry, gradient), rate);
+    entry.steps = withSize(entry.steps, entry.size.value);
+  }
+  entry.mask?.forEach((kept, i) => {
+    gradient[i] = (gradient[i] as number) * kept;
+  });
 }
 
 function masked(data: Float32Array, mask: Float32Array | null): Float32Array {
