@@ -36,27 +36,16 @@ export function trainerOf(state: State, options: FitOptions): Trainer {
   const training = { state, options, loss, numbers, masters, steps };
   state.model.take();
   let closed = false;
-  const enter = async (): Promise<void> => {
-    if (!closed) await state.runtime.enter();
-    if (closed) throw new DataError("the trainer is closed");
-  };
+  const within = <T>(work: () => T | Promise<T>): Promise<T> =>
+    state.runtime.within(() => {
+      if (closed) throw new DataError("the trainer is closed");
+      return work();
+    });
   return {
-    async step(inputs, targets, rate) {
-      await enter();
-      return step(training, inputs, targets, rate);
-    },
-    async weights() {
-      await enter();
-      return hostWeights(masters);
-    },
-    async state() {
-      await enter();
-      return steps.state();
-    },
-    async restore(saved) {
-      await enter();
-      await steps.restore(saved);
-    },
+    step: (inputs, targets, rate) => within(() => step(training, inputs, targets, rate)),
+    weights: () => within(() => hostWeights(masters)),
+    state: () => within(() => steps.state()),
+    restore: (saved) => within(() => steps.restore(saved)),
     async close() {
       if (closed) return;
       closed = true;
