@@ -3,7 +3,7 @@ import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine, Value, Values } from "../../src/engine/engine.ts";
 import { tfjsEngine } from "../../src/engine/tfjs.ts";
-import { DataError } from "../../src/errors.ts";
+import { DataError, FormatError } from "../../src/errors.ts";
 import { digitsNet, randomNormal, randomUniform, seeded } from "./nets.ts";
 import { tfjs } from "./tensorflow.ts";
 
@@ -180,6 +180,19 @@ describe("a small net", () => {
     identity.dispose();
   });
 
+  test("runs on its own backend, whichever another engine has", async () => {
+    const expected = await engine.run(inputs);
+    const plain = await tfjsEngine(net, { ...tfjs, backend: "cpu" });
+    expect(plain.runtime).toBe("tfjs 4.22.0 cpu");
+    const outputs = await Promise.all([plain, engine, plain, engine].map((each) => each.run(inputs)));
+    expect(outputs[1]).toEqual(expected);
+    expect(outputs[3]).toEqual(expected);
+    expect(outputs[2]).toEqual(outputs[0]);
+    expect(largest(floats(outputs[0], "dense"), floats(expected, "dense"))).toBeLessThan(1e-5);
+    await plain.close();
+    await engine.run(inputs);
+  });
+
   test("is loaded from files, and from what else TensorFlow.js loads models from, and freed with the last engine", async () => {
     const files = await filesOf(net);
     const { weightsManifest, ...rest } = files.modelJson;
@@ -226,7 +239,9 @@ describe("a small net", () => {
     await closed.close();
     await bad(closed.run(inputs), "closed");
     await bad(tfjsEngine({}, tfjs), "no layers model");
-    await bad(tfjsEngine({ modelJson: {}, weights: new Uint8Array() }, tfjs), "weightsManifest");
+    await expect(tfjsEngine({ modelJson: {}, weights: new Uint8Array() }, tfjs)).rejects.toThrow(FormatError);
+    const nothing = { modelJson: { weightsManifest: [], modelTopology: {} }, weights: new Uint8Array() };
+    await bad(tfjsEngine(nothing, tfjs), "TensorFlow.js cannot load the model");
     await bad(tfjsEngine(net, { ...tfjs, backend: "abacus" }), 'no backend "abacus"');
     await bad(tfjsEngine(net, { ...tfjs, core: {} }), "not the module tfjs-core");
     // What src/ finds beside it, which has no TensorFlow.js.
@@ -235,7 +250,7 @@ describe("a small net", () => {
       "npm install @tensorflow/tfjs-layers, or give the module",
     );
     const { modelJson, weights } = await filesOf(net);
-    await bad(tfjsEngine({ modelJson, weights: weights.slice(0, 1000) }, tfjs), "cannot load the model");
+    await bad(tfjsEngine({ modelJson, weights: weights.slice(0, 1000) }, tfjs), "bytes of weights, got 1000");
   });
 });
 

@@ -1,5 +1,5 @@
 import { DataError } from "../../errors.ts";
-import type { Edits, Engine, FitOptions, Trainer, Value, ValueInfo, Values } from "../engine.ts";
+import type { Edits, Engine, FitOptions, Value, ValueInfo, Values } from "../engine.ts";
 import { trainerOf } from "./fit.ts";
 import { demandInputs, inputTensors } from "./inputs.ts";
 import { openModel, type TfjsModel } from "./model.ts";
@@ -27,30 +27,18 @@ export async function tfjsEngine(model: TfjsModel, options: RuntimeOptions = {})
 function engineOf(state: State): Engine {
   const { runtime, model, graph, units } = state;
   let closed = false;
-  const enter = async (): Promise<void> => {
-    if (closed) throw new DataError("the engine is closed");
-    await runtime.enter();
-    if (closed) throw new DataError("the engine is closed");
-  };
+  const within = <T>(work: () => T | Promise<T>): Promise<T> =>
+    runtime.within(() => {
+      if (closed) throw new DataError("the engine is closed");
+      return work();
+    });
   return {
     runtime: runtime.name,
     describe: async () => describeGraph(graph, units),
-    async run(inputs: Values, tap: readonly string[] = []) {
-      await enter();
-      return runGraph(state, inputs, tap);
-    },
-    async withWeights(edits: Edits) {
-      await enter();
-      return engineOf(editedState(state, edits));
-    },
-    async only(name: string) {
-      await enter();
-      return engineOf(unitState(state, name));
-    },
-    async fit(options: FitOptions): Promise<Trainer> {
-      await enter();
-      return trainerOf(state, options);
-    },
+    run: (inputs: Values, tap: readonly string[] = []) => within(() => runGraph(state, inputs, tap)),
+    withWeights: (edits: Edits) => within(() => engineOf(editedState(state, edits))),
+    only: (name: string) => within(() => engineOf(unitState(state, name))),
+    fit: (options: FitOptions) => within(() => trainerOf(state, options)),
     async close() {
       if (closed) return;
       closed = true;

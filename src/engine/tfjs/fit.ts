@@ -36,27 +36,20 @@ export function trainerOf(state: State, options: FitOptions): Trainer {
   const training = { state, options, loss, numbers, masters, steps };
   state.model.take();
   let closed = false;
-  const enter = async (): Promise<void> => {
-    if (!closed) await state.runtime.enter();
-    if (closed) throw new DataError("the trainer is closed");
-  };
+  const within = <T>(work: () => T | Promise<T>): Promise<T> =>
+    state.runtime.within(() => {
+      if (closed) throw new DataError("the trainer is closed");
+      return work();
+    });
   return {
     async step(inputs, targets, rate) {
-      await enter();
-      return step(training, inputs, targets, rate);
+      const { project } = options;
+      const weights = project && (await project(await within(() => hostWeights(masters))));
+      return within(() => step(training, inputs, targets, rate, weights));
     },
-    async weights() {
-      await enter();
-      return hostWeights(masters);
-    },
-    async state() {
-      await enter();
-      return steps.state();
-    },
-    async restore(saved) {
-      await enter();
-      await steps.restore(saved);
-    },
+    weights: () => within(() => hostWeights(masters)),
+    state: () => within(() => steps.state()),
+    restore: (saved) => within(() => steps.restore(saved)),
     async close() {
       if (closed) return;
       closed = true;
@@ -88,17 +81,16 @@ function hostWeights(masters: ReadonlyMap<string, Tensor>): Map<string, Float32A
   return new Map([...masters].map(([name, tensor]) => [name, (tensor.dataSync() as Float32Array).slice()]));
 }
 
-async function step(training: Training, inputs: Values, targets: Value, rate: number): Promise<number> {
+function step(training: Training, inputs: Values, targets: Value, rate: number, weights?: Weights): number {
   const { state, loss, masters, options, steps } = training;
   const { core } = state.runtime;
   const infos = state.graph.inputs.map((name) => state.graph.values.get(name) as ValueInfo);
   demandInputs(infos, inputs);
   if (!(rate >= 0 && rate < Infinity)) throw new DataError(`a learning rate of ${rate}`);
-  const projected = await options.project?.(hostWeights(masters));
   return core.tidy(() => {
     const wanted = loss.targets(core, targets, samplesOf(infos, inputs));
     const tensors = inputTensors(core, infos, inputs);
-    const numbers = new Map([...training.numbers, ...withProjected(training, projected)]);
+    const numbers = new Map([...training.numbers, ...projected(training, weights)]);
     const { value, gradients } = withTensors(core, state.weights, numbers, () =>
       loss.within(() => withGradients(core, () => gradientsOf(training, tensors, wanted))),
     );
@@ -114,10 +106,10 @@ function samplesOf([first]: readonly ValueInfo[], inputs: Values): number {
 }
 
 /** What the model runs with in place of the weights that are trained. */
-function withProjected({ state, masters }: Training, projected: Weights | undefined): Map<string, Tensor> {
+function projected({ state, masters }: Training, weights: Weights = new Map()): Map<string, Tensor> {
   const { core } = state.runtime;
   const tensors = new Map<string, Tensor>(masters);
-  for (const [name, data] of projected ?? []) {
+  for (const [name, data] of weights) {
     const master = masters.get(name);
     if (!master) throw new DataError(`"${name}", which is not trained, was projected`);
     if (data.length !== size(master)) throw new DataError(`"${name}" has ${data.length} elements after projection`);

@@ -1,4 +1,6 @@
+import { bytesSource } from "../../bytes.ts";
 import { DataError } from "../../errors.ts";
+import { readModelJson } from "../../model/tfjs/manifest.ts";
 import { type Graph, graphOf } from "./graph.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Layers, LayersModel } from "./types.ts";
@@ -24,7 +26,7 @@ export interface OpenModel {
   letGo(): void;
 }
 
-/** @throws DataError for what is no layers model, or one that TensorFlow.js cannot load; what the caller's handler throws */
+/** @throws DataError for what is no layers model, or one that TensorFlow.js cannot load; FormatError for its model.json; what the caller's handler throws */
 export async function openModel({ layers }: Runtime, model: TfjsModel): Promise<OpenModel> {
   const own = isModel(model) ? null : await loaded(layers, model);
   const opened = own ?? (model as LayersModel);
@@ -48,7 +50,7 @@ function isModel(model: object): model is LayersModel {
 async function loaded(layers: Layers, model: object): Promise<LayersModel> {
   if ("load" in model) return layers.loadLayersModel(model as TfjsHandler);
   if (!("modelJson" in model && "weights" in model)) throw new DataError("no layers model, and no files of one");
-  const artifacts = artifactsOf(model as TfjsFiles);
+  const artifacts = await artifactsOf(model as TfjsFiles);
   try {
     return await layers.loadLayersModel({ load: async () => artifacts });
   } catch (error) {
@@ -56,11 +58,16 @@ async function loaded(layers: Layers, model: object): Promise<LayersModel> {
   }
 }
 
-function artifactsOf({ modelJson, weights }: TfjsFiles): object {
-  const { weightsManifest, ...rest } = modelJson as { weightsManifest?: unknown };
-  if (!Array.isArray(weightsManifest)) throw new DataError("the model.json has no weightsManifest");
-  const weightSpecs = weightsManifest.flatMap(({ weights }) => weights);
-  return { ...rest, weightSpecs, weightData: bufferOf(weights) };
+// TensorFlow.js would make a model before it finds that weights are missing, and leave it behind.
+async function artifactsOf({ modelJson, weights }: TfjsFiles): Promise<object> {
+  const { groups } = await readModelJson(bytesSource(new TextEncoder().encode(JSON.stringify(modelJson))));
+  const listed = groups.flatMap((group) => group.weights);
+  const bytes = listed.reduce((sum, weight) => sum + weight.bytes, 0);
+  if (bytes !== weights.byteLength) {
+    throw new DataError(`the model.json lists ${bytes} bytes of weights, got ${weights.byteLength}`);
+  }
+  const { weightsManifest: _, ...rest } = modelJson as { weightsManifest?: unknown };
+  return { ...rest, weightSpecs: listed.map(({ entry }) => entry), weightData: bufferOf(weights) };
 }
 
 function bufferOf(bytes: Uint8Array | ArrayBuffer): ArrayBuffer {

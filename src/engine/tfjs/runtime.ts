@@ -26,8 +26,8 @@ export interface Runtime {
   readonly backend: string;
   /** Such as "tfjs 4.22.0 wasm". */
   readonly name: string;
-  /** Makes the backend the current one. What is run before the next wait runs there. */
-  enter(): Promise<void>;
+  /** Runs `work` on the backend, up to where it first waits: others may have another backend then. */
+  within<T>(work: () => T | Promise<T>): Promise<T>;
 }
 
 /** @throws DataError for packages that are not installed, and a backend that there is not */
@@ -44,13 +44,29 @@ export async function runtimeOf({ backend = "wasm", wasmFiles, ...modules }: Run
     core.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     if (wasmFiles) (wasm as { setWasmPaths(prefix: string): void }).setWasmPaths(wasmFiles);
   }
-  const enter = async (): Promise<void> => {
-    if (core.getBackend() === backend) return;
-    const ok = await core.setBackend(backend).catch(() => false);
-    if (!ok) throw new DataError(`TensorFlow.js has no backend "${backend}": import its package`);
+  const within: Runtime["within"] = async (work) => {
+    if (core.getBackend() === backend) return work();
+    const turn = (turns.get(core) ?? Promise.resolve()).then(async () => {
+      await enter(core, backend);
+      return { result: work() };
+    });
+    turns.set(
+      core,
+      turn.catch(() => undefined),
+    );
+    return (await turn).result;
   };
-  await enter();
-  return { core, layers, backend, name: `tfjs ${core.version_core} ${backend}`, enter };
+  await within(() => undefined);
+  return { core, layers, backend, name: `tfjs ${core.version_core} ${backend}`, within };
+}
+
+/** The backend is one for all of a module: who wants another waits until those before have begun with theirs. */
+const turns = new WeakMap<Core, Promise<unknown>>();
+
+async function enter(core: Core, backend: string): Promise<void> {
+  if (core.getBackend() === backend) return;
+  const ok = await core.setBackend(backend).catch(() => false);
+  if (!ok) throw new DataError(`TensorFlow.js has no backend "${backend}": import its package`);
 }
 
 /** What tfjs-layers calls as methods of tensors when it makes recurrent layers, though only the package @tensorflow/tfjs gives tensors methods. */
