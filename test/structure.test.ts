@@ -356,8 +356,8 @@ describe("the package", () => {
     expect(Object.keys(peerDependencies)).toEqual([
       "@tensorflow/tfjs-backend-wasm",
       "@tensorflow/tfjs-core",
-      "onnxruntime-node",
       "@tensorflow/tfjs-layers",
+      "onnxruntime-node",
       "onnxruntime-web",
     ]);
   });
