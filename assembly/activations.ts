@@ -67,27 +67,67 @@ function runCodes(src: usize, n: i32, factor: f32, scale: f32, zero: i32, qmin: 
 }
 
 /**
- * The sum of squares of what coding takes from f32 [outer, channels, inner], as an f64 at dst: of x - factor * scale * (code - zero point), so that
- * it counts what is lost where the channels are as they were. Returns the count of elements.
+ * The sum of squares of what coding takes from f32 [outer, channels, inner], as an f64 at dst, which has room for five: of x - factor * scale * (code - zero point), so that
+ * it counts what is lost where the channels are as they were. Differences are f32, squares and sums f64; element i of a row (inner = 1) or of a
+ * channel's run is added to partial sum i mod 4, and the whole is (0 + 1) + (2 + 3). Returns the count of elements.
  */
 export function activationError(
   src: usize, outer: i32, channels: i32, inner: i32, factors: usize,
   scale: f32, zero: i32, qmin: i32, qmax: i32, dst: usize,
 ): i32 {
-  let sum: f64 = 0;
+  // The partial sums lie behind the whole one.
+  for (let k = 0; k < 4; k++) store<f64>(dst + 8 + (k << 3), 0, 0, 1);
   for (let o = 0; o < outer; o++) {
+    if (inner == 1) {
+      errorOf(src, channels, factors, 4, scale, zero, qmin, qmax, dst + 8);
+      src += (channels as usize) << 2;
+      continue;
+    }
     for (let c = 0; c < channels; c++) {
-      const factor = load<f32>(factors + ((c as usize) << 2), 0, 1);
-      for (let i = 0; i < inner; i++, src += 4) {
-        const x = load<f32>(src, 0, 1);
-        const code = one(x / factor, scale, zero, qmin, qmax);
-        const difference = (x - factor * (((code - zero) as f32) * scale)) as f64;
-        sum += difference * difference;
-      }
+      errorOf(src, inner, factors + ((c as usize) << 2), 0, scale, zero, qmin, qmax, dst + 8);
+      src += (inner as usize) << 2;
     }
   }
-  store<f64>(dst, sum, 0, 1);
+  const low = load<f64>(dst, 8, 1) + load<f64>(dst, 16, 1);
+  store<f64>(dst, low + (load<f64>(dst, 24, 1) + load<f64>(dst, 32, 1)), 0, 1);
   return outer * channels * inner;
+}
+
+// Adds to four sums. @param next - bytes from the factor of an element to the next one's: 4, or 0 for one factor
+function errorOf(
+  src: usize, n: i32, factors: usize, next: usize, scale: f32, zero: i32, qmin: i32, qmax: i32, sums: usize,
+): void {
+  let i = 0;
+  if (ASC_FEATURE_SIMD) {
+    const s = f32x4.splat(scale);
+    const low = i32x4.splat(qmin - zero);
+    const high = i32x4.splat(qmax - zero);
+    const bias = i32x4.splat(ROUND_BITS);
+    let even = v128.load(sums);
+    let odd = v128.load(sums, 16);
+    let f = v128.load32_splat(factors);
+    for (; i + 4 <= n; i += 4) {
+      const at = (i as usize) << 2;
+      if (next) f = v128.load(factors + at);
+      const x = v128.load(src + at);
+      const levels = f32x4.convert_i32x4_s(four(f32x4.div(x, f), s, bias, low, high));
+      const difference = f32x4.sub(x, f32x4.mul(f, f32x4.mul(levels, s)));
+      const a = f64x2.promote_low_f32x4(difference);
+      const b = f64x2.promote_low_f32x4(v128.shuffle<u32>(difference, difference, 2, 3, 2, 3));
+      even = f64x2.add(even, f64x2.mul(a, a));
+      odd = f64x2.add(odd, f64x2.mul(b, b));
+    }
+    v128.store(sums, even);
+    v128.store(sums, odd, 16);
+  }
+  for (; i < n; i++) {
+    const x = load<f32>(src + ((i as usize) << 2), 0, 1);
+    const factor = load<f32>(factors + (i as usize) * next, 0, 1);
+    const level = one(x / factor, scale, 0, qmin - zero, qmax - zero) as f32;
+    const difference = (x - factor * (level * scale)) as f64;
+    const at = sums + (((i & 3) as usize) << 3);
+    store<f64>(at, load<f64>(at, 0, 1) + difference * difference, 0, 1);
+  }
 }
 
 // @ts-ignore: decorator
