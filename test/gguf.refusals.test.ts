@@ -164,9 +164,7 @@ describe("mutations", () => {
   }
 
   test("every byte changed, three ways", async () => {
-    const start = performance.now();
     await everyByteChanged(VECTOR, 1536, [1, 0x80, 0xff], survives);
-    expect(performance.now() - start).toBeLessThan(60_000);
   });
 
   test("several bytes changed, put in or taken out at random", async () => {

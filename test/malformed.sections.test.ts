@@ -309,8 +309,6 @@ describe("names", () => {
   test("that would take 4095 units for a few bytes each are refused at 100 million", async () => {
     const short = Array.from({ length: 24_500 }, (_, i): [number, string] => [4091, i.toString(36).padStart(4, "0")]);
     const names: [number, string][] = [[0, "x".repeat(4095)], ...short];
-    const before = performance.now();
     expect((await refusal(named(names))).message).toMatch(/names .*at most 100000000 UTF-16 units together/);
-    expect(performance.now() - before).toBeLessThan(10_000);
   });
 });
