@@ -6,6 +6,7 @@ import { readRange } from "./node/range.ts";
 
 export type { ChunkStore, StoredFile } from "./container/store.ts";
 export type { Workers } from "./container/workers.ts";
+export { addToLatencyFile, type LatencyFile, openLatencyFile } from "./node/latency.ts";
 export { folderStore } from "./node/store.ts";
 export { type NodeWorkersOptions, nodeWorkers } from "./node/workers.ts";
 

@@ -73,7 +73,7 @@ const ONLY: Record<string, string[]> = {
   worker: ["kernels", "container"],
   workers: ["errors", "kernels", "container"],
   cache: ["errors", "container", "load"],
-  node: ["errors", "bytes", "kernels", "container", "load"],
+  node: ["errors", "bytes", "kernels", "container", "load", "latency"],
   // What other software takes: they read files as pages do.
   fit: ["errors", "bytes", "tensor", "plan", "model", "read"],
   tfjs: ["fit"],
@@ -81,6 +81,8 @@ const ONLY: Record<string, string[]> = {
   // What compression costs a model: software that runs models, what it runs on, how far outputs are apart, and what is done about it.
   engine: ["errors", "bytes", "tensor", "model"],
   random: [],
+  // Where models run, and how long their parts take there.
+  latency: ["errors"],
   data: ["errors", "bytes", "tensor", "random", "engine"],
   loss: ["errors", "random", "engine"],
   activations: ["errors", "bytes", "tensor", "plan", "kernels", "codec", "engine", "data", "loss"],
@@ -128,7 +130,7 @@ function allowed(layer: string): string[] {
   const extra: Record<string, string[]> = {
     kernels: ["embedded", "plain"],
     index: ["model"],
-    cli: ["model", "compare", "engine", "data", "loss", "activations", "tune", "evaluate"],
+    cli: ["model", "compare", "engine", "data", "loss", "activations", "tune", "evaluate", "latency"],
   };
   return [
     ...below,
@@ -165,10 +167,11 @@ describe("imports", () => {
     expect(others.filter((file) => layerOf(file) !== "plain").sort()).toEqual(loading);
   });
 
-  test("only the command line imports packages, its drawings d3, node a pool of threads, ONNX protobuf, data decoders; only they builtins", () => {
+  test("only the command line imports packages, its drawings d3, node a pool of threads and SQLite, ONNX protobuf, data decoders; only they builtins", () => {
     for (const file of SRC.filter((name) => layerOf(name) !== "cli")) {
       const foreign = importsOf(join("src", file)).filter((from) => !from.startsWith("."));
-      const node = layerOf(file) === "node" ? foreign.filter((from) => /^(node:.*|piscina)$/.test(from)) : [];
+      const node =
+        layerOf(file) === "node" ? foreign.filter((from) => /^(node:.*|piscina|node-sqlite3-wasm)$/.test(from)) : [];
       const protobuf = file.startsWith("model/onnx/") ? foreign.filter((from) => from === PROTOBUF) : [];
       const drawing = file.startsWith("compare/page/") ? foreign.filter((from) => DRAWING.includes(from)) : [];
       const decoding = foreign.filter((from) => DECODING[file]?.includes(from));
@@ -182,6 +185,17 @@ describe("imports", () => {
       expect(dynamic.sort(), file).toEqual(packages);
       expect(textOf(join("src", file)), file).not.toMatch(/^import (?!type\b)[^;]* from "[^.]/m);
     }
+  });
+
+  test("SQLite is loaded when a file of it is opened", () => {
+    const loading = SRC.filter((file) => importsOf(join("src", file)).includes("node-sqlite3-wasm"));
+    expect(loading).toEqual(["node/sqlite.ts"]);
+    expect(textOf("src/node/sqlite.ts")).not.toMatch(/^import [^;]*"node-sqlite3-wasm"/m);
+  });
+
+  test("builtins of Node are asked of the process where pages have none, in one file of latency", () => {
+    const asking = SRC.filter((file) => textOf(join("src", file)).includes("getBuiltinModule"));
+    expect(asking).toEqual(["latency/host.ts"]);
   });
 
   test("assembly imports nothing outside its folder", () => {
@@ -273,6 +287,28 @@ const DATA = [
   "shuffled",
   "split",
 ];
+const LATENCY = [
+  "FEATURES",
+  "FIRST_LINE",
+  "addEnvironment",
+  "addRow",
+  "detectEnvironment",
+  "environmentId",
+  "environmentLine",
+  "latencies",
+  "lookup",
+  "measureLine",
+  "mergeTables",
+  "newEnvironment",
+  "newTable",
+  "parseEnvironment",
+  "parseLines",
+  "printEnvironment",
+  "printLines",
+  "rowLine",
+  "rowsOf",
+  "supports",
+];
 const INDEX = [
   ...READ,
   "DataError",
@@ -312,11 +348,13 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/index.ts")).sort()).toEqual([...INDEX].sort());
     expect(Object.keys(await import("../src/plain.ts")).sort()).toEqual(PLAIN);
     expect(Object.keys(await import("../src/node.ts")).sort()).toEqual([
+      "addToLatencyFile",
       "fileFolder",
       "fileSink",
       "fileSource",
       "folderStore",
       "nodeWorkers",
+      "openLatencyFile",
     ]);
     expect(Object.keys(await import("../src/workers.ts"))).toEqual(["webWorkers"]);
     expect(Object.keys(await import("../src/tfjs.ts")).sort()).toEqual(["progressCallback", "quernIO"]);
@@ -325,6 +363,7 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/engine/tfjs.ts"))).toEqual(["tfjsEngine"]);
     expect(Object.keys(await import("../src/data.ts")).sort()).toEqual(DATA);
     expect(Object.keys(await import("../src/evaluate.ts")).sort()).toEqual(["evaluate", "newLoss"]);
+    expect(Object.keys(await import("../src/latency.ts")).sort()).toEqual(LATENCY);
     expect(Object.keys(await import("../src/cache.ts")).sort()).toEqual([
       "cacheApiStore",
       "indexedDbStore",
@@ -333,7 +372,7 @@ describe("the package", () => {
     ]);
   });
 
-  test("depends on three packages for the command line and two for its drawings, one for threads in Node, one for protobuf, and four that decode data", () => {
+  test("depends on three packages for the command line and two for its drawings, one for threads and one for SQLite in Node, one for protobuf, and four that decode data", () => {
     const manifest = JSON.parse(textOf("package.json"));
     const { dependencies, peerDependencies, peerDependenciesMeta, optionalDependencies } = manifest;
     expect(Object.keys(dependencies)).toEqual([
@@ -347,6 +386,7 @@ describe("the package", () => {
       "fast-png",
       "fflate",
       "jpeg-js",
+      "node-sqlite3-wasm",
       "piscina",
     ]);
     expect(optionalDependencies).toBeUndefined();

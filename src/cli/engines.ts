@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -6,6 +7,7 @@ import type { Description, Edits, Engine } from "../engine/engine.ts";
 import { type OnnxRuntime, onnxEngine } from "../engine/onnx.ts";
 import { tfjsEngine } from "../engine/tfjs.ts";
 import { DataError } from "../errors.ts";
+import type { RuntimeName } from "../latency/environment.ts";
 import { formatOf } from "../model/recognise.ts";
 import { readModelJson } from "../model/tfjs/manifest.ts";
 import { fileFolder } from "../node.ts";
@@ -54,6 +56,32 @@ async function tfjsModel(source: ByteSource, folder: string): Promise<OpenEngine
   return { engine, bytes: source.byteLength + weights.length };
 }
 
+/** Packages of runtimes, in the order in which openEngine prefers them. */
+const RUNTIME_PACKAGES = [
+  ["onnxruntime-node", "onnxruntime-node"],
+  ["onnxruntime-web", "onnxruntime-web"],
+  ["tfjs-wasm", "@tensorflow/tfjs-backend-wasm"],
+] as const;
+
+/** The runtimes that openEngine would find here; those that cannot be loaded are not there. */
+export async function installedRuntimes(): Promise<{ name: RuntimeName; version: string }[]> {
+  const found: { name: RuntimeName; version: string }[] = [];
+  for (const [name, from] of RUNTIME_PACKAGES) {
+    // Both packages of ONNX Runtime write their versions into one object: the modules do not tell which of them they are.
+    if (await installed(from).catch(() => null)) found.push({ name, version: versionOf(from) });
+  }
+  return found;
+}
+
+function versionOf(name: string): string {
+  for (let folder = dirname(resolved(name) ?? "/"); folder !== dirname(folder); folder = dirname(folder)) {
+    const path = join(folder, "package.json");
+    const manifest = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : {};
+    if (manifest.name === name) return manifest.version;
+  }
+  throw new DataError(`${name} has no package.json that names it`);
+}
+
 async function packageNamed(name: string): Promise<object> {
   const found = await installed(name);
   if (found) return found;
@@ -62,16 +90,18 @@ async function packageNamed(name: string): Promise<object> {
 
 /** A package of the current folder, or else one beside quern. */
 async function installed(name: string): Promise<object | null> {
+  const path = resolved(name);
+  if (path === null) return null;
+  // What a CommonJS package exports is its default.
+  const module: { default?: object } = await import(pathToFileURL(path).href);
+  return module.default ?? module;
+}
+
+function resolved(name: string): string | null {
   for (const from of [pathToFileURL(join(process.cwd(), "package.json")), import.meta.url]) {
-    let path: string;
     try {
-      path = createRequire(from).resolve(name);
-    } catch {
-      continue;
-    }
-    // What a CommonJS package exports is its default.
-    const module: { default?: object } = await import(pathToFileURL(path).href);
-    return module.default ?? module;
+      return createRequire(from).resolve(name);
+    } catch {}
   }
   return null;
 }

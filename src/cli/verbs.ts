@@ -13,8 +13,10 @@ import { parsePlan } from "../plan.ts";
 import { isBlocks } from "../tensor.ts";
 import { type BudgetFlags, budgetOf, IMPORTANCE_HELP, TOTAL_BITS_HELP, TOTAL_SIZE_HELP } from "./budget.ts";
 import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
+import { addEnvironmentVerb } from "./environment.ts";
 import { addEvaluateOptions, type EvaluateFlags, evaluateVerb } from "./evaluate.ts";
 import { kernelsFor, localName, type OpenFlags, withFile, withModel, withSinks, withSource } from "./files.ts";
+import { addLatencyVerbs } from "./latency.ts";
 import { diffText, inspectText, packText, size, unpackText } from "./print.ts";
 import { reportOf, reportText } from "./report.ts";
 import { STAGE_HELP, stagesOf } from "./stages.ts";
@@ -81,6 +83,8 @@ export function addVerbs(program: Command): void {
     "decodes a .quern file from memory again and again and prints the speed",
     benchVerb,
   ).option("--seconds <n>", "how long to measure", "2");
+  addEnvironmentVerb(program);
+  addLatencyVerbs(program);
 }
 
 function addPack(program: Command): void {

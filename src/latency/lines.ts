@@ -35,7 +35,10 @@ export interface LinesOptions {
  * Reads what printLines gives, or lines that were appended to it.
  * @throws DataError for a line that is not what it should be, with its number: from then on the table of `into` has the lines before it
  */
-export function parseLines(text: string | Uint8Array, { into = newTable(), torn = false }: LinesOptions = {}): LatencyTable {
+export function parseLines(
+  text: string | Uint8Array,
+  { into = newTable(), torn = false }: LinesOptions = {},
+): LatencyTable {
   const lines = (typeof text === "string" ? text : decoded(text)).split("\n");
   // Behind the last end of a line nothing is left.
   const rest = lines.pop() as string;
@@ -65,8 +68,13 @@ function first(line: string): void {
 function addLine(table: LatencyTable, line: string, field: string): void {
   if (line.length > LONGEST) refuse(field, `at most ${LONGEST} characters`, line.length);
   const value = record(parseJson(line, field), field);
-  if (!("environment" in value) || typeof value.environment === "string") return addRow(table, value as never, `${field}: row`);
+  // A row has the id of an environment there.
+  const { environment } = value;
+  if (typeof environment !== "object" || environment === null) {
+    addRow(table, value as never, `${field}: row`);
+    return;
+  }
   const other = Object.keys(value).find((key) => key !== "environment");
   if (other !== undefined) refuse(field, "an environment and nothing else", other);
-  addEnvironment(table, parseEnvironment(value.environment as object, `${field}: environment`));
+  addEnvironment(table, parseEnvironment(environment, `${field}: environment`));
 }

@@ -41,7 +41,15 @@ export function pooled(rows: readonly Row[]): Latency {
   const { alike, date } = newest as (typeof groups)[number];
   const { environment, type, form, attributes, precision, batch, tool, runtime } = alike[0] as Row;
   const key = { environment, type, form, attributes, precision, batch };
-  return { ...key, ...averaged(alike), date, tool, runtime, pooled: alike.length, outdated: rows.length - alike.length };
+  return {
+    ...key,
+    ...averaged(alike),
+    date,
+    tool,
+    runtime,
+    pooled: alike.length,
+    outdated: rows.length - alike.length,
+  };
 }
 
 /** Medians are averaged by their runs; the spread is that within the rows and that between them. */

@@ -1,4 +1,4 @@
-import { canonical, type Check, between, matching, moment, object, record, refuse, text, whole } from "./checks.ts";
+import { between, type Check, canonical, matching, moment, object, record, refuse, text, whole } from "./checks.ts";
 import { checkId } from "./environment.ts";
 
 // What is measured: how long a unit takes in an environment.
@@ -43,7 +43,8 @@ const MOST_ATTRIBUTES = 32;
 const MOST_NUMBERS = 16;
 
 const attribute: Check<UnitAttributes[string]> = (value, field) => {
-  if (typeof value === "boolean" || Number.isFinite(value)) return typeof value === "number" ? value + 0 : (value as boolean);
+  if (typeof value === "boolean" || Number.isFinite(value))
+    return typeof value === "number" ? value + 0 : (value as boolean);
   if (typeof value === "string") return text(64)(value, field);
   const numbers = Array.isArray(value) && value.length <= MOST_NUMBERS && value.every(Number.isFinite);
   if (numbers) return value.map((each: number) => each + 0);
@@ -53,7 +54,9 @@ const attribute: Check<UnitAttributes[string]> = (value, field) => {
 const attributes: Check<UnitAttributes> = (value, field) => {
   const entries = Object.entries(record(value, field)).sort(([a], [b]) => (a < b ? -1 : 1));
   if (entries.length > MOST_ATTRIBUTES) refuse(field, `at most ${MOST_ATTRIBUTES} attributes`, entries.length);
-  return Object.fromEntries(entries.map(([key, each]) => [WORD(key, `a name in ${field}`), attribute(each, `${field}.${key}`)]));
+  return Object.fromEntries(
+    entries.map(([key, each]) => [WORD(key, `a name in ${field}`), attribute(each, `${field}.${key}`)]),
+  );
 };
 
 const KEY: { readonly [K in keyof UnitKey]: Check<UnitKey[K]> } = {

@@ -1,0 +1,66 @@
+import { argument, LoadError } from "../errors.ts";
+
+// How fast the line is on which models come.
+
+export interface LineOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Answers whose first byte is waited for. Default: 5 */
+  readonly tries?: number | undefined;
+  /** Of the download that is timed; what comes behind is not read. Default: 16 MB */
+  readonly mostBytes?: number | undefined;
+}
+
+const MOST_BYTES = 16e6;
+/** What comes before is the line getting up to speed, unless the file is too short to wait for more. */
+const WARM_BYTES = 256e3;
+const FEWEST_BYTES = 64e3;
+
+/**
+ * Downloads a file, and tells the line's bandwidth in bits per second and its round trip in milliseconds: the median until an answer to HEAD has come over
+ * a connection that stands, which is never less than one round trip.
+ * @throws LoadError for a status that is none of success, or a file of fewer than 64 kB, of which nothing can be told
+ */
+export async function measureLine(
+  url: string,
+  { signal, tries = 5, mostBytes = MOST_BYTES }: LineOptions = {},
+): Promise<{ bandwidth: number; roundTrip: number; bytes: number }> {
+  argument(Number.isSafeInteger(tries) && tries >= 1, "tries", "a whole number above 0", tries);
+  const init = { signal: signal ?? null, cache: "no-store" as const };
+  const times: number[] = [];
+  // The first one opens the connection.
+  for (let i = 0; i <= tries; i++) {
+    const start = performance.now();
+    succeeded(url, await fetch(url, { ...init, method: "HEAD" }));
+    if (i > 0) times.push(performance.now() - start);
+  }
+  const roundTrip = times.sort((a, b) => a - b)[tries >> 1] as number;
+  const { body } = succeeded(url, await fetch(url, init));
+  return { ...(await timed(url, body as ReadableStream<Uint8Array>, mostBytes)), roundTrip };
+}
+
+async function timed(url: string, body: ReadableStream<Uint8Array>, most: number) {
+  const reader = body.getReader();
+  const seen: { bytes: number; ms: number }[] = [];
+  let bytes = 0;
+  while (bytes < most) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    bytes += value.length;
+    seen.push({ bytes, ms: performance.now() });
+  }
+  await reader.cancel();
+  if (bytes < FEWEST_BYTES)
+    throw new LoadError("length", `${url}: expected at least ${FEWEST_BYTES} bytes to time, got ${bytes}`);
+  const last = seen.at(-1) as (typeof seen)[number];
+  const warm = Math.min(WARM_BYTES, bytes / 4);
+  const from = seen.find((at) => at.bytes >= warm && at.ms < last.ms) ?? (seen[0] as (typeof seen)[number]);
+  const [sent, ms] = [last.bytes - from.bytes, last.ms - from.ms];
+  if (!(sent > 0 && ms > 0))
+    throw new LoadError("length", `${url}: it came at once: a longer file is needed to time the line`);
+  return { bandwidth: Math.round((8000 * sent) / ms), bytes };
+}
+
+function succeeded(url: string, response: Response): Response {
+  if (!response.ok) throw new LoadError("status", `${url}: status ${response.status}`);
+  return response;
+}
