@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
-import { copyFile, mkdtemp, open, rename, rm, stat, symlink } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, open, rename, rm, rmdir, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { DataError } from "../errors.ts";
 
 // Files of SQLite, by a build for WebAssembly that reads and writes them where they lie. It locks a file with a folder beside it, which a killed process
@@ -29,7 +30,10 @@ const MAGIC = "SQLite format 3\0";
 const HEADER = 20;
 const READ_VERSION = 19;
 const WAL = 2;
-const TRIES = 5;
+/** Of changing; a file that was exchanged meanwhile was exchanged by somebody who got on. */
+const TRIES = 100;
+/** Milliseconds: a lock that is held for so long, instead of for two calls, is of a process that was killed. */
+const STALE = 10_000;
 
 async function opened(path: string, readOnly: boolean): Promise<Database> {
   // More than a megabyte, for those who need it.
@@ -86,14 +90,40 @@ export async function changeDatabase<T>(
       const database = await opened(copy, false);
       const result = damageOf(path, () => changed(database, () => change(database, before === null)));
       await flush(copy);
-      if (!replace && (await identity(path)) !== before) continue;
-      await rename(copy, path);
-      return result;
+      const exchanged = await alone(path, async () => {
+        const same = replace || (await identity(path)) === before;
+        if (same) await rename(copy, path);
+        return same;
+      });
+      if (exchanged) return result;
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   }
   throw new DataError(`${path}: other programs exchange it all the time`);
+}
+
+/** Runs `task` while nobody else does so for this file: the lock is a folder, which only one can make. */
+async function alone<T>(path: string, task: () => Promise<T>): Promise<T> {
+  const lock = join(dirname(resolve(path)), `.${basename(path)}.lock`);
+  for (;;) {
+    const held = await mkdir(lock).then(
+      () => false,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== "EEXIST") throw error;
+        return true;
+      },
+    );
+    if (!held) break;
+    const found = await stat(lock).catch(() => null);
+    if (found && Date.now() - found.mtimeMs > STALE) await rmdir(lock).catch(() => {});
+    else await setTimeout(5);
+  }
+  try {
+    return await task();
+  } finally {
+    await rmdir(lock).catch(() => {});
+  }
 }
 
 function changed<T>(database: Database, change: () => T): T {
