@@ -320,6 +320,7 @@ describe("the line", () => {
       "expected at least 64000 bytes to time, got 100",
     );
     await expect(measureLine(`${address}/file`, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
+    await expect(measureLine("http://127.0.0.1:9/")).rejects.toThrow(/^http:\/\/127\.0\.0\.1:9\/: fetch failed/);
     await expect(measureLine(address, { tries: 0 })).rejects.toThrow('"tries" expected a whole number above 0, got 0');
   });
 });

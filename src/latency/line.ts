@@ -18,7 +18,7 @@ const FEWEST_BYTES = 64e3;
 /**
  * Downloads a file, and tells the line's bandwidth in bits per second and its round trip in milliseconds: the median until an answer to HEAD has come over
  * a connection that stands, which is never less than one round trip.
- * @throws LoadError for a status that is none of success, or a file of fewer than 64 kB, of which nothing can be told
+ * @throws LoadError for a server that does not answer, a status that is none of success, or a file of fewer than 64 kB, of which nothing can be told
  */
 export async function measureLine(
   url: string,
@@ -30,11 +30,11 @@ export async function measureLine(
   // The first one opens the connection.
   for (let i = 0; i <= tries; i++) {
     const start = performance.now();
-    succeeded(url, await fetch(url, { ...init, method: "HEAD" }));
+    await answer(url, { ...init, method: "HEAD" });
     if (i > 0) times.push(performance.now() - start);
   }
   const roundTrip = times.sort((a, b) => a - b)[tries >> 1] as number;
-  const { body } = succeeded(url, await fetch(url, init));
+  const { body } = await answer(url, init);
   return { ...(await timed(url, body as ReadableStream<Uint8Array>, mostBytes)), roundTrip };
 }
 
@@ -60,7 +60,11 @@ async function timed(url: string, body: ReadableStream<Uint8Array>, most: number
   return { bandwidth: Math.round((8000 * sent) / ms), bytes };
 }
 
-function succeeded(url: string, response: Response): Response {
+async function answer(url: string, init: RequestInit): Promise<Response> {
+  const response = await fetch(url, init).catch((error: Error) => {
+    init.signal?.throwIfAborted();
+    throw new LoadError("network", `${url}: ${error.message}`, error);
+  });
   if (!response.ok) throw new LoadError("status", `${url}: status ${response.status}`);
   return response;
 }

@@ -54,6 +54,8 @@ export async function openDatabase(path: string): Promise<{ database: Database; 
     // Where links need rights that the user has not.
     await symlink(resolve(path), link).catch(() => copyFile(path, link));
     const database = await opened(link, true);
+    // One lock for all that is read, of the link that nobody else knows.
+    damageOf(path, () => database.exec("BEGIN"));
     return {
       database,
       async close() {

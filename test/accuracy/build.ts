@@ -14,6 +14,8 @@ export interface Builder {
   output(name: string, type?: number): void;
   /** Floats of this shape. */
   weight(name: string, shape: readonly number[], data: Float32Array): string;
+  /** Elements of any type, as bytes. */
+  bytesOf(name: string, type: number, shape: readonly number[], data: ArrayBufferView): string;
   /** Integers of 64 bits: one dimension of them, or a scalar. */
   integers(values: readonly number[] | number): string;
   scalar(value: number): string;
@@ -25,6 +27,8 @@ export interface Builder {
 export interface NodeNames {
   readonly name?: string;
   readonly outputs?: readonly string[];
+  /** Default: ONNX's own */
+  readonly domain?: string;
 }
 
 export function graphBuilder(opset = 17): Builder {
@@ -51,13 +55,14 @@ export function graphBuilder(opset = 17): Builder {
       outputs.push(lengthField(12, text(1, name), lengthField(2, lengthField(1, varint(1, type)))));
     },
     weight: (name, shape, data) => add(name, FLOAT, shape, data),
+    bytesOf: add,
     integers(values) {
       const list = typeof values === "number" ? [values] : values;
       const dims = typeof values === "number" ? [] : [list.length];
       return add(`integers_${count++}`, INT64, dims, BigInt64Array.from(list, BigInt));
     },
     scalar: (value) => add(`scalar_${count++}`, FLOAT, [], Float32Array.of(value)),
-    node(operator, from, attributes = {}, { name, outputs: to = [`${name ?? operator}_${count++}`] } = {}) {
+    node(operator, from, attributes = {}, { name, domain, outputs: to = [`${name ?? operator}_${count++}`] } = {}) {
       nodes.push(
         lengthField(
           1,
@@ -65,6 +70,7 @@ export function graphBuilder(opset = 17): Builder {
           ...to.map((value) => text(2, value)),
           ...(name ? [text(3, name)] : []),
           text(4, operator),
+          ...(domain ? [text(7, domain)] : []),
           ...Object.entries(attributes).map(([key, value]) => attribute(key, value)),
         ),
       );
@@ -72,7 +78,11 @@ export function graphBuilder(opset = 17): Builder {
     },
     bytes() {
       const graph = [...nodes, text(2, "g"), ...initializers, ...inputs, ...outputs];
-      return concat(varint(1, 8), lengthField(7, ...graph), lengthField(8, text(1, ""), varint(2, opset)));
+      const opsets = [
+        lengthField(8, text(1, ""), varint(2, opset)),
+        lengthField(8, text(1, "com.microsoft"), varint(2, 1)),
+      ];
+      return concat(varint(1, opset > 20 ? 10 : 8), lengthField(7, ...graph), ...opsets);
     },
   };
 }
