@@ -451,16 +451,17 @@ describe("the package", () => {
     expect(onnx - read).toBeLessThanOrEqual(7 * 1024);
   });
 
-  test("brings data and losses with little: quern/data below 12 KB without the decoders that it loads when needed, quern/evaluate below 8 KB", async () => {
+  test("brings data and losses with little: quern/data below 12 KB without the decoders that it loads when needed, quern/evaluate below 8 KB, quern/latency below 7 KB", async () => {
     const options = { bundle: true, minify: true, format: "esm", write: false, packages: "external" } as const;
-    const [data, evaluation] = await Promise.all(
-      ["data.ts", "evaluate.ts"].map(async (entry) => {
+    const [data, evaluation, latency] = await Promise.all(
+      ["data.ts", "evaluate.ts", "latency.ts"].map(async (entry) => {
         const { outputFiles } = await build({ entryPoints: [join(ROOT, "src", entry)], ...options });
         return gzipSync(outputFiles[0].contents).length;
       }),
     );
     expect(data).toBeLessThanOrEqual(12 * 1024);
     expect(evaluation).toBeLessThanOrEqual(8 * 1024);
+    expect(latency).toBeLessThanOrEqual(7 * 1024);
   });
 
   test("keeps chunks with little: quern/cache below 2.5 KB, any one of its stores below 1.5 KB", async () => {
