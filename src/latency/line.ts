@@ -38,6 +38,9 @@ export async function measureLine(
   return { ...(await timed(url, body as ReadableStream<Uint8Array>, mostBytes)), roundTrip };
 }
 
+/** How many bytes had come when. */
+export type Seen = readonly { readonly bytes: number; readonly ms: number }[];
+
 async function timed(url: string, body: ReadableStream<Uint8Array>, most: number) {
   const reader = body.getReader();
   const seen: { bytes: number; ms: number }[] = [];
@@ -51,13 +54,19 @@ async function timed(url: string, body: ReadableStream<Uint8Array>, most: number
   await reader.cancel();
   if (bytes < FEWEST_BYTES)
     throw new LoadError("length", `${url}: expected at least ${FEWEST_BYTES} bytes to time, got ${bytes}`);
-  const last = seen.at(-1) as (typeof seen)[number];
-  const warm = Math.min(WARM_BYTES, bytes / 4);
-  const from = seen.find((at) => at.bytes >= warm && at.ms < last.ms) ?? (seen[0] as (typeof seen)[number]);
-  const [sent, ms] = [last.bytes - from.bytes, last.ms - from.ms];
-  if (!(sent > 0 && ms > 0))
+  const bandwidth = bandwidthOf(seen);
+  if (bandwidth === null)
     throw new LoadError("length", `${url}: it came at once: a longer file is needed to time the line`);
-  return { bandwidth: Math.round((8000 * sent) / ms), bytes };
+  return { bandwidth, bytes };
+}
+
+/** Bits per second once the line is at its speed; null where all came at once. */
+export function bandwidthOf(seen: Seen): number | null {
+  const last = seen.at(-1);
+  if (!last) return null;
+  const warm = Math.min(WARM_BYTES, last.bytes / 4);
+  const from = seen.find(({ bytes, ms }) => bytes >= warm && ms < last.ms);
+  return from ? Math.round((8000 * (last.bytes - from.bytes)) / (last.ms - from.ms)) : null;
 }
 
 async function answer(url: string, init: RequestInit): Promise<Response> {

@@ -9,8 +9,9 @@ const LATENCY = fileURLToPath(new URL("../../dist/latency.js", import.meta.url))
 const PROGRAM = `const { detectEnvironment } = await import(${JSON.stringify(LATENCY)});
 console.log(JSON.stringify(await detectEnvironment({ runtime: "quern 0.1.0" })));`;
 
-const told = async (...command: [string, ...string[]]): Promise<Environment> =>
-  parseEnvironment(await runFile<object>("program.mjs", PROGRAM, ...command));
+async function told(command: string, ...args: string[]): Promise<Environment> {
+  return parseEnvironment(await runFile<object>("program.mjs", PROGRAM, command, ...args));
+}
 
 describe.each([
   ["node", process.versions.node.split(".")[0], [ENGINES.node]],
@@ -21,7 +22,8 @@ describe.each([
   ["deno", versionOf("deno"), [ENGINES.deno, "run", "-A"]],
 ] as const)("%s %s", (name, version, command) => {
   test("is known, with the machine it runs on", async () => {
-    const [found, here] = [await told(...command), await told(ENGINES.node)];
+    const [engine, ...args] = command;
+    const [found, here] = [await told(engine, ...args), await told(ENGINES.node)];
     expect(found.host.name).toBe(name);
     expect(`${found.host.version}.`).toMatch(new RegExp(`^${version}\\.`));
     expect(found.os).toEqual(here.os);
