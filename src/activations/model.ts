@@ -1,17 +1,19 @@
-import type { Edits, Engine, InputEdit, Unit, UnitWeight, Values } from "../engine/engine.ts";
-import { DataError } from "../errors.ts";
+import type { Edits, Engine, InputEdit, Values } from "../engine/engine.ts";
 import type { Kernels } from "../kernels.ts";
 import { squares } from "../loss/squares.ts";
 import { elementCount, type Model, readElements, widen } from "../tensor.ts";
+import { jobsOf } from "./jobs.ts";
+import type { StepsOf } from "./outputs.ts";
 import { sampleUnits, type UnitSamples } from "./samples.ts";
 import { planUnit, type UnitOptions, type UnitPlan } from "./unit.ts";
 
 // A model in integers: every unit that multiplies its input with weights, with its own factors and codes.
 
-export interface PlanOptions extends UnitOptions {
+export interface PlanOptions extends Omit<UnitOptions, "steps" | "packedAs"> {
+  /** What is done to weights: to all, or to each. They quantize, and do not smooth. */
+  readonly steps: StepsOf;
   /** Names of units to plan. Default: all that have a weight */
   readonly units?: readonly string[] | undefined;
-  readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: { done: number; total: number; unit: string }) => void) | undefined;
 }
 
@@ -30,13 +32,12 @@ export interface ModelPlan {
   readonly losses: ModelLosses;
 }
 
-type Weighted = Unit & { readonly weight: UnitWeight };
-
 /**
  * Looks for factors and codes of all units of a model, one unit after the other, each given what it is given in the original. If the outputs of the
  * whole model are no better for them, none are taken.
  * @param model - the tensors that the engine runs with
  * @param batches - gives the same samples whenever it is called
+ * @throws PlanError for steps that a weight cannot have; DataError where no unit has a weight, or values are not finite
  */
 export async function planModel(
   kernels: Kernels,
@@ -45,39 +46,27 @@ export async function planModel(
   batches: () => AsyncIterable<Values>,
   options: PlanOptions,
 ): Promise<ModelPlan> {
-  const { units: wanted, signal, onProgress } = options;
-  const tensors = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
-  const described = (await engine.describe()).units;
-  const units = described.filter(
-    (unit): unit is Weighted => unit.weight !== null && (wanted?.includes(unit.name) ?? tensors.has(unit.weight.name)),
-  );
-  if (units.length === 0) throw new DataError("no unit of the model has a weight that can be quantized");
+  const { signal, onProgress } = options;
+  const jobs = jobsOf(model, (await engine.describe()).units, options);
+  const units = jobs.map(({ unit }) => unit);
   const samples = await sampleUnits(engine, units, batches(), signal);
   const plans: { found: UnitPlan; bare: UnitPlan }[] = [];
-  for (const unit of units) {
-    signal?.throwIfAborted();
-    const tensor = tensors.get(unit.weight.name);
-    if (!tensor) throw new DataError(`unit "${unit.name}": the model has no tensor "${unit.weight.name}"`);
+  for (const { unit, tensor, ...own } of jobs) {
     const weights = widen(tensor.dtype, await readElements(tensor, 0, elementCount(tensor.shape)));
-    const own = samples.get(unit.name) as UnitSamples;
-    // Factors of a weight that others use as well would be in their way.
-    const shared = described.filter(({ parameters }) => parameters.includes(unit.weight.name)).length > 1;
-    const rules = shared ? [] : options.rules;
-    const found = await planUnit(kernels, engine, unit, own, weights, { ...options, rules });
-    const bare = found.factors ? await planUnit(kernels, engine, unit, own, weights, { ...options, rules: [] }) : found;
-    plans.push({ found, bare });
+    const plan = (rules: UnitOptions["rules"]): Promise<UnitPlan> =>
+      planUnit(kernels, engine, unit, samples.get(unit.name) as UnitSamples, weights, { ...options, ...own, rules });
+    const found = await plan(own.rules);
+    plans.push({ found, bare: found.factors ? await plan([]) : found });
     onProgress?.({ done: plans.length, total: units.length, unit: unit.name });
   }
   const all = withinBytes(plans, options.factorBytes);
-  const none = await outputLoss(
-    engine,
-    batches,
-    plans.map(({ bare }) => bare),
-  );
-  const factors = await outputLoss(engine, batches, all);
+  const bare = plans.map(({ bare }) => bare);
+  const none = await outputLoss(engine, batches, bare, signal);
+  const same = all.every((plan, i) => plan === bare[i]);
+  const factors = same ? none : await outputLoss(engine, batches, all, signal);
   const better = factors < none;
   return {
-    units: better ? all : plans.map(({ bare }) => bare),
+    units: better ? all : bare,
     losses: { none, factors, taken: Math.min(none, factors) },
   };
 }
@@ -87,8 +76,8 @@ function withinBytes(
   plans: readonly { found: UnitPlan; bare: UnitPlan }[],
   most = Number.POSITIVE_INFINITY,
 ): UnitPlan[] {
-  const gain = ({ found }: { found: UnitPlan }): number =>
-    (found.search.none - found.search.loss) / (4 * (found.factors?.length ?? 1));
+  const gain = ({ found: { search, factors } }: { found: UnitPlan }): number =>
+    Math.min(search.none - search.loss, Number.MAX_VALUE) / (4 * (factors?.length ?? 1));
   let left = most;
   const taken = new Set<UnitPlan>();
   for (const { found } of [...plans].sort((a, b) => gain(b) - gain(a))) {
@@ -113,20 +102,23 @@ async function outputLoss(
   engine: Engine,
   batches: () => AsyncIterable<Values>,
   plans: readonly UnitPlan[],
+  signal: AbortSignal | undefined,
 ): Promise<number> {
   const edited = await engine.withWeights(editsOf(plans));
-  let [error, signal] = [0, 0];
+  let [error, size] = [0, 0];
   try {
     for await (const batch of batches()) {
+      signal?.throwIfAborted();
       const [original, given] = [await engine.run(batch), await edited.run(batch)];
       for (const [name, { data }] of original) {
         const sums = squares(data, given.get(name)?.data ?? []);
         error += sums.error;
-        signal += sums.signal;
+        size += sums.signal;
       }
     }
   } finally {
     await edited.close();
   }
-  return error === 0 ? 0 : error / Math.max(signal, Number.MIN_VALUE);
+  if (Number.isNaN(error)) return Number.POSITIVE_INFINITY;
+  return error === 0 ? 0 : error / Math.max(size, Number.MIN_VALUE);
 }

@@ -1,6 +1,13 @@
 import type { UnitWeight } from "../engine/engine.ts";
 import type { Step } from "../plan.ts";
 
+/** The steps for weights: the same for all, or by weight. */
+export type StepsOf = readonly Step[] | ((weight: UnitWeight) => readonly Step[]);
+
+export function stepsOf(steps: StepsOf, weight: UnitWeight): readonly Step[] {
+  return typeof steps === "function" ? steps(weight) : steps;
+}
+
 const dimension = (axis: number, shape: readonly number[]): number => (axis < 0 ? axis + shape.length : axis);
 
 /**

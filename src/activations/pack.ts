@@ -1,6 +1,6 @@
 import type { Smoothing } from "../codec/factors.ts";
-import type { Plan, Rule, SmoothStep, Step } from "../plan.ts";
-import { stepsForUnit } from "./outputs.ts";
+import type { Plan, Rule, SmoothStep } from "../plan.ts";
+import { type StepsOf, stepsForUnit, stepsOf } from "./outputs.ts";
 import type { UnitPlan } from "./unit.ts";
 
 // What was found for units, as pack takes it.
@@ -29,13 +29,18 @@ export interface Packing {
  * @param steps - that units were planned with
  * @param plan - for all other tensors
  */
-export function packingOf(units: readonly UnitPlan[], steps: readonly Step[], plan: Plan, powers: boolean): Packing {
+export function packingOf(units: readonly UnitPlan[], steps: StepsOf, plan: Plan, powers: boolean): Packing {
   const rules: Rule[] = [];
+  const named = new Set<string>();
   const smoothing = new Map<string, Smoothing>();
   for (const { weight, search, factors, maxima } of units) {
+    // A weight of several units is packed as the first one's: it has no factors then.
+    if (named.has(weight.name)) continue;
+    named.add(weight.name);
+    const own = stepsOf(steps, weight);
     const smooth: SmoothStep | null =
       factors && search.best ? { op: "smooth", alphas: search.best.alphas, powers } : null;
-    rules.push({ name: weight.name, steps: stepsForUnit(smooth ? [smooth, ...steps] : steps, weight) });
+    rules.push({ name: weight.name, steps: stepsForUnit(smooth ? [smooth, ...own] : own, weight) });
     if (search.best && smooth)
       smoothing.set(weight.name, { activations: maxima.activations, groups: search.best.grouping.groups });
   }

@@ -30,7 +30,8 @@ export async function sampleUnits(
   const kept = new Map(units.map(({ name }) => [name, { inputs: [] as Values[], outputs: [] as Value[], size: 0 }]));
   for await (const batch of batches) {
     signal?.throwIfAborted();
-    const values = new Map([...batch, ...(await engine.run(batch, taps))]);
+    const inside = taps.filter((name) => !batch.has(name));
+    const values = new Map([...batch, ...(await engine.run(batch, inside))]);
     let full = true;
     for (const { name, inputs, output } of units) {
       const own = kept.get(name) as { inputs: Values[]; outputs: Value[]; size: number };
@@ -69,6 +70,9 @@ function joined(unit: Unit, { inputs, outputs }: Omit<UnitSamples, "data" | "at"
     data.set(part, done);
     done += part.length;
   }
+  const wanted = unit.weight ? unit.weight.shape.at(unit.weight.inputAxis) : grid.channels;
+  if (grid.channels !== wanted)
+    throw new DataError(`unit "${unit.name}" gets ${grid.channels} channels, and its weight has ${wanted}`);
   const outer = grids.reduce((sum, { outer }) => sum + outer, 0);
   return { inputs, outputs, data, at: { ...grid, outer } };
 }

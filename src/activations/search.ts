@@ -68,6 +68,8 @@ export async function searchCoefficients(options: SearchOptions): Promise<Search
     return loss;
   }
   const none = await attempt(null);
+  // Nothing can be better than nothing lost: an input of zeros, say.
+  if (none === 0) return { best: null, loss: 0, none, single: { alpha: 0.5, loss: 0 }, trials };
   const single = await bestSingle(one, attempt);
   const { loss } = best;
   const start = best.set ? single.alpha : null;

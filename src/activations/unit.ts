@@ -1,5 +1,6 @@
 import { tensorOver, throughSteps } from "../codec/through.ts";
 import type { ActivationCodes, Engine, InputEdit, Unit, UnitWeight, Value } from "../engine/engine.ts";
+import { DataError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
 import { squares } from "../loss/squares.ts";
 import type { Step } from "../plan.ts";
@@ -24,13 +25,16 @@ export interface UnitOptions extends Hardware, Pick<CodesOptions, "method" | "pe
   readonly powers?: boolean | undefined;
   /** Sets of coefficients to try for a unit, at most. Default: 40 */
   readonly evaluations?: number | undefined;
+  /** Whose dimensions the weight is packed along, where it is also another unit's. Default: the unit's own */
+  readonly packedAs?: UnitWeight | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What was found for a unit. */
 export interface UnitPlan {
   readonly unit: string;
   readonly weight: UnitWeight;
-  /** Largest magnitude of each input channel. */
+  /** Largest magnitude of each input channel. Of activations that were never anything but 0, nothing is known: the median of the others. */
   readonly maxima: { readonly activations: Float32Array; readonly weights: Float32Array };
   readonly search: SearchResult;
   /** null: without factors. */
@@ -42,7 +46,7 @@ export interface UnitPlan {
   readonly packed: Float32Array;
 }
 
-const RULES: readonly GroupRule[] = ["threshold", "bands", "clusters"];
+export const RULES: readonly GroupRule[] = ["threshold", "bands", "clusters"];
 
 interface Attempt extends Pick<UnitPlan, "factors" | "codes" | "weights" | "packed"> {
   readonly loss: number;
@@ -50,7 +54,8 @@ interface Attempt extends Pick<UnitPlan, "factors" | "codes" | "weights" | "pack
 
 /**
  * Looks for the factors of a unit. The loss of a set is the squared error of the unit's output, given what it is given in the original, by the
- * square of that output.
+ * square of that output; one that is no number is infinite.
+ * @throws DataError on activations or weights that are not finite, naming the unit
  * @param weights - the unit's weight as it is in the model
  */
 export async function planUnit(
@@ -62,11 +67,12 @@ export async function planUnit(
   options: UnitOptions,
 ): Promise<UnitPlan> {
   const { weight } = unit;
-  const { steps, rules = RULES, groups = 4, evaluations } = options;
+  const { rules = RULES, groups = 4, evaluations, packedAs = weight } = options;
+  const steps = stepsForUnit(options.steps, packedAs);
   const at = channelsOf(weight.shape, weight.inputAxis);
   const maxima = {
-    activations: await channelMaxima(kernels, samples.data, samples.at),
-    weights: await channelMaxima(kernels, weights, at),
+    activations: known(await maximaIn(`the input of unit "${unit.name}"`, kernels, samples.data, samples.at)),
+    weights: await maximaIn(`tensor "${weight.name}"`, kernels, weights, at),
   };
   const products = weights.length / (weight.shape.at(weight.outputAxis) as number);
   const bits = activationBits(options, products);
@@ -74,14 +80,17 @@ export async function planUnit(
   let best: Attempt | undefined;
   try {
     const evaluate = async (set: CoefficientSet | null): Promise<number> => {
+      options.signal?.throwIfAborted();
       const factors = set && factorsOf(kernels, maxima, set, options.powers === true);
       const scaled = factors ? await multiplied(kernels, weights, at, factors) : weights;
       const tensor = tensorOver(weight.name, weight.shape, scaled);
-      const { data: packed } = await throughSteps(kernels, tensor, stepsForUnit(steps, weight));
+      const { data: packed } = await throughSteps(kernels, tensor, steps);
       const ones = factors ?? new Float32Array(samples.at.channels).fill(1);
       const codes = codesFor(kernels, samples.data, samples.at, ones, { ...options, bits });
       const edit = { weight: packed, input: { ...(factors && { factors }), codes } };
-      const loss = await lossOf(only, unit, samples, edit);
+      const measured = await lossOf(only, unit, samples, edit);
+      // As the search has it, so that both keep the same.
+      const loss = Number.isNaN(measured) ? Number.POSITIVE_INFINITY : measured;
       if (!best || loss < best.loss) best = { factors, codes, weights: scaled, packed, loss };
       return loss;
     };
@@ -99,6 +108,21 @@ export async function planUnit(
   } finally {
     await only.close();
   }
+}
+
+async function maximaIn(what: string, ...from: Parameters<typeof channelMaxima>): Promise<Float32Array> {
+  try {
+    return await channelMaxima(...from);
+  } catch (error) {
+    throw error instanceof DataError ? new DataError(`${what}: ${error.message}`) : error;
+  }
+}
+
+// A factor for a channel that was never awake would be tiny, and clip it when it wakes.
+function known(maxima: Float32Array): Float32Array {
+  const awake = maxima.filter((x) => x > 0).sort();
+  const median = awake[awake.length >> 1] ?? 0;
+  return maxima.map((x) => (x > 0 ? x : median));
 }
 
 async function lossOf(

@@ -101,7 +101,7 @@ export interface Unit {
   readonly outputShape: readonly number[];
   /** What the first input is multiplied with, where that is a parameter. */
   readonly weight: UnitWeight | null;
-  /** Names of all parameters, the weight's too. */
+  /** Names of all parameters, the weight's too, and those that what it takes is made of. */
   readonly parameters: readonly string[];
   readonly attributes: Attributes;
   /** Multiplications for a batch of one. */

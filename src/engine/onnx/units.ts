@@ -56,7 +56,7 @@ function unit(
   const [head, last] = [nodes[0] as GraphNode, nodes.at(-1) as GraphNode];
   const made = new Set(nodes.flatMap(({ outputs }) => outputs));
   const taken = [...new Set(nodes.flatMap((node) => takenBy(node, graph.names)))];
-  const parameters = taken.filter((name) => isParameter(graph.program.initializers.get(name)));
+  const parameters = parametersBehind(graph, taken);
   return {
     ...about,
     nodes,
@@ -65,6 +65,16 @@ function unit(
     firstInput: head.inputs.findIndex((name) => name !== "" && !graph.constants.has(name)),
     parameters,
   };
+}
+
+/** Parameters that values are, or are made of: a weight may be transposed before it is used. */
+function parametersBehind(graph: OnnxGraph, values: readonly string[]): string[] {
+  const seen = new Set(values);
+  for (const name of seen) {
+    const producer = graph.constants.has(name) ? graph.producers.get(name) : undefined;
+    for (const taken of producer ? takenBy(producer, graph.names) : []) seen.add(taken);
+  }
+  return [...seen].filter((name) => isParameter(graph.program.initializers.get(name)));
 }
 
 // The node that alone takes what a node gives.
