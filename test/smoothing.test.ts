@@ -96,14 +96,15 @@ function* divisions(logs: number[], count: number): Generator<number[]> {
 describe("where coefficients are looked for", () => {
   test("larger values, larger coefficients; fewer bits of weights, smaller ones", () => {
     const magnitudes = [0.2, 1, 3, 10, 100];
-    const ranges = magnitudes.map((magnitude) => alphaRange(magnitude, 8, 8));
+    const ranges = magnitudes.map((magnitude) => alphaRange(magnitude, 8, 8, "tensor"));
     ranges.slice(1).forEach(({ low, high }, i) => {
       expect(low).toBeGreaterThanOrEqual(ranges[i].low);
       expect(high).toBeGreaterThanOrEqual(ranges[i].high);
       expect(low).toBeLessThan(high);
     });
-    expect(alphaRange(1, 8, 8).high).toBeCloseTo(0.85);
-    expect(alphaRange(1, 4, 8).high).toBeCloseTo(0.65);
+    expect(alphaRange(1, 8, 8, "tensor").high).toBeCloseTo(0.9);
+    expect(alphaRange(1, 4, 8, "tensor").high).toBeCloseTo(0.58);
+    expect(alphaRange(1, 8, 8, "channel").low).toBeCloseTo(0.3);
   });
 
   test("a narrow accumulator takes bits of the activations", () => {
@@ -120,7 +121,7 @@ describe("the search", () => {
   const groupings = (["threshold", "bands", "clusters"] as const)
     .map((rule) => groupChannels(maxima, rule))
     .filter(({ magnitudes }) => magnitudes.length > 1);
-  const range = (magnitude: number) => alphaRange(magnitude, 8, 8);
+  const range = (magnitude: number) => alphaRange(magnitude, 8, 8, "tensor");
 
   /** A loss with a valley somewhere for each channel's coefficient, and hills. */
   function landscape(seed: number) {

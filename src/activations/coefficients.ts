@@ -19,9 +19,16 @@ export interface AlphaRange {
   readonly high: number;
 }
 
+/**
+ * Where coefficients lie around, as found on a story model and one of sketches: weights with scales of their own for each output bear more than weights
+ * with one scale for all.
+ */
+const CENTRE = { tensor: 0.5, channel: 0.7 };
+/** The search starts from the best single coefficient, so a wide range costs no tries. */
+const HALF = 0.4;
 /** What a doubling of the range of a group adds to its coefficient, and what a bit more of the weights does. */
 const PER_DOUBLING = 0.04;
-const PER_BIT = 0.05;
+const PER_BIT = 0.08;
 
 /**
  * The bits that codes of activations may have, so that a sum of `inputs` products stays within the accumulator: a product of codes of a and w bits
@@ -37,12 +44,18 @@ export function activationBits(hardware: Hardware, inputs: number): number {
 }
 
 /**
- * The range of the coefficient alpha of a group: around 1/2, larger for groups of larger values, because these are what the scale of the activations
- * has to reach; and less where weights have fewer bits than activations, because what is taken from activations has to be borne by weights.
+ * The range of the coefficient alpha of a group: larger for groups of larger values, because these are what the scale of the activations has to reach;
+ * and less where weights have fewer bits than activations, because what is taken from activations has to be borne by weights.
  * @param magnitude - of the group, by that of a normal channel
+ * @param scales - what weights share a scale
  */
-export function alphaRange(magnitude: number, weightBits: number, ownBits: number): AlphaRange {
-  const centre = 0.5 + PER_DOUBLING * Math.log2(magnitude) + PER_BIT * (weightBits - ownBits);
+export function alphaRange(
+  magnitude: number,
+  weightBits: number,
+  ownBits: number,
+  scales: "tensor" | "channel",
+): AlphaRange {
+  const centre = CENTRE[scales] + PER_DOUBLING * Math.log2(magnitude) + PER_BIT * (weightBits - ownBits);
   const within = (x: number): number => Math.min(Math.max(x, 0), 1);
-  return { low: within(centre - 0.35), high: within(centre + 0.35) };
+  return { low: within(centre - HALF), high: within(centre + HALF) };
 }

@@ -40,7 +40,7 @@ export interface SearchOptions {
   readonly evaluations?: number | undefined;
 }
 
-const SINGLES = [0.2, 0.35, 0.5, 0.65, 0.8];
+const SINGLES = [0.2, 0.4, 0.6, 0.8, 1];
 /** How far a coefficient is moved, first and last. */
 const STEPS = [0.16, 0.08, 0.04];
 
@@ -90,10 +90,10 @@ async function bestSingle(one: Grouping, attempt: Attempt): Promise<{ alpha: num
     if (loss < best.loss) best = { alpha, loss };
   };
   for (const alpha of SINGLES) await consider(alpha);
-  for (const step of [0.075, 0.0375]) {
+  for (const step of [0.1, 0.05]) {
     const { alpha } = best;
     await consider(round(alpha - step));
-    await consider(round(alpha + step));
+    if (alpha + step <= 1) await consider(round(alpha + step));
   }
   return best;
 }

@@ -67,7 +67,9 @@ export async function planUnit(
   options: UnitOptions,
 ): Promise<UnitPlan> {
   const { weight } = unit;
-  const { rules = RULES, groups = 4, evaluations, packedAs = weight } = options;
+  const { groups = 4, evaluations, packedAs = weight } = options;
+  // With one channel the scale is all that a factor could be.
+  const rules = samples.at.channels > 1 ? (options.rules ?? RULES) : [];
   const steps = stepsForUnit(options.steps, packedAs);
   const at = channelsOf(weight.shape, weight.inputAxis);
   const maxima = {
@@ -99,7 +101,7 @@ export async function planUnit(
       groupings: rules
         .map((rule) => groupChannels(maxima.activations, rule, groups))
         .filter(({ magnitudes }) => magnitudes.length > 1),
-      range: (magnitude) => alphaRange(magnitude, options.weightBits ?? 8, bits),
+      range: (magnitude) => alphaRange(magnitude, options.weightBits ?? 8, bits, scalesOf(steps)),
       evaluate,
       evaluations: rules.length === 0 ? 1 : evaluations,
     });
@@ -108,6 +110,10 @@ export async function planUnit(
   } finally {
     await only.close();
   }
+}
+
+function scalesOf(steps: readonly Step[]): "tensor" | "channel" {
+  return steps.some((step) => step.op === "quantize" && step.per === "tensor") ? "tensor" : "channel";
 }
 
 async function maximaIn(what: string, ...from: Parameters<typeof channelMaxima>): Promise<Float32Array> {

@@ -5,7 +5,8 @@ import { addDataOptions, type DataFlags, withData } from "./data.ts";
 import { openCompressed, openEngine } from "./engines.ts";
 import type { OpenFlags } from "./files.ts";
 import { type Evaluated, lossText } from "./losses.ts";
-import { type Result, type Task, UsageError } from "./terminal.ts";
+import { wholeNumber } from "./numbers.ts";
+import type { Result, Task } from "./terminal.ts";
 
 export interface EvaluateFlags extends OpenFlags, DataFlags {
   readonly kind?: "auto" | LossKind;
@@ -80,10 +81,4 @@ function resultOf(evaluated: Evaluated): Result {
 
 function unitsOf(units: string | boolean | undefined): boolean | string[] {
   return typeof units === "string" ? units.split(",") : (units ?? true);
-}
-
-function wholeNumber(flag: string, text: string | undefined, least: number): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
-  throw new UsageError(`${flag} expected a whole number from ${least}, got "${text}"`);
 }

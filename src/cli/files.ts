@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { ByteSource } from "../bytes.ts";
 import type { QuernFile } from "../container/reader.ts";
 import type { Workers } from "../container/workers.ts";
@@ -31,6 +31,14 @@ const ADDRESS = /^https?:\/\/(?:[^?#]*\/)?([^?#]*).*$/;
 /** The input's path, or of an address the file's name: what is made of it goes into the current folder. */
 export function localName(input: string): string {
   return input.replace(ADDRESS, "$1");
+}
+
+/** @throws UsageError where the input itself would be written */
+export function outputPath(input: string, output: string | undefined, extension: string): string {
+  const path = output ?? localName(input).replace(/\.(safetensors|gguf|onnx|json)$/, "") + extension;
+  if (resolve(path) === resolve(input))
+    throw new UsageError(`the output would replace the input ${input}: name another with -o`);
+  return path;
 }
 
 /** A file, or what lies at an address, by ranges; to be closed. */

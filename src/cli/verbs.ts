@@ -1,4 +1,4 @@
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import type { QuernFile } from "../container/reader.ts";
@@ -12,10 +12,11 @@ import { fileFolder } from "../node.ts";
 import { parsePlan } from "../plan.ts";
 import { isBlocks } from "../tensor.ts";
 import { type BudgetFlags, budgetOf, IMPORTANCE_HELP, TOTAL_BITS_HELP, TOTAL_SIZE_HELP } from "./budget.ts";
+import { addCalibrateOptions, type CalibrateFlags, calibrateVerb } from "./calibrate.ts";
 import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
 import { addEnvironmentVerb } from "./environment.ts";
 import { addEvaluateOptions, type EvaluateFlags, evaluateVerb } from "./evaluate.ts";
-import { kernelsFor, localName, type OpenFlags, withFile, withModel, withSinks, withSource } from "./files.ts";
+import { kernelsFor, type OpenFlags, outputPath, withFile, withModel, withSinks, withSource } from "./files.ts";
 import { addLatencyVerbs } from "./latency.ts";
 import { diffText, inspectText, packText, size, unpackText } from "./print.ts";
 import { reportOf, reportText } from "./report.ts";
@@ -34,7 +35,8 @@ interface Options
     UnpackFlags,
     BudgetFlags,
     Pick<CompareFlags, "points" | "tensors">,
-    Omit<EvaluateFlags, "output"> {
+    Omit<EvaluateFlags, "output">,
+    Omit<CalibrateFlags, "output"> {
   json?: boolean;
   report?: boolean;
   stage?: string[];
@@ -75,6 +77,14 @@ export function addVerbs(program: Command): void {
       "evaluate <model> <packed>",
       "runs a model (ONNX, TensorFlow.js) on data with its own weights and with those of another file",
       evaluateVerb,
+    ),
+  );
+  addCalibrateOptions(
+    verb(
+      program,
+      "calibrate <model>",
+      "runs a model on data, and packs it so that weights and activations are integers",
+      calibrateVerb,
     ),
   );
   verb(
@@ -282,11 +292,4 @@ async function benchFile(task: Task, input: string, file: QuernFile, seconds: nu
     `${input}: ${size(stored)} to ${size(decoded)} decoded in ${median.toFixed(2)} ms (median of ${runs.length} runs, ` +
     `${file.tier}, threads: ${result.threads}): ${result.gbps.toFixed(2)} GB/s with checksums`;
   return { json: result, text };
-}
-
-function outputPath(input: string, output: string | undefined, extension: string): string {
-  const path = output ?? localName(input).replace(/\.(safetensors|gguf|onnx|json)$/, "") + extension;
-  if (resolve(path) === resolve(input))
-    throw new UsageError(`the output would replace the input ${input}: name another with -o`);
-  return path;
 }
