@@ -73,12 +73,14 @@ test("figures that cannot be told are dashes, losses of units bars", () => {
     packed: "p",
     bytes: { before: 8000, after: 2000 },
     kept: ["z"],
+    simulated: "W8A8",
     data,
     evaluation,
   });
   expect(text.split("\n").map((line) => line.trim().replace(/ {2,}/g, " | "))).toEqual([
     'm against p: 3 samples on r, output "y" as values',
     "bytes: 8.00 kB before, 2.00 kB after (4.00 times smaller)",
+    "W8A8 simulated: inputs of units are rounded as the packed file says",
     "samples with outputs that are not finite: 1",
     "not in p, so left as they are: z",
     "",

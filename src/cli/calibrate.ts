@@ -84,6 +84,8 @@ export interface Calibrated {
   readonly runtime: string;
   readonly samples: number;
   readonly seconds: number;
+  /** For all but the units. */
+  readonly plan: Plan;
   readonly found: ModelPlan;
   readonly packed: PackReport;
 }
@@ -113,7 +115,7 @@ export async function calibrateVerb(task: Task, flags: CalibrateFlags, file = ""
       await engine.close();
     }
   });
-  const calibrated = { file, output, seconds: (performance.now() - start) / 1000, ...done };
+  const calibrated = { file, output, plan, seconds: (performance.now() - start) / 1000, ...done };
   return { json: jsonOf(calibrated), text: () => calibrationText(calibrated) };
 }
 
@@ -223,7 +225,7 @@ function optionsOf(flags: CalibrateFlags) {
 
 const finite = (x: number): number | null => (Number.isFinite(x) ? x : null);
 
-function jsonOf({ found, packed, ...rest }: Calibrated): object {
+function jsonOf({ found, packed, plan: _, ...rest }: Calibrated): object {
   const units = found.units.map(({ unit, weight, search, factors, codes }) => ({
     unit,
     weight: weight.name,

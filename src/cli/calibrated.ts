@@ -1,4 +1,5 @@
 import type { UnitPlan } from "../activations/unit.ts";
+import { printPlan } from "../plan.ts";
 import type { Calibrated } from "./calibrate.ts";
 import { packText, table } from "./print.ts";
 
@@ -6,7 +7,7 @@ import { packText, table } from "./print.ts";
 
 const loss = (x: number): string => (Number.isFinite(x) ? x.toExponential(2) : "-");
 
-export function calibrationText({ file, output, runtime, samples, seconds, found, packed }: Calibrated): string {
+export function calibrationText({ file, output, runtime, samples, seconds, plan, found, packed }: Calibrated): string {
   const { none, factors, taken } = found.losses;
   const tried = found.units.reduce((sum, { search }) => sum + search.trials.length, 0);
   const less = none > 0 && taken < none ? ` (${(100 * (1 - taken / none)).toFixed(1)} % less)` : "";
@@ -25,7 +26,7 @@ export function calibrationText({ file, output, runtime, samples, seconds, found
     `whole model, without factors: ${loss(none)}`,
     ...(compared ? [`whole model, with factors: ${loss(factors)}, ${kept}${less}`] : []),
     "",
-    packText(packed, output, seconds),
+    packText({ ...packed, plan: printPlan(plan) }, output, seconds),
   ].join("\n");
 }
 

@@ -3,7 +3,9 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type ByteSource, readExactly } from "../bytes.ts";
-import type { Description, Edits, Engine } from "../engine/engine.ts";
+import type { IndexEntry } from "../container/entries.ts";
+import type { QuernFile } from "../container/reader.ts";
+import type { Description, Edits, Engine, InputEdit } from "../engine/engine.ts";
 import { type OnnxRuntime, onnxEngine } from "../engine/onnx.ts";
 import { tfjsEngine } from "../engine/tfjs.ts";
 import { DataError } from "../errors.ts";
@@ -12,7 +14,8 @@ import { formatOf } from "../model/recognise.ts";
 import { readModelJson } from "../model/tfjs/manifest.ts";
 import { fileFolder } from "../node.ts";
 import { elementCount, isBlocks, isFloat, readElements, toFloat32 } from "../tensor.ts";
-import { type OpenFlags, withModel, withSource } from "./files.ts";
+import { type OpenFlags, withFile, withModel, withSource } from "./files.ts";
+import { factorsIn, inputsOf, multiplied, simulationLabel } from "./simulated.ts";
 import { UsageError } from "./terminal.ts";
 
 // Models that are run, and the weights that they are run with.
@@ -111,14 +114,21 @@ export interface Compressed {
   readonly bytes: number;
   /** Parameters of the model that the file lacks, and that stay as they are. */
   readonly kept: readonly string[];
+  /** Such as "W8A8"; null: activations stay floats. */
+  readonly simulated: string | null;
 }
 
 /** What a model is compared with: another one that can be run, or weights for its own graph. */
-export async function openCompressed(path: string, flags: OpenFlags, model: Description): Promise<Compressed> {
+export async function openCompressed(
+  path: string,
+  flags: OpenFlags,
+  model: Description,
+  weightsOnly = false,
+): Promise<Compressed> {
   const format = await withSource(path, formatOf);
   if (format === "onnx" || format === "tfjs") {
     const { engine, bytes } = await openEngine(path);
-    return { compressed: engine, bytes, kept: [] };
+    return { compressed: engine, bytes, kept: [], simulated: null };
   }
   const bytes = await withSource(path, async (source) => source.byteLength);
   const names = new Set(model.units.flatMap(({ parameters }) => parameters));
@@ -134,5 +144,21 @@ export async function openCompressed(path: string, flags: OpenFlags, model: Desc
       );
     return read;
   });
-  return { compressed: { weights }, bytes, kept: [...names].filter((name) => !weights.has(name)) };
+  const kept = [...names].filter((name) => !weights.has(name));
+  if (format !== "quern" || weightsOnly) return { compressed: { weights }, bytes, kept, simulated: null };
+  const activations = await withFile(path, flags, (file) => activationsIn(file, model, weights));
+  return { compressed: { weights, inputs: activations.inputs }, bytes, kept, simulated: activations.label };
+}
+
+/** What a file says of activations. Weights become those that go with it. */
+async function activationsIn(file: QuernFile, model: Description, weights: Map<string, Float32Array>) {
+  if (!file.activations) return { label: null, inputs: new Map<string, InputEdit>() };
+  const label = simulationLabel(file, model);
+  const factors = await factorsIn(file);
+  for (const [name, own] of factors) {
+    const { shape } = file.index.find((tensor) => tensor.name === name) as IndexEntry;
+    const data = weights.get(name);
+    if (data) weights.set(name, multiplied(data, shape, own));
+  }
+  return { label, inputs: inputsOf(file, factors) };
 }

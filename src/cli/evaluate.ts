@@ -17,6 +17,7 @@ export interface EvaluateFlags extends OpenFlags, DataFlags {
   readonly output?: string;
   /** Names with commas between them; false: none. */
   readonly units?: string | boolean;
+  readonly weightsOnly?: boolean;
 }
 
 export function addEvaluateOptions(command: Command): Command {
@@ -41,6 +42,7 @@ export function addEvaluateOptions(command: Command): Command {
     .option("--output <name>", "the output that is compared (default: the model's first)")
     .option("--units <names>", "units that are run alone, with commas between them (default: all that have weights)")
     .option("--no-units", "runs no unit alone, which is faster")
+    .option("--weights-only", "leaves activations as they are, where the packed file has codes for them")
     .option("--batch <n>", "samples that are run at once (default: 32)")
     .option("--limit <n>", "how many samples are looked at, drawn by the seed (default: all)")
     .option("--seed <n>", "of the draw and of the intervals (default: 1)");
@@ -57,7 +59,7 @@ export async function evaluateVerb(task: Task, flags: EvaluateFlags, model = "",
   return withData(flags, async (dataset) => {
     const { engine, bytes } = await openEngine(model);
     try {
-      const { compressed, ...after } = await openCompressed(packed, flags, await engine.describe());
+      const { compressed, ...after } = await openCompressed(packed, flags, await engine.describe(), flags.weightsOnly);
       const { signal, progress: onProgress } = task;
       const evaluation = await evaluate(engine, compressed, dataset, { ...options, signal, onProgress }).finally(() =>
         "close" in compressed ? compressed.close() : undefined,
@@ -65,6 +67,7 @@ export async function evaluateVerb(task: Task, flags: EvaluateFlags, model = "",
       const { count, shape, classes, labelled } = dataset;
       return resultOf({
         ...{ file: model, packed, bytes: { before: bytes, after: after.bytes }, kept: after.kept },
+        simulated: after.simulated,
         data: { samples: count, shape, classes: classes?.length ?? null, labelled },
         evaluation,
       });

@@ -12,6 +12,8 @@ export interface Evaluated {
   readonly bytes: { readonly before: number; readonly after: number };
   /** Parameters that the packed file lacks. */
   readonly kept: readonly string[];
+  /** Such as "W8A8": bits of weights and of activations that are codes; null: activations are floats. */
+  readonly simulated: string | null;
   readonly data: {
     readonly samples: number;
     readonly shape: readonly number[];
@@ -53,7 +55,7 @@ const FIGURES: Record<string, [label: string, format: Format]> = {
   snr: ["output SNR", dB],
 };
 
-export function lossText({ file, packed, bytes, kept, evaluation }: Evaluated): string {
+export function lossText({ file, packed, bytes, kept, simulated, evaluation }: Evaluated): string {
   const { figures, units, samples, notFinite, runtime, kind, output } = evaluation;
   const known = Object.keys(FIGURES).filter((name) => figures[name]);
   const rows = known.map((name) => {
@@ -64,6 +66,7 @@ export function lossText({ file, packed, bytes, kept, evaluation }: Evaluated): 
   return [
     `${file} against ${packed}: ${samples} samples on ${runtime}, output "${output}" as ${kind}`,
     `bytes: ${size(bytes.before)} before, ${size(bytes.after)} after${ratio}`,
+    ...(simulated === null ? [] : [`${simulated} simulated: inputs of units are rounded as the packed file says`]),
     ...(notFinite > 0 ? [`samples with outputs that are not finite: ${notFinite}`] : []),
     ...(kept.length > 0 ? [`not in ${packed}, so left as they are: ${kept.join(", ")}`] : []),
     "",

@@ -148,10 +148,11 @@ export function diffText(diff: ModelDiff): string {
 
 /** What unpack has written; of ONNX also what stayed quantized. */
 export function unpackText(output: string, tensors: number, target: Target, written: Written): string {
-  const { bytes, quantized = [], floats = [] } = written;
+  const { bytes, quantized = [], floats = [], units } = written;
   const lines = [`${output}: ${tensors} tensors, ${size(bytes)}`];
   const [how, format] = target === "gguf" ? ["as blocks", "GGUF"] : ["with a DequantizeLinear each", "ONNX"];
   if (quantized.length > 0) lines.push(`quantized, ${how}: ${quantized.length}`);
+  if (units !== undefined) lines.push(`units whose inputs are codes, with a QuantizeLinear each: ${units}`);
   if (floats.length > 0) lines.push(`floats, because ${format} cannot have them so: ${floats.join(", ")}`);
   return lines.join("\n");
 }

@@ -5,8 +5,11 @@ import { elementCount } from "../tensor.ts";
 
 // Tensors of a .quern file as DequantizeLinear has them.
 
-/** A tensor as it is stored, for the writer of ONNX; null if it is not quantized. */
-export function quantizedTensor(file: QuernFile, name: string): QuantizedTensor | null {
+/**
+ * A tensor as it is stored, for the writer of ONNX; null if it is not quantized.
+ * @param smoothed - its values are wanted as they are multiplied with its factors
+ */
+export function quantizedTensor(file: QuernFile, name: string, smoothed = false): QuantizedTensor | null {
   const entry = file.index.find((tensor) => tensor.name === name);
   const steps = entry ? parseSteps(entry.plan) : [];
   const step = quantizing(steps);
@@ -21,7 +24,8 @@ export function quantizedTensor(file: QuernFile, name: string): QuantizedTensor 
     return { codes, scales, zeroPoints: unsigned && zeroPoints ? zeroPoints.map((zero) => zero ^ 128) : zeroPoints };
   };
   const bits = step.op === "quantize" ? step.bits : step.format === "q8_0" ? 8 : 4;
-  const sharing = steps.every(isPlain) ? sharingOf(entry.shape, step) : null;
+  const plain = steps.every((each) => isPlain(each) || (smoothed && each.op === "smooth"));
+  const sharing = plain ? sharingOf(entry.shape, step) : null;
   return { bits, unsigned, asymmetric: step.asymmetric, sharing, load };
 }
 

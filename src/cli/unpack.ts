@@ -11,6 +11,7 @@ import { writeTfjs } from "../model/tfjs/write.ts";
 import { parseSteps } from "../plan.ts";
 import { isBlocks, type Model } from "../tensor.ts";
 import { localName, withSinks, withSource } from "./files.ts";
+import { writeIntegers } from "./integers.ts";
 import { quantizedTensor, quantizing } from "./quantized.ts";
 import { UsageError } from "./terminal.ts";
 
@@ -25,6 +26,7 @@ export interface UnpackFlags {
   to?: Target;
   graph?: string;
   as?: (typeof AS)[number];
+  readonly weightsOnly?: boolean;
 }
 
 /** What is written, and where. */
@@ -32,6 +34,8 @@ export interface Unpacking {
   readonly target: Target;
   readonly output: string;
   readonly as: (typeof AS)[number];
+  /** Codes of activations are left out. */
+  readonly weightsOnly: boolean;
   /** The file that has the rest of an ONNX or TensorFlow.js model; undefined: the .quern file has it. */
   readonly graph: string | undefined;
 }
@@ -39,12 +43,15 @@ export interface Unpacking {
 const EXTENSIONS: Record<string, Target> = { ".gguf": "gguf", ".onnx": "onnx", ".json": "tfjs" };
 
 /** @throws UsageError for flags that do not fit together, and says which would */
-export function unpackingOf(input: string, { output, to, graph, as = "original" }: UnpackFlags): Unpacking {
+export function unpackingOf(input: string, flags: UnpackFlags): Unpacking {
+  const { output, to, graph, as = "original", weightsOnly = false } = flags;
   const target = to ?? EXTENSIONS[extname(output ?? "").toLowerCase()] ?? "safetensors";
   if (graph && target !== "onnx" && target !== "tfjs")
     throw new UsageError(`--graph is for --to onnx and --to tfjs, not for ${target}`);
   if (as === "quantized" && target !== "onnx" && target !== "gguf")
     throw new UsageError(`--as quantized is for --to onnx and --to gguf, not for ${target}`);
+  if (weightsOnly && (as !== "quantized" || target !== "onnx"))
+    throw new UsageError("--weights-only is for --to onnx --as quantized, which writes codes of activations too");
   if (target === "tfjs" && !output) {
     throw new UsageError("a TensorFlow.js model is several files: name the first with -o FOLDER/model.json");
   }
@@ -57,7 +64,7 @@ export function unpackingOf(input: string, { output, to, graph, as = "original" 
       `the shards would replace those of ${graph}: write into another folder with -o FOLDER/model.json`,
     );
   }
-  return { target, output: path, as, graph };
+  return { target, output: path, as, weightsOnly, graph };
 }
 
 /** What was written. */
@@ -66,11 +73,13 @@ export interface Written {
   /** Under --as quantized, names of tensors that are quantized in the output, and of those that are floats because it cannot have them so. */
   readonly quantized?: readonly string[];
   readonly floats?: readonly string[];
+  /** Units whose inputs are codes in the output. */
+  readonly units?: number;
 }
 
 /** Writes the file's tensors. @returns what to tell the user */
 export async function writeUnpacked(file: QuernFile, unpacking: Unpacking, options: WriteOptions): Promise<Written> {
-  const { target, output, as, graph } = unpacking;
+  const { target, output, as, graph, weightsOnly } = unpacking;
   const model = file.model(target === "onnx" && as === "quantized" ? "original" : as);
   return withSinks(async (create) => {
     if (target === "safetensors") return { bytes: await writeSafetensors(model, await create(output), options) };
@@ -80,6 +89,10 @@ export async function writeUnpacked(file: QuernFile, unpacking: Unpacking, optio
     }
     return withGraph(file, target, graph, async (original) => {
       if (target === "onnx") {
+        if (as === "quantized" && file.activations && !weightsOnly) {
+          const written = await writeIntegers(file, original, await create(output), options);
+          return { ...written, units: file.activations.length };
+        }
         const quantized = as === "quantized" ? (name: string) => quantizedTensor(file, name) : undefined;
         return writeOnnx(original, model, await create(output), { ...options, quantized });
       }

@@ -136,7 +136,8 @@ function addUnpack(program: Command): void {
       )
         .choices(AS)
         .default("original"),
-    );
+    )
+    .option("--weights-only", "leaves codes of activations out that calibrate has found");
 }
 
 const THREADED = ["pack", "unpack", "verify", "diff", "compare", "bench"];

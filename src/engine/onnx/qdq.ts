@@ -112,6 +112,7 @@ function placesOf(graph: OnnxGraph, inputs: ReadonlyMap<string, InputEdit>): Rea
   for (const [name, edit] of inputs) {
     const unit = units.get(name);
     if (!unit) throw new DataError(`the model has no unit "${name}"`);
+    demandOwnWeight(graph, units, inputs, unit, edit);
     const { dataType } = graph.program.initializers.get(unit.parameters[0] ?? "") ?? { dataType: FLOAT };
     if (dataType !== FLOAT) throw new DataError(`unit "${name}" is not of floats of 32 bits`);
     places.set(unit.nodes[0] as GraphNode, { unit, edit, label: name, at: unit.firstInput });
@@ -123,6 +124,23 @@ function placesOf(graph: OnnxGraph, inputs: ReadonlyMap<string, InputEdit>): Rea
     }
   }
   return places;
+}
+
+// A weight times factors is wrong for whatever takes it without dividing its input by the same.
+function demandOwnWeight(
+  { uses }: OnnxGraph,
+  units: ReadonlyMap<string, UnitNodes>,
+  inputs: QdqOptions["inputs"],
+  { name, weight }: UnitNodes,
+  { factors }: InputEdit,
+): void {
+  if (!weight || !factors) return;
+  const alike = [...units.values()].filter((unit) => {
+    const own = inputs.get(unit.name)?.factors;
+    return unit.weight?.name === weight.name && own?.length === factors.length && own.every((x, i) => x === factors[i]);
+  });
+  if (alike.length !== uses.get(weight.name))
+    throw new DataError(`the weight "${weight.name}" of unit "${name}" has factors, and other nodes take it too`);
 }
 
 // The first of the nodes that only move values on the way to this one, where nothing else takes them.
