@@ -77,7 +77,8 @@ function codesOver({ low, high }: Range, bits: number, symmetric: boolean): Acti
   const span = symmetric ? Math.max(-low, high) / most : (high - low) / (most - least);
   // Where there is nothing but 0, any scale will do.
   const scale = Math.fround(span) < 2 ** -126 ? 1 : Math.fround(span);
-  const zeroPoint = symmetric ? 0 : Math.min(Math.max(Math.round(least - low / scale), least), most);
+  // Rounded to -0 it would differ from what is read back.
+  const zeroPoint = symmetric ? 0 : Math.min(Math.max(Math.round(least - low / scale), least), most) + 0;
   return { scale, zeroPoint, least, most };
 }
 

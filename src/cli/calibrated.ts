@@ -1,7 +1,7 @@
 import type { UnitPlan } from "../activations/unit.ts";
 import { printPlan } from "../plan.ts";
 import type { Calibrated } from "./calibrate.ts";
-import { packText, table } from "./print.ts";
+import { size, table } from "./print.ts";
 
 // What calibrate has found, as text.
 
@@ -23,10 +23,12 @@ export function calibrationText({ file, output, runtime, samples, seconds, plan,
       [1, 2, 3, 6, 7],
     ),
     "",
-    `whole model, without factors: ${loss(none)}`,
-    ...(compared ? [`whole model, with factors: ${loss(factors)}, ${kept}${less}`] : []),
+    `whole model, its units in integers without factors: ${loss(none)}`,
+    ...(compared ? [`whole model, its units in integers with factors: ${loss(factors)}, ${kept}${less}`] : []),
     "",
-    packText({ ...packed, plan: printPlan(plan) }, output, seconds),
+    `weights of no unit: ${printPlan(plan)}`,
+    `${output}: ${packed.tensors.length} tensors, ${size(packed.sourceBytes)} to ${size(packed.fileBytes)}`,
+    `sha256 ${packed.sha256}`,
   ].join("\n");
 }
 

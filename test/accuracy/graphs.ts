@@ -69,3 +69,40 @@ export function embedded(): Uint8Array {
   build.output("best", INT64);
   return build.bytes();
 }
+
+/** Channels of `h` in the graph of outliers that are this many times larger. */
+export const PLANTED: ReadonlyMap<number, number> = new Map([
+  [3, 60],
+  [11, 45],
+  [17, 8],
+]);
+
+/** Two linear layers with Relu between, whose second has a few inputs of much larger values. `x` [batch, 16] to `y` [batch, 8]. */
+export function outliers(): Uint8Array {
+  const build = graphBuilder();
+  const x = build.input("x", FLOAT, ["batch", 16]);
+  const larger = (channel: number): number => PLANTED.get(channel) ?? 1;
+  const first = weights(16 * 24, 1).map((value, i) => value * larger(i % 24));
+  const bias = weights(24, 2).map((value, i) => value * larger(i));
+  const sum = build.node("Add", [
+    build.node("MatMul", [x, build.weight("a.w", [16, 24], first)], {}, { name: "a" }),
+    build.weight("a.b", [24], bias),
+  ]);
+  const h = build.node("Relu", [sum], {}, { outputs: ["h"] });
+  const second = weights(24 * 8, 3).map((value, i) => value / larger(Math.floor(i / 8)) ** 0.5);
+  build.node("MatMul", [h, build.weight("b.w", [24, 8], second)], {}, { name: "b", outputs: ["y"] });
+  build.output("y");
+  return build.bytes();
+}
+
+/** A weight that two layers take, one of them transposed: `x` [batch, 8] to `y` [batch, 8]. */
+export function tied(transposed: boolean): Uint8Array {
+  const build = graphBuilder();
+  const x = build.input("x", FLOAT, ["batch", 8]);
+  const weight = build.weight("w", [8, 8], weights(64, 1));
+  const h = build.node("MatMul", [x, weight], {}, { name: "a", outputs: ["h"] });
+  const other = transposed ? build.node("Transpose", [weight], { perm: [1, 0] }) : weight;
+  build.node("MatMul", [h, other], {}, { name: "b", outputs: ["y"] });
+  build.output("y");
+  return build.bytes();
+}
