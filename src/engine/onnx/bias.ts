@@ -32,7 +32,7 @@ export async function biasAsCodes(
   const plain =
     ["Conv", "Gemm"].includes(node?.operator ?? "") && !node?.attributes.has("alpha") && !node?.attributes.has("beta");
   const codes = weight && plain && quantized(weight.name);
-  if (!codes || !bias || bias.dataType !== FLOAT || codes.bits !== 8 || codes.asymmetric || graph.program.opset < OPSET)
+  if (!codes || !bias || bias.dataType !== FLOAT || codes.bits !== 8 || graph.program.opset < OPSET)
     return null;
   const { axis, block } = codes.sharing ?? { axis: -1 };
   const count = weight.shape[weight.outputAxis] as number;
