@@ -21,7 +21,7 @@ export interface Job {
 
 /** Checked before anything is run. @throws PlanError, DataError */
 export function jobsOf(model: Model, described: readonly Unit[], options: PlanOptions): Job[] {
-  const { units: wanted, steps: asked, rules = RULES } = options;
+  const { units: wanted, steps: asked, rules = RULES, plain = [] } = options;
   const tensors = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
   const first = new Map<string, UnitWeight>();
   const jobs = described.flatMap((unit): Job[] => {
@@ -34,7 +34,7 @@ export function jobsOf(model: Model, described: readonly Unit[], options: PlanOp
     const shared = described.filter(({ parameters }) => parameters.includes(weight.name)).length > 1;
     const job = {
       steps: stepsOf(asked, weight),
-      rules: shared ? [] : rules,
+      rules: shared || plain.includes(name) ? [] : rules,
       packedAs: first.get(weight.name) ?? weight,
     };
     demandSteps(job, tensor);

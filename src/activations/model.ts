@@ -14,6 +14,8 @@ export interface PlanOptions extends Omit<UnitOptions, "steps" | "packedAs"> {
   readonly steps: StepsOf;
   /** Names of units to plan. Default: all that have a weight */
   readonly units?: readonly string[] | undefined;
+  /** Names of units that get no factors. */
+  readonly plain?: readonly string[] | undefined;
   readonly onProgress?: ((progress: { done: number; total: number; unit: string }) => void) | undefined;
 }
 

@@ -10,7 +10,7 @@ import { type GroupRule, groupChannels } from "./groups.ts";
 import { stepsForUnit } from "./outputs.ts";
 import { type CodesOptions, codesFor } from "./ranges.ts";
 import type { UnitSamples } from "./samples.ts";
-import { type CoefficientSet, type SearchResult, searchCoefficients } from "./search.ts";
+import { type CoefficientSet, type SearchOptions, type SearchResult, searchCoefficients } from "./search.ts";
 
 // A unit in integers: its weights as packed, its input coded, with the factors between them that lose least.
 
@@ -48,7 +48,8 @@ export interface UnitPlan {
 
 export const RULES: readonly GroupRule[] = ["threshold", "bands", "clusters"];
 
-interface Attempt extends Pick<UnitPlan, "factors" | "codes" | "weights" | "packed"> {
+/** What comes of factors. */
+export interface Attempt extends Pick<UnitPlan, "factors" | "codes" | "weights" | "packed"> {
   readonly loss: number;
 }
 
@@ -67,10 +68,65 @@ export async function planUnit(
   options: UnitOptions,
 ): Promise<UnitPlan> {
   const { weight } = unit;
-  const { groups = 4, evaluations, packedAs = weight } = options;
+  const open = await openUnit(kernels, engine, unit, samples, weights, options);
+  const { maxima } = open;
+  let best: Attempt | undefined;
+  try {
+    const evaluate = async (set: CoefficientSet | null): Promise<number> => {
+      const attempt = await open.attempt(set && factorsOf(kernels, maxima, set, options.powers === true));
+      if (!best || attempt.loss < best.loss) best = attempt;
+      return attempt.loss;
+    };
+    const search = await searchCoefficients(searchOptions(open, options, evaluate));
+    const { factors, codes, weights: scaled, packed } = best as unknown as Attempt;
+    return { unit: unit.name, weight, maxima, search, factors, codes, weights: scaled, packed };
+  } finally {
+    await open.close();
+  }
+}
+
+/** What is looked at to find factors for channels of such ranges. */
+export function searchOptions(
+  { maxima, bits, scales }: Pick<OpenUnit, "maxima" | "bits" | "scales">,
+  { rules: asked = RULES, groups = 4, evaluations, weightBits = 8 }: UnitOptions,
+  evaluate: SearchOptions["evaluate"],
+): SearchOptions {
+  const { activations } = maxima;
   // With one channel the scale is all that a factor could be.
-  const rules = samples.at.channels > 1 ? (options.rules ?? RULES) : [];
-  const steps = stepsForUnit(options.steps, packedAs);
+  const rules = activations.length > 1 ? asked : [];
+  return {
+    one: groupChannels(activations, "one", groups),
+    groupings: rules
+      .map((rule) => groupChannels(activations, rule, groups))
+      .filter(({ magnitudes }) => magnitudes.length > 1),
+    range: (magnitude) => alphaRange(magnitude, weightBits, bits, scales),
+    evaluate,
+    evaluations: rules.length === 0 ? 1 : evaluations,
+  };
+}
+
+/** A unit that factors are tried with. */
+export interface OpenUnit {
+  readonly maxima: UnitPlan["maxima"];
+  /** Of its codes of activations. */
+  readonly bits: number;
+  /** What its weights share a scale in. */
+  readonly scales: "tensor" | "channel";
+  attempt(factors: Float32Array | null): Promise<Attempt>;
+  close(): Promise<void>;
+}
+
+/** See planUnit. */
+export async function openUnit(
+  kernels: Kernels,
+  engine: Engine,
+  unit: Unit & { readonly weight: UnitWeight },
+  samples: UnitSamples,
+  weights: Float32Array,
+  options: UnitOptions,
+): Promise<OpenUnit> {
+  const { weight } = unit;
+  const steps = stepsForUnit(options.steps, options.packedAs ?? weight);
   const at = channelsOf(weight.shape, weight.inputAxis);
   const maxima = {
     activations: known(await maximaIn(`the input of unit "${unit.name}"`, kernels, samples.data, samples.at)),
@@ -79,37 +135,24 @@ export async function planUnit(
   const products = weights.length / (weight.shape.at(weight.outputAxis) as number);
   const bits = activationBits(options, products);
   const only = await engine.only(unit.name);
-  let best: Attempt | undefined;
-  try {
-    const evaluate = async (set: CoefficientSet | null): Promise<number> => {
+  return {
+    maxima,
+    bits,
+    scales: scalesOf(steps),
+    async attempt(factors) {
       options.signal?.throwIfAborted();
-      const factors = set && factorsOf(kernels, maxima, set, options.powers === true);
       const scaled = factors ? await multiplied(kernels, weights, at, factors) : weights;
-      const tensor = tensorOver(weight.name, weight.shape, scaled);
-      const { data: packed } = await throughSteps(kernels, tensor, steps);
+      const { data: packed } = await throughSteps(kernels, tensorOver(weight.name, weight.shape, scaled), steps);
       const ones = factors ?? new Float32Array(samples.at.channels).fill(1);
       const codes = codesFor(kernels, samples.data, samples.at, ones, { ...options, bits });
       const edit = { weight: packed, input: { ...(factors && { factors }), codes } };
       const measured = await lossOf(only, unit, samples, edit);
       // As the search has it, so that both keep the same.
       const loss = Number.isNaN(measured) ? Number.POSITIVE_INFINITY : measured;
-      if (!best || loss < best.loss) best = { factors, codes, weights: scaled, packed, loss };
-      return loss;
-    };
-    const search = await searchCoefficients({
-      one: groupChannels(maxima.activations, "one", groups),
-      groupings: rules
-        .map((rule) => groupChannels(maxima.activations, rule, groups))
-        .filter(({ magnitudes }) => magnitudes.length > 1),
-      range: (magnitude) => alphaRange(magnitude, options.weightBits ?? 8, bits, scalesOf(steps)),
-      evaluate,
-      evaluations: rules.length === 0 ? 1 : evaluations,
-    });
-    const { factors, codes, weights: scaled, packed } = best as unknown as Attempt;
-    return { unit: unit.name, weight, maxima, search, factors, codes, weights: scaled, packed };
-  } finally {
-    await only.close();
-  }
+      return { factors, codes, weights: scaled, packed, loss };
+    },
+    close: () => only.close(),
+  };
 }
 
 function scalesOf(steps: readonly Step[]): "tensor" | "channel" {

@@ -1,9 +1,12 @@
 import { dirname } from "node:path";
 import { type Command, Option } from "commander";
+import type { Folded } from "../activations/fold.ts";
+import { type FoldedPlan, planFolded } from "../activations/folded.ts";
 import type { GroupRule } from "../activations/groups.ts";
 import { type ModelPlan, type PlanOptions, planModel } from "../activations/model.ts";
 import { packingOf } from "../activations/pack.ts";
 import type { RangeMethod } from "../activations/ranges.ts";
+import type { SearchResult } from "../activations/search.ts";
 import { RULES } from "../activations/unit.ts";
 import { type PackReport, pack } from "../container/writer.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -34,6 +37,7 @@ export interface CalibrateFlags extends OpenFlags, DataFlags {
   readonly groups?: string;
   readonly rules?: string;
   readonly pow2?: boolean;
+  readonly fold?: boolean;
   readonly evaluations?: string;
   readonly weightBits?: string;
   readonly activationBits?: string;
@@ -65,6 +69,7 @@ export function addCalibrateOptions(command: Command): Command {
     .option("--groups <n>", "groups of channels, at most (default: 4)")
     .option("--rules <names>", `how channels are grouped, with commas between (default: ${RULES.join(",")})`)
     .option("--pow2", "factors are powers of two")
+    .option("--fold", "puts factors into the weights before, too, where that is exact: they take no division then")
     .option("--evaluations <n>", "sets of coefficients to try for a unit, at most (default: 40)")
     .option("--weight-bits <n>", "bits of weights that the device multiplies (default: those of the plan)")
     .option("--activation-bits <n>", "bits of activations, 2..8 (default: 8)")
@@ -87,6 +92,7 @@ export interface Calibrated {
   /** For all but the units. */
   readonly plan: Plan;
   readonly found: ModelPlan;
+  readonly folds: readonly Folded[];
   readonly packed: PackReport;
 }
 
@@ -107,9 +113,9 @@ export async function calibrateVerb(task: Task, flags: CalibrateFlags, file = ""
         const graph = flags.withGraph ? await modelGraph(source, folder) : undefined;
         const { batches, samples } = await drawn(engine, dataset, flags);
         const job = { kernels, engine, model, plan, batches, options };
-        const found = await search(task, job, flags);
-        const packed = await written(task, job, found, { output, graph });
-        return { runtime: engine.runtime, samples, found, packed };
+        const { plan: found, folds, model: own } = await search(task, job, flags);
+        const packed = await written(task, { ...job, model: own }, found, { output, graph });
+        return { runtime: engine.runtime, samples, found, folds, packed };
       });
     } finally {
       await engine.close();
@@ -128,18 +134,20 @@ interface Job {
   readonly options: ReturnType<typeof optionsOf>;
 }
 
-async function search({ signal, progress }: Task, job: Job, flags: CalibrateFlags): Promise<ModelPlan> {
+async function search({ signal, progress }: Task, job: Job, flags: CalibrateFlags): Promise<FoldedPlan> {
   const { engine, model, plan, options } = job;
   const units = await unitsOf(engine, typeof flags.units === "string" ? flags.units : "*", model);
   const bits = flags.weightBits === undefined ? bitsOf(units.map(({ weight }) => ownSteps(plan, weight, model))) : {};
-  return planModel(job.kernels, engine, model, job.batches, {
+  const wanted: PlanOptions = {
     ...options,
     ...bits,
     steps: (weight) => ownSteps(plan, weight, model),
     units: units.map(({ name }) => name),
     signal,
     onProgress: ({ done, total }) => progress({ done, total, phase: "units" }),
-  } satisfies PlanOptions);
+  };
+  if (flags.fold) return planFolded(job.kernels, engine, model, job.batches, wanted);
+  return { plan: await planModel(job.kernels, engine, model, job.batches, wanted), model, folds: [] };
 }
 
 async function written(
@@ -202,14 +210,14 @@ async function drawn(engine: Engine, dataset: Dataset, flags: CalibrateFlags) {
 }
 
 function optionsOf(flags: CalibrateFlags) {
-  const { method, symmetric, smooth = true, pow2 = false } = flags;
+  const { method, symmetric, smooth = true, pow2 = false, fold = false } = flags;
   const percentile = flags.percentile === undefined ? undefined : Number(flags.percentile);
   if (percentile !== undefined && !(percentile > 50 && percentile <= 100))
     throw new UsageError(`--percentile expected a number above 50, at most 100, got "${flags.percentile}"`);
   if (percentile !== undefined && method !== "percentile")
     throw new UsageError("--percentile is for --method percentile");
-  if (!smooth && (flags.rules !== undefined || flags.groups !== undefined || pow2))
-    throw new UsageError("--rules, --groups and --pow2 are about factors, and --no-smooth wants none");
+  if (!smooth && (flags.rules !== undefined || flags.groups !== undefined || pow2 || fold))
+    throw new UsageError("--rules, --groups, --pow2 and --fold are about factors, and --no-smooth wants none");
   const rules = flags.rules?.split(",").map((name) => oneOf<GroupRule>("--rules", name, [...RULES, "one"]));
   return {
     ...{ method, symmetric, percentile, powers: pow2 },
@@ -225,19 +233,30 @@ function optionsOf(flags: CalibrateFlags) {
 
 const finite = (x: number): number | null => (Number.isFinite(x) ? x : null);
 
+/** What was searched, as JSON has it. */
+function searchJson({ none, single, loss, best, trials }: SearchResult) {
+  return {
+    loss: { none: finite(none), single: finite(single.loss), taken: finite(loss) },
+    alpha: Number.isFinite(single.loss) ? single.alpha : null,
+    groups: best && { rule: best.grouping.rule, magnitudes: best.grouping.magnitudes },
+    alphas: best?.alphas ?? null,
+    channels: best && [...best.grouping.groups],
+    evaluations: trials.length,
+  };
+}
+
 function jsonOf({ found, packed, plan: _, ...rest }: Calibrated): object {
   const units = found.units.map(({ unit, weight, search, factors, codes }) => ({
     unit,
     weight: weight.name,
-    loss: { none: finite(search.none), single: finite(search.single.loss), taken: finite(search.loss) },
-    alpha: Number.isFinite(search.single.loss) ? search.single.alpha : null,
-    groups: search.best && { rule: search.best.grouping.rule, magnitudes: search.best.grouping.magnitudes },
-    alphas: search.best?.alphas ?? null,
-    channels: search.best && [...search.best.grouping.groups],
+    ...searchJson(search),
     factors: factors && [...factors],
-    evaluations: search.trials.length,
     codes,
   }));
   const { none, factors, taken } = found.losses;
-  return { ...rest, losses: { none: finite(none), factors: finite(factors), taken: finite(taken) }, units, packed };
+  const losses = { none: finite(none), factors: finite(factors), taken: finite(taken) };
+  const folds = rest.folds.map(({ maker, users, search, factors }) => {
+    return { maker, users, ...searchJson(search), factors: [...factors] };
+  });
+  return { ...rest, losses, folds, units, packed };
 }

@@ -1,18 +1,30 @@
-import type { UnitPlan } from "../activations/unit.ts";
+import type { Folded } from "../activations/fold.ts";
+import type { SearchResult } from "../activations/search.ts";
 import { printPlan } from "../plan.ts";
 import type { Calibrated } from "./calibrate.ts";
 import { size, table } from "./print.ts";
 
 // What calibrate has found, as text.
 
-const loss = (x: number): string => (Number.isFinite(x) ? x.toExponential(2) : "-");
+const lossOf = (x: number): string => (Number.isFinite(x) ? x.toExponential(2) : "-");
 
-export function calibrationText({ file, output, runtime, samples, seconds, plan, found, packed }: Calibrated): string {
+export function calibrationText({
+  file,
+  output,
+  runtime,
+  samples,
+  seconds,
+  plan,
+  found,
+  folds,
+  packed,
+}: Calibrated): string {
   const { none, factors, taken } = found.losses;
-  const tried = found.units.reduce((sum, { search }) => sum + search.trials.length, 0);
+  const searches = [...found.units, ...folds].map(({ search }) => search);
+  const tried = searches.reduce((sum, { trials }) => sum + trials.length, 0);
   const less = none > 0 && taken < none ? ` (${(100 * (1 - taken / none)).toFixed(1)} % less)` : "";
   const kept = factors < none ? "taken" : "not taken";
-  const compared = found.units.some((unit) => unit.factors) || factors !== none;
+  const compared = searches.some(({ best }) => best) || factors !== none;
   return [
     `${file}: ${samples} samples on ${runtime}, ${found.units.length} units, ${tried} sets tried in ${seconds.toFixed(1)} s`,
     "loss: squared error of the output, by the square of the original's",
@@ -22,9 +34,10 @@ export function calibrationText({ file, output, runtime, samples, seconds, plan,
       found.units.map(row),
       [1, 2, 3, 6, 7],
     ),
+    ...(folds.length > 0 ? ["", foldTable(folds)] : []),
     "",
-    `whole model, its units in integers without factors: ${loss(none)}`,
-    ...(compared ? [`whole model, its units in integers with factors: ${loss(factors)}, ${kept}${less}`] : []),
+    `whole model, its units in integers without factors: ${lossOf(none)}`,
+    ...(compared ? [`whole model, its units in integers with factors: ${lossOf(factors)}, ${kept}${less}`] : []),
     "",
     `weights of no unit: ${printPlan(plan)}`,
     `${output}: ${packed.tensors.length} tensors, ${size(packed.sourceBytes)} to ${size(packed.fileBytes)}`,
@@ -32,17 +45,25 @@ export function calibrationText({ file, output, runtime, samples, seconds, plan,
   ].join("\n");
 }
 
-function row({ unit, search }: UnitPlan): string[] {
-  const { none, single, best, trials } = search;
+const HEAD = ["no factors", "alpha", "one alpha", "groups", "alphas", "loss", "tried"];
+const RIGHT = [1, 2, 3, 6, 7];
+
+/** Factors that are in the weights; losses are sums over the units that take what is divided. */
+function foldTable(folds: readonly Folded[]): string {
+  const rows = folds.map(({ maker, users, search }) => row(`${maker} > ${users.join(", ")}`, search));
+  return table(["divided in > multiplied in", ...HEAD], rows, RIGHT);
+}
+
+function row(name: string, { none, single, best, loss, trials }: SearchResult): string[] {
   const known = Number.isFinite(single.loss) && trials.length > 1;
   return [
-    unit,
-    loss(none),
+    name,
+    lossOf(none),
     known ? `${single.alpha}` : "-",
-    known ? loss(single.loss) : "-",
+    known ? lossOf(single.loss) : "-",
     best?.grouping.rule ?? "none",
     best ? best.alphas.map((alpha) => alpha ?? "-").join(" ") : "",
-    loss(search.loss),
+    lossOf(loss),
     `${trials.length}`,
   ];
 }

@@ -101,6 +101,8 @@ export interface Unit {
   readonly outputShape: readonly number[];
   /** What the first input is multiplied with, where that is a parameter. */
   readonly weight: UnitWeight | null;
+  /** What the output grows with; null or absent: there is no telling. */
+  readonly scales?: OutputScales | null;
   /** Names of all parameters, the weight's too, and those that what it takes is made of. */
   readonly parameters: readonly string[];
   readonly attributes: Attributes;
@@ -118,6 +120,13 @@ export interface UnitWeight {
   readonly outputAxis: number;
   /** The dimension of the unit's first input that its channels lie along; negative: from the end. */
   readonly channelAxis: number;
+}
+
+/** Parameters that, each divided along its axis by positive factors, divide the channels of a unit's output by them, and change nothing else. */
+export interface OutputScales {
+  /** The dimension of the output that its channels lie along; negative: from the end. */
+  readonly channelAxis: number;
+  readonly parameters: readonly { readonly name: string; readonly axis: number }[];
 }
 
 export interface Attributes {

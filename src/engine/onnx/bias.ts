@@ -32,8 +32,7 @@ export async function biasAsCodes(
   const plain =
     ["Conv", "Gemm"].includes(node?.operator ?? "") && !node?.attributes.has("alpha") && !node?.attributes.has("beta");
   const codes = weight && plain && quantized(weight.name);
-  if (!codes || !bias || bias.dataType !== FLOAT || codes.bits !== 8 || graph.program.opset < OPSET)
-    return null;
+  if (!codes || !bias || bias.dataType !== FLOAT || codes.bits !== 8 || graph.program.opset < OPSET) return null;
   const { axis, block } = codes.sharing ?? { axis: -1 };
   const count = weight.shape[weight.outputAxis] as number;
   const fits = bias.shape.length === 1 && bias.shape[0] === count;

@@ -3,6 +3,7 @@ import { bytesOf, elementCount } from "../../tensor.ts";
 import type { Attributes, Description, ModelKind, Unit, ValueInfo } from "../engine.ts";
 import type { OnnxGraph } from "./graph.ts";
 import { activationName } from "./operators.ts";
+import { scalesOf } from "./scales.ts";
 import type { Seen } from "./structure.ts";
 import type { UnitNodes } from "./units.ts";
 import { isFloatType } from "./values.ts";
@@ -38,6 +39,7 @@ function described(graph: OnnxGraph, unit: UnitNodes, seen: ReadonlyMap<string, 
     inputShape,
     outputShape,
     weight,
+    scales: scalesOf(graph, unit),
     parameters,
     attributes: attributesOf(graph, unit),
     macs: macsOf(graph, unit, inputShape, outputShape),

@@ -57,12 +57,16 @@ function unit(
   const made = new Set(nodes.flatMap(({ outputs }) => outputs));
   const taken = [...new Set(nodes.flatMap((node) => takenBy(node, graph.names)))];
   const parameters = parametersBehind(graph, taken);
+  const firstInput = head.inputs.findIndex((name) => name !== "" && !graph.constants.has(name));
+  // What is done to a unit's input is done in one place.
+  const twice = head.inputs.filter((name) => name === head.inputs[firstInput]).length > 1;
   return {
     ...about,
+    weight: twice ? null : about.weight,
     nodes,
     inputs: taken.filter((name) => !graph.constants.has(name) && !made.has(name)),
     output: last.outputs.find((name) => name !== "") as string,
-    firstInput: head.inputs.findIndex((name) => name !== "" && !graph.constants.has(name)),
+    firstInput,
     parameters,
   };
 }

@@ -1,6 +1,7 @@
 import type { Description, ModelKind, Unit, UnitType, ValueInfo } from "../engine.ts";
 import { activationOf, attributesOf, macsOf, product, typeOf, weightOf } from "./facts.ts";
 import type { Graph, Step } from "./graph.ts";
+import { scalesOf } from "./scales.ts";
 
 /** A unit, and the steps that it is: a layer, and the activation behind it. */
 export interface StepsUnit extends Unit {
@@ -41,6 +42,7 @@ function unitOf({ values }: Graph, steps: readonly [Step, ...Step[]]): StepsUnit
   const outputShape = shapeOf(values.get(output));
   const parameters = [...new Set(steps.flatMap(({ layer }) => layer.weights))];
   const activation = activationOf(layer) ?? (next && activationOf(next.layer));
+  const weight = weightOf(layer, inputShape.length);
   return {
     name,
     type: typeOf(layer),
@@ -49,7 +51,8 @@ function unitOf({ values }: Graph, steps: readonly [Step, ...Step[]]): StepsUnit
     output,
     inputShape,
     outputShape,
-    weight: weightOf(layer, inputShape.length),
+    weight,
+    scales: scalesOf(layer, weight, activation),
     parameters: parameters.map(({ originalName }) => originalName),
     attributes: attributesOf(layer, activation),
     macs: macsOf(layer, inputShape, outputShape),
