@@ -30,9 +30,9 @@ export function calibrationText({
     "loss: squared error of the output, by the square of the original's",
     "",
     table(
-      ["unit", "no factors", "alpha", "one alpha", "groups", "alphas", "loss", "tried"],
-      found.units.map(row),
-      [1, 2, 3, 6, 7],
+      ["unit", ...HEAD],
+      found.units.map(({ unit, search }) => row(unit, search)),
+      RIGHT,
     ),
     ...(folds.length > 0 ? ["", foldTable(folds)] : []),
     "",
