@@ -106,3 +106,50 @@ export function tied(transposed: boolean): Uint8Array {
   build.output("y");
   return build.bytes();
 }
+
+/**
+ * Layer normalization whose result two layers take; then, of one, Relu and a maximum of neighbours, then a layer; of the other, Sigmoid. `x` [batch, 8] to
+ * `y`. With `open`, the normalized values are an output, too.
+ */
+export function normed(open = false): Uint8Array {
+  const build = graphBuilder();
+  const x = build.input("x", FLOAT, ["batch", 8]);
+  const scale = build.weight("norm.s", [8], Float32Array.of(1, 30, 0.5, 2, 1, 20, 1, 3));
+  const norm = build.node(
+    "LayerNormalization",
+    [x, scale, build.weight("norm.b", [8], weights(8, 2))],
+    {},
+    {
+      name: "norm",
+      outputs: ["n"],
+    },
+  );
+  const first = [norm, build.weight("q.w", [6, 8], weights(48, 3)), build.weight("q.b", [6], weights(6, 4))];
+  const q = build.node("Relu", [build.node("Gemm", first, { transB: 1 }, { name: "q" })]);
+  const k = build.node("Sigmoid", [
+    build.node("MatMul", [norm, build.weight("k.w", [8, 6], weights(48, 5))], {}, { name: "k" }),
+  ]);
+  const vector = build.node("Mul", [k, build.weight("v", [6], weights(6, 6))], {}, { name: "vector" });
+  build.node("MatMul", [q, build.weight("o.w", [6, 4], weights(24, 7))], {}, { name: "o", outputs: ["y"] });
+  build.node("MatMul", [vector, build.weight("p.w", [6, 4], weights(24, 8))], {}, { name: "p", outputs: ["z"] });
+  build.output("y");
+  build.output("z");
+  if (open) build.output("n");
+  return build.bytes();
+}
+
+/** Convolutions with a pool between, and one whose result is clipped at 6. `x` [batch, 3, 8, 8] to `y`. */
+export function pooled(): Uint8Array {
+  const build = graphBuilder();
+  const x = build.input("x", FLOAT, ["batch", 3, 8, 8]);
+  const conv = (from: string, name: string, [outs, ins]: readonly [number, number], seed: number): string => {
+    const kernel = build.weight(`${name}.w`, [outs, ins, 3, 3], weights(9 * outs * ins, seed));
+    return build.node("Conv", [from, kernel, build.weight(`${name}.b`, [outs], weights(outs, seed + 1))], {}, { name });
+  };
+  const first = build.node("Relu", [conv(x, "a", [5, 3], 1)]);
+  const smaller = build.node("MaxPool", [first], { kernel_shape: [2, 2], strides: [1, 1] }, { name: "pool" });
+  const second = build.node("Clip", [conv(smaller, "b", [4, 5], 3), build.scalar(0), build.scalar(6)]);
+  build.node("Relu", [conv(second, "c", [2, 4], 5)], {}, { outputs: ["y"] });
+  build.output("y");
+  return build.bytes();
+}
