@@ -3,11 +3,20 @@ import { DataError, PlanError } from "../errors.ts";
 import { checkSteps, printSteps, type Step } from "../plan.ts";
 import type { LazyTensor, Model } from "../tensor.ts";
 import type { GroupRule } from "./groups.ts";
-import type { PlanOptions } from "./model.ts";
-import { stepsForUnit, stepsOf } from "./outputs.ts";
-import { RULES } from "./unit.ts";
+import { type StepsOf, stepsForUnit, stepsOf } from "./outputs.ts";
+import { RULES, type UnitOptions } from "./unit.ts";
 
 // Which units are planned, and what can be done to each.
+
+export interface PlanOptions extends Omit<UnitOptions, "steps" | "packedAs"> {
+  /** What is done to weights: to all, or to each. They quantize, and do not smooth. */
+  readonly steps: StepsOf;
+  /** Names of units to plan. Default: all that have a weight */
+  readonly units?: readonly string[] | undefined;
+  /** Names of units that get no factors. */
+  readonly plain?: readonly string[] | undefined;
+  readonly onProgress?: ((progress: { done: number; total: number; unit: string }) => void) | undefined;
+}
 
 type Weighted = Unit & { readonly weight: UnitWeight };
 

@@ -2,22 +2,13 @@ import type { Edits, Engine, InputEdit, Values } from "../engine/engine.ts";
 import type { Kernels } from "../kernels.ts";
 import { squares } from "../loss/squares.ts";
 import { elementCount, type Model, readElements, widen } from "../tensor.ts";
-import { jobsOf } from "./jobs.ts";
-import type { StepsOf } from "./outputs.ts";
+import { jobsOf, type PlanOptions } from "./jobs.ts";
 import { sampleUnits, type UnitSamples } from "./samples.ts";
 import { planUnit, type UnitOptions, type UnitPlan } from "./unit.ts";
 
-// A model in integers: every unit that multiplies its input with weights, with its own factors and codes.
+export type { PlanOptions };
 
-export interface PlanOptions extends Omit<UnitOptions, "steps" | "packedAs"> {
-  /** What is done to weights: to all, or to each. They quantize, and do not smooth. */
-  readonly steps: StepsOf;
-  /** Names of units to plan. Default: all that have a weight */
-  readonly units?: readonly string[] | undefined;
-  /** Names of units that get no factors. */
-  readonly plain?: readonly string[] | undefined;
-  readonly onProgress?: ((progress: { done: number; total: number; unit: string }) => void) | undefined;
-}
+// A model in integers: every unit that multiplies its input with weights, with its own factors and codes.
 
 /** What the outputs of a model lose: squared error by the square of the original's. */
 export interface ModelLosses {

@@ -1,6 +1,5 @@
 import { dirname } from "node:path";
 import { type Command, Option } from "commander";
-import type { Folded } from "../activations/fold.ts";
 import { type FoldedPlan, planFolded } from "../activations/folded.ts";
 import type { GroupRule } from "../activations/groups.ts";
 import { type ModelPlan, type PlanOptions, planModel } from "../activations/model.ts";
@@ -20,7 +19,7 @@ import { fileFolder } from "../node.ts";
 import { globMatches, type Plan, parsePlan, type Step, stepsFor } from "../plan.ts";
 import { shuffled } from "../random.ts";
 import type { Model } from "../tensor.ts";
-import { calibrationText } from "./calibrated.ts";
+import { type Calibrated, calibrationText } from "./calibrated.ts";
 import { addDataOptions, type DataFlags, withData } from "./data.ts";
 import { openEngine } from "./engines.ts";
 import { kernelsFor, type OpenFlags, outputPath, withSinks, withSource } from "./files.ts";
@@ -80,20 +79,6 @@ export function addCalibrateOptions(command: Command): Command {
     .option("--seed <n>", "of the draw (default: 1)")
     .option("--units <glob>", "units that are quantized (default: all that have weights)")
     .option("--with-graph", "keeps the graph of the model in the file");
-}
-
-/** What was found, and the file that was written. */
-export interface Calibrated {
-  readonly file: string;
-  readonly output: string;
-  readonly runtime: string;
-  readonly samples: number;
-  readonly seconds: number;
-  /** For all but the units. */
-  readonly plan: Plan;
-  readonly found: ModelPlan;
-  readonly folds: readonly Folded[];
-  readonly packed: PackReport;
 }
 
 /** Looks for codes of activations and factors, and packs the weights with them. */

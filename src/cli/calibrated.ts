@@ -1,10 +1,26 @@
 import type { Folded } from "../activations/fold.ts";
+import type { ModelPlan } from "../activations/model.ts";
 import type { SearchResult } from "../activations/search.ts";
+import type { PackReport } from "../container/writer.ts";
+import type { Plan } from "../plan.ts";
 import { printPlan } from "../plan.ts";
-import type { Calibrated } from "./calibrate.ts";
 import { size, table } from "./print.ts";
 
 // What calibrate has found, as text.
+
+/** What was found, and the file that was written. */
+export interface Calibrated {
+  readonly file: string;
+  readonly output: string;
+  readonly runtime: string;
+  readonly samples: number;
+  readonly seconds: number;
+  /** For all but the units. */
+  readonly plan: Plan;
+  readonly found: ModelPlan;
+  readonly folds: readonly Folded[];
+  readonly packed: PackReport;
+}
 
 const lossOf = (x: number): string => (Number.isFinite(x) ? x.toExponential(2) : "-");
 

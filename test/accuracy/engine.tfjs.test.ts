@@ -89,6 +89,13 @@ describe("a small net", () => {
       inputShape: [1, 4, 4, 8],
       outputShape: [1, 4, 4, 16],
       weight: { name: "conv2/kernel", shape: [3, 3, 8, 16], inputAxis: 2, outputAxis: 3, channelAxis: -1 },
+      scales: {
+        channelAxis: -1,
+        parameters: [
+          { name: "conv2/kernel", axis: 3 },
+          { name: "conv2/bias", axis: 0 },
+        ],
+      },
       parameters: ["conv2/kernel", "conv2/bias"],
       attributes: { kernel: [3, 3], strides: [1, 1], activation: "relu" },
       macs: 4 * 4 * 16 * 9 * 8,
