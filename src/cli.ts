@@ -32,6 +32,7 @@ Examples:
   quern diff model.safetensors model.quern
   quern compare model.safetensors -o model.html
   quern evaluate model.onnx model.quern --data images.npy --labels classes.npy --scale 1/255
+  quern calibrate model.onnx --data images.npy --scale 1/255 -o model.quern
   quern unpack model.quern -o back.safetensors
   quern unpack model.quern -o small.onnx --graph model.onnx
 

@@ -32,7 +32,7 @@ export interface QdqOptions {
  * Runtime puts them together to operators of integers at its full optimisation: MatMul and Gemm wherever they stand, a convolution where what follows it is
  * rounded too, perhaps behind Relu, MaxPool or Reshape. Computed in floats, the model gives what `withWeights` of the same codes gives, but for biases, which
  * become codes of 32 bits. Codes from 0 on are best: behind them Relu vanishes, and no x64 machine converts them. There, without VNNI, sums of two
- * products saturate at 16 bits: weights within -63..63 never reach that. Closes the sink.
+ * products saturate at 16 bits: weights within -63..63, or as codes from 0 on, never reach that. Closes the sink.
  * @throws FormatError for what is no ONNX model; DataError for units that it lacks, codes beyond 8 bits, or an opset that is too old
  */
 export async function writeQdq(
