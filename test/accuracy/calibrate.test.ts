@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -143,15 +145,23 @@ describe("a graph with outliers", () => {
   });
 
   test("stops at Ctrl-C, and leaves no file", async () => {
-    const args = ["calibrate", "m.onnx", ...DATA, "-o", "late.quern", "--samples", "200", "--batch", "1"];
+    // Who asks for the data has begun, and listens.
+    const bytes = await readFile(join(folder, "x.npy"));
+    let told = false;
+    const server = createServer((_, response) => {
+      // A second one would end it at once.
+      if (!told) told = child.kill("SIGINT");
+      setTimeout(() => response.end(bytes), 200);
+    });
+    await new Promise<void>((resolve) => server.listen(0, resolve));
+    const { port } = server.address() as AddressInfo;
+    const args = ["calibrate", "m.onnx", "--data", `http://localhost:${port}/x.npy`, "-o", "late.quern"];
     const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
     const stderr: string[] = [];
     child.stderr.on("data", (text) => stderr.push(String(text)));
     const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
-    // Before its handlers are there the signal would end the process itself.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    child.kill("SIGINT");
     expect(await ended).toBe(130);
+    server.close();
     expect(stderr.join("")).toBe("quern: interrupted\n");
     expect((await readdir(folder)).filter((name) => name.startsWith("late"))).toEqual([]);
   });
