@@ -43,6 +43,7 @@ const PYTHON = spawnSync("python3", ["-c", "import sqlite3"]).status === 0;
 async function outside(path: string, ...statements: string[]): Promise<unknown[][]> {
   if (!PYTHON) {
     const db = new Database(path);
+    db.exec("PRAGMA foreign_keys = OFF");
     const rows = statements.map((statement) => db.all(statement).map((row) => Object.values(row)));
     db.close();
     return rows.at(-1) as unknown[][];
@@ -319,11 +320,19 @@ describe("what is no file of latencies", () => {
       "CREATE TRIGGER t AFTER INSERT ON latency BEGIN DELETE FROM latency; END",
       'expected no triggers, got "t"',
     ],
-    ["with a write-ahead log", "PRAGMA journal_mode = WAL", "expected a file without a write-ahead log"],
   ])("one %s", async (_, statement, message) => {
     const path = await made([ROW]);
     await outside(path, statement);
     await refused(path, message);
+  });
+
+  test("one with a write-ahead log", async () => {
+    const path = await made([ROW]);
+    const bytes = await readFile(path);
+    // As PRAGMA journal_mode = WAL leaves them: the versions of the format that writers and readers need.
+    bytes.fill(2, 18, 20);
+    await writeFile(path, bytes);
+    await refused(path, "expected a file without a write-ahead log");
   });
 
   test.each([
