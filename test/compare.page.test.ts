@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { compare } from "../src/compare/compare.ts";
 import type { Comparison, Figures, TensorEqual, TensorFigures } from "../src/compare/comparison.ts";
 import { placeLabels } from "../src/compare/page/labels.ts";
-import { element, escapeText } from "../src/compare/page/markup.ts";
 import { comparisonPage } from "../src/compare/page/page.ts";
+import { element, escapeText } from "../src/page/markup.ts";
 import { modelOf, tensorOf } from "./files.ts";
 import { random, weights } from "./helpers.ts";
 
