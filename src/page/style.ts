@@ -35,7 +35,7 @@ svg .label { fill: var(--ink); font-weight: 600; }
 .bar { display: block; width: 100%; height: .8rem; }
 .multiples { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1rem; }
 figure { margin: 0; padding: .5rem; background: var(--panel); border-radius: .375rem; min-width: 0; }
-figure svg { display: block; width: 100%; height: auto; }
+figure svg { display: block; width: 100%; }
 figcaption { font-size: .75rem; line-height: 1.35; overflow-wrap: anywhere; }
 @media (max-width: 40rem) { tr:has(.bar) th { min-width: 7.5rem; } }
 `;
