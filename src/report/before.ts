@@ -39,7 +39,7 @@ function byteBars(bytes: Bytes): Markup {
     const label = `${bytesText(bytes[when])} bytes ${when}`;
     return [when, bytesText(bytes[when]), element("svg", { class: "bar", role: "img", "aria-label": label }, rect)];
   });
-  return tableOf("Bytes of the files", ["", "bytes", ""], rows);
+  return tableOf("Bytes of the files", ["files", "bytes", "share"], rows);
 }
 
 function figureTable({ figures, samples, notFinite, kind }: Evaluation): Markup {
@@ -51,7 +51,7 @@ function figureTable({ figures, samples, notFinite, kind }: Evaluation): Markup 
       ? element("p", { class: "trouble" }, `Samples with outputs that are not finite: ${bytesText(notFinite)}.`)
       : null;
   if (rows.length === 0) return all([trouble, element("p", {}, `${caption}: there are no figures.`)]);
-  return all([trouble, tableOf(caption, ["", "figure", "", "95 % interval"], rows)]);
+  return all([trouble, tableOf(caption, ["figure", "value", "drawn", "95 % interval"], rows)]);
 }
 
 /** A figure with its interval, beside the others of its axis. */

@@ -4,7 +4,7 @@ import { all, element, type Markup, nameOf } from "../page/markup.ts";
 import { bytesText, legend, section, shapeText, tableOf } from "../page/words.ts";
 import { colourOf, rangePanels } from "./channels.ts";
 import { few } from "./scale.ts";
-import { alphasText, snrText, trialsOf } from "./trials.ts";
+import { alphasText, RULE_WORDS, snrText, trialsOf } from "./trials.ts";
 
 // What calibration found: factors of channels, group by group, for each unit.
 
@@ -108,5 +108,5 @@ function groupLegend({ search: { best } }: ReportedUnit): Markup | null {
     const text = `group ${group + 1}: ${what}, ${bytesText(count)} channels, ${few(magnitude)} × the median`;
     return [colourOf(group), text] as const;
   });
-  return all([element("p", { class: "rule" }, `Grouping: ${grouping.rule}`), legend(entries)]);
+  return all([element("p", { class: "rule" }, `Grouping: ${RULE_WORDS[grouping.rule]}`), legend(entries)]);
 }

@@ -7,7 +7,7 @@ export const REPORT_STYLE = `
 h3 { font-size: 1rem; margin: 1.75rem 0 .25rem; }
 h4 { font-size: .9375rem; margin: 0; display: inline; overflow-wrap: anywhere; }
 dl, dd { margin: 0; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
 .tiles div { background: var(--panel); border: 1px solid var(--grid); border-radius: .5rem; padding: .75rem 1rem; }
 .tiles dt { font-size: .875rem; color: var(--faint); }
 .tiles .big { font-size: 1.6rem; font-weight: 650; line-height: 1.3; font-variant-numeric: tabular-nums; }
@@ -40,12 +40,21 @@ details:not(.card) > summary { font-size: .875rem; color: var(--faint); margin: 
 .g3 { fill: var(--g3); } .g4 { fill: var(--g4); } .g5 { fill: var(--g5); }
 .trials { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: .75rem; align-items: start; }
 .trials table { font-size: .8125rem; }
-.trials th, .trials td { padding: .2rem .4rem; white-space: normal; }
+.trials th, .trials td { padding: .2rem 0 .2rem .5rem; white-space: normal; }
+.trials th:first-child { padding-left: 0; }
+.trials td:last-child { white-space: nowrap; }
 .strip { overflow: visible; }
 .strip text { font-size: 12px; }
 .try { fill: var(--ours); fill-opacity: .6; }
 .ring { fill: none; stroke: var(--other); stroke-width: 2; }
 .sets { columns: 2 13rem; font-size: .75rem; margin: .25rem 0; padding-left: 2rem; }
 .curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: .75rem; }
+.curves text { font-size: 11px; }
 .curve { fill: none; stroke: var(--ours); stroke-width: 2; }
+@media (max-width: 40rem) {
+  th, td { padding: .3rem .4rem; }
+  tbody th { white-space: normal; min-width: 6.5rem; }
+  .tiles div { padding: .5rem .75rem; }
+  .tiles .big { font-size: 1.35rem; }
+}
 `;

@@ -9,7 +9,7 @@ import { across } from "./scale.ts";
 
 const RULES = ["none", "one", "threshold", "bands", "clusters"] as const;
 /** What the groupings are called. */
-const WORDS: Record<Trial["rule"], string> = {
+export const RULE_WORDS: Record<Trial["rule"], string> = {
   none: "no factors",
   one: "one for all",
   threshold: "outliers",
@@ -25,9 +25,13 @@ export function trialsOf(search: SearchResult): Markup | null {
   const taken = takenOf(search);
   const rules = RULES.filter((rule) => trials.some((trial) => trial.rule === rule));
   const list = trials.map(({ rule, alphas, loss }) => {
-    return element("li", {}, [WORDS[rule], alphasText(alphas), snrText(loss)].filter((text) => text !== "").join("; "));
+    return element(
+      "li",
+      {},
+      [RULE_WORDS[rule], alphasText(alphas), snrText(loss)].filter((text) => text !== "").join("; "),
+    );
   });
-  const all = element("summary", {}, `All ${trials.length} sets in the order of trying`);
+  const summary = element("summary", {}, `All ${trials.length} sets in the order of trying`);
   return element(
     "div",
     { class: "trials" },
@@ -36,7 +40,7 @@ export function trialsOf(search: SearchResult): Markup | null {
       "div",
       {},
       bestTable(trials, rules, taken),
-      element("details", {}, all, element("ol", { class: "sets" }, ...list)),
+      element("details", {}, summary, element("ol", { class: "sets" }, ...list)),
     ),
   );
 }
@@ -66,7 +70,7 @@ function bestTable(trials: readonly Trial[], rules: Rules, taken: Trial | undefi
     const own = trials.filter((trial) => trial.rule === rule);
     const best = own.reduce((least, trial) => (trial.loss < least.loss ? trial : least));
     const mark = taken?.rule === rule ? element("b", {}, " ✓ taken") : null;
-    return [all([WORDS[rule], mark]), alphasText(best.alphas), `${own.length}`, snrText(best.loss)];
+    return [all([RULE_WORDS[rule], mark]), alphasText(best.alphas), `${own.length}`, snrText(best.loss)];
   });
   return narrowTable("The best set of each grouping", ["grouping", "coefficients", "tried", "SNR"], rows);
 }
@@ -82,7 +86,7 @@ function strip(trials: readonly Trial[], rules: Rules, taken: Trial | undefined)
     const own = trials.filter((trial) => trial.rule === rule);
     return all([
       element("line", { x1: "27%", x2: "100%", y1: y, y2: y, class: "grid" }),
-      element("text", { x: 0, y: y + 4 }, WORDS[rule]),
+      element("text", { x: 0, y: y + 4 }, RULE_WORDS[rule]),
       ...own.map((trial) => dot(trial, x, y, trial === taken)),
     ]);
   });

@@ -85,7 +85,7 @@ function curve(title: string, values: readonly number[], best: number, format: (
     element("path", { d: draw(values) ?? "", class: "curve" }),
     values.length > 30 ? null : all(values.map((value, i) => mark(x(i), y(value), 2.5, "dot"))),
     chosen === undefined ? null : mark(x(best), y(chosen), 7, "ring"),
-    bestLabel(x(best), best),
+    bestLabel(x(best), y(chosen ?? 0), best),
   );
   return element("figure", {}, element("figcaption", {}, title), svg);
 }
@@ -101,8 +101,15 @@ function mark(x: number, y: number, r: number, kind: string): Markup | null {
   return Number.isFinite(y) ? element("circle", { cx: x, cy: y, r, class: kind }) : null;
 }
 
-function bestLabel(x: number, best: number): Markup {
+/** Where the curve, which is at (x, y), is not. */
+function bestLabel(x: number, y: number, best: number): Markup {
   const left = x > (PLOT.left + PLOT.right) / 2;
-  const at = { x: left ? x - 6 : x + 6, y: PLOT.bottom - 6, "text-anchor": left ? "end" : "start", class: "label" };
+  const low = y > (PLOT.top + PLOT.bottom) / 2;
+  const at = {
+    x: left ? x - 6 : x + 6,
+    y: low ? PLOT.top + 14 : PLOT.bottom - 6,
+    "text-anchor": left ? "end" : "start",
+    class: "label",
+  };
   return element("text", at, best === 0 ? "taken: before" : `taken: epoch ${best}`);
 }
