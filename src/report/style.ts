@@ -41,7 +41,7 @@ details:not(.card) > summary { font-size: .875rem; color: var(--faint); margin: 
 .trials { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: .75rem; align-items: start; }
 .trials table { font-size: .8125rem; }
 .trials th, .trials td { padding: .2rem 0 .2rem .5rem; white-space: normal; }
-.trials th:first-child { padding-left: 0; }
+.trials th:first-child { padding-left: 0; min-width: 0; }
 .trials td:last-child { white-space: nowrap; }
 .strip { overflow: visible; }
 .strip text { font-size: 12px; }
@@ -53,7 +53,7 @@ details:not(.card) > summary { font-size: .875rem; color: var(--faint); margin: 
 .curve { fill: none; stroke: var(--ours); stroke-width: 2; }
 @media (max-width: 40rem) {
   th, td { padding: .3rem .4rem; }
-  tbody th { white-space: normal; min-width: 6.5rem; }
+  .wide tbody th { white-space: normal; min-width: 6.5rem; }
   .tiles div { padding: .5rem .75rem; }
   .tiles .big { font-size: 1.35rem; }
 }
