@@ -89,15 +89,15 @@ function resultOf(evaluated: Evaluated, report: string | boolean | undefined): R
   };
 }
 
-/** What the page says of the files and the data. */
+/** What the page says of the files and the data; not where they lie, since pages are passed on. */
 function factsOf({ file, packed, kept, data }: Evaluated): [string, string][] {
   const { samples, shape, classes, labelled } = data;
   const words = [`${samples.toLocaleString("en")} samples of ${shape.join(" × ") || "a number"}`];
   if (classes !== null) words.push(`${classes} classes`);
   if (labelled) words.push("labelled");
   const facts: [string, string][] = [
-    ["model", file],
-    ["compressed", packed],
+    ["model", nameIn(file)],
+    ["compressed", nameIn(packed)],
     ["data", words.join(", ")],
   ];
   return kept.length > 0 ? [...facts, ["left as they are", kept.join(", ")]] : facts;

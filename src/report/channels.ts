@@ -73,28 +73,37 @@ function drawing(title: string, values: Float32Array, columns: readonly Column[]
   const step = PLOT.width / Math.max(columns.length, 1);
   const transform = `translate(${PLOT.left} ${PLOT.top}) scale(${step.toFixed(4)} ${PLOT.height / FINE})`;
   const paths = bands.map(({ group, start, end }) => {
-    const d = columns.slice(start, end).map(({ channels }) => {
-      const most = channels.reduce((max, channel) => Math.max(max, values[channel] || 0), 0);
-      return `V${Math.round(FINE * (1 - scale.at(most)))}h1`;
+    const heights = columns.slice(start, end).map(({ channels }) => {
+      return Math.round(FINE * scale.at(channels.reduce((max, channel) => Math.max(max, values[channel] || 0), 0)));
     });
-    return element("path", { d: `M${start} ${FINE}${d.join("")}V${FINE}z`, class: colourOf(group) });
+    return element("path", { d: `M${start} ${FINE}${steps(heights)}V${FINE}z`, class: colourOf(group) });
   });
   const svg = element(
     "svg",
     { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label },
-    ...scale.ticks.map((tick) => gridLine(tick, scale)),
+    grid(scale),
     element("g", { transform }, ...paths),
     bands.length > 1 ? numbers(bands, step) : null,
   );
   return element("figure", {}, element("figcaption", {}, title), svg);
 }
 
-function gridLine(tick: number, scale: LogScale): Markup {
-  const y = PLOT.top + PLOT.height * (1 - scale.at(tick));
-  return all([
-    element("line", { x1: PLOT.left, x2: PLOT.left + PLOT.width, y1: y, y2: y, class: "grid" }),
-    element("text", { x: PLOT.left - 4, y: y + 4, "text-anchor": "end" }, few(tick)),
-  ]);
+/** From height to height, as short as can be: there are many. */
+function steps(heights: readonly number[]): string {
+  let [d, now, run] = ["", 0, 0];
+  for (const height of heights) {
+    if (height !== now && run > 0) d += `h${run}`;
+    if (height !== now) [d, run] = [`${d}v${now - height}`, 0];
+    [now, run] = [height, run + 1];
+  }
+  return `${d}h${run}`;
+}
+
+function grid(scale: LogScale): Markup {
+  const lines = scale.ticks.map((tick) => ({ tick, y: PLOT.top + PLOT.height * (1 - scale.at(tick)) }));
+  const d = lines.map(({ y }) => `M${PLOT.left} ${y.toFixed(1)}h${PLOT.width}`).join("");
+  const texts = lines.map(({ tick, y }) => element("text", { x: PLOT.left - 4, y: y + 4 }, few(tick)));
+  return all([element("path", { d, class: "grid" }), element("g", { class: "values" }, ...texts)]);
 }
 
 interface Band {
@@ -124,9 +133,9 @@ function numbers(bands: readonly Band[], step: number): Markup {
     const x = Math.max(Math.min(PLOT.left + (step * (start + end)) / 2, latest), taken + gap);
     if (x > right) return null;
     taken = x;
-    return element("text", { x, y: HEIGHT - 7, "text-anchor": "middle", class: "number" }, text);
+    return element("text", { x, y: HEIGHT - 7 }, text);
   });
-  return all(texts);
+  return element("g", { class: "numbers" }, ...texts);
 }
 
 export function colourOf(group: number): string {

@@ -60,15 +60,21 @@ function told({ value, low, high }: Figure, format: Format): Pick<Told, "value" 
   return { value: text(value), interval: isTold(value) ? `${text(low)} .. ${text(high)}` : "" };
 }
 
-/** Whether a figure is a number. */
+/** Of 1, in percent. */
+export function shareText(x: number): string {
+  return isTold(x) ? percent(x) : "–";
+}
+
+/** Whether a figure is a number, of which a percentage is one, too. */
 export function isTold(x: number | null | undefined): x is number {
-  return x !== null && x !== undefined && Number.isFinite(x);
+  return x !== null && x !== undefined && Math.abs(x) < 1e300;
 }
 
 /** Root mean square of a unit's error over that of its output; 0 where nothing changed, null where it cannot be told. */
 export function errorOf({ snr, mse }: Pick<UnitLoss, "snr" | "mse">): number | null {
   if (mse.value === 0) return 0;
-  return isTold(snr.value) ? errorAt(snr.value) : null;
+  const error = isTold(snr.value) ? errorAt(snr.value) : null;
+  return isTold(error) ? error : null;
 }
 
 /** The same of an SNR in dB. */

@@ -3,7 +3,7 @@ import { all, element, type Markup, nameOf } from "../page/markup.ts";
 import { pageOf } from "../page/page.ts";
 import { percentText } from "../page/words.ts";
 import { type Bytes, beforeAfter } from "./before.ts";
-import { isTold, toldFigures } from "./figures.ts";
+import { isTold, shareText, toldFigures } from "./figures.ts";
 import { type ReportedPlan, smoothingOf } from "./smoothing.ts";
 import { REPORT_STYLE } from "./style.ts";
 import { snrText } from "./trials.ts";
@@ -28,7 +28,9 @@ export interface Report {
  * What compression costs a model, as one HTML page that fetches nothing and runs nothing, in any light and on any screen. Names in it may be any text.
  * It stays below 2 MB for 200 units of a calibration, however many channels they have.
  */
-export function reportPage(report: Report): string {
+export function reportPage(given: Report): string {
+  const known = given.bytes && isTold(given.bytes.before) && isTold(given.bytes.after);
+  const report = known ? given : { ...given, bytes: undefined };
   const { title, bytes, evaluation, plan, tuning } = report;
   const main = element(
     "main",
@@ -64,7 +66,7 @@ function tiles({ bytes, evaluation, plan, tuning }: Report): Markup | null {
   }
   const [first, best] = [tuning?.scores[0], tuning?.scores[tuning.best]];
   if (first && best)
-    found.push(["accuracy, tuned", percentText(best.accuracy), `${percentText(first.accuracy)} before tuning`]);
+    found.push(["accuracy, tuned", shareText(best.accuracy), `${shareText(first.accuracy)} before tuning`]);
   if (found.length === 0) return null;
   const items = found.map(([what, number, more]) =>
     element(

@@ -44,12 +44,12 @@ function ticksWithin(low: number, high: number): number[] {
   return found.filter((_, i) => (found.length - 1 - i) % each === 0);
 }
 
-/** A share of a drawing's width, as attributes have it. */
-export function across(share: number): string {
-  return `${Number((100 * Math.min(Math.max(share, 0), 1)).toFixed(2))}%`;
+/** A share of a drawing's width, as attributes have it; of what is none, 0. */
+export function across(share: number, digits = 2): string {
+  return `${Number((100 * Math.min(Math.max(share || 0, 0), 1)).toFixed(digits))}%`;
 }
 
 /** A number in few characters. */
 export function few(x: number): string {
-  return `${Number(x.toPrecision(3))}`;
+  return Number.isFinite(x) ? `${Number(x.toPrecision(3))}` : "–";
 }

@@ -4,7 +4,7 @@ import { all, element, type Markup, nameOf } from "../page/markup.ts";
 import { bytesText, legend, section, shapeText, tableOf } from "../page/words.ts";
 import { colourOf, rangePanels } from "./channels.ts";
 import { few } from "./scale.ts";
-import { alphasText, RULE_WORDS, snrText, trialsOf } from "./trials.ts";
+import { alphasText, alphaText, RULE_WORDS, snrText, trialsOf } from "./trials.ts";
 
 // What calibration found: factors of channels, group by group, for each unit.
 
@@ -20,14 +20,14 @@ const COLUMNS = 24_000;
 const [FEWEST, MOST] = [64, 256];
 /** Units that are not folded away: those that gain most. */
 const OPEN = 3;
-/** Units whose sets are shown one by one. */
-const SEARCHES = 400;
+/** Of more units, sets are drawn, but not written out. */
+const WRITTEN = 64;
 
 export function smoothingOf({ units, losses }: ReportedPlan): Markup {
   const columns = Math.floor(Math.min(Math.max(COLUMNS / Math.max(units.length, 1), FEWEST), MOST));
   const gains = [...units].filter(({ factors }) => factors !== null).sort((a, b) => gainOf(b) - gainOf(a));
   const open = new Set(units.length <= OPEN ? units : gains.slice(0, OPEN));
-  const cards = units.map((unit, i) => cardOf(unit, columns, open.has(unit), i < SEARCHES));
+  const cards = units.map((unit) => cardOf(unit, columns, open.has(unit), units.length <= WRITTEN));
   return section(
     "smoothing",
     "Activations and weights in integers",
@@ -61,7 +61,7 @@ function gainOf({ search }: ReportedUnit): number {
 function unitTable(units: readonly ReportedUnit[]): Markup {
   const rows = units.map(({ unit, search, factors }) => {
     const single = Number.isFinite(search.single.loss)
-      ? `${snrText(search.single.loss)} (${search.single.alpha})`
+      ? `${snrText(search.single.loss)} (${alphaText(search.single.alpha)})`
       : "–";
     const gain = gainOf({ search } as ReportedUnit);
     return [
@@ -79,7 +79,7 @@ function unitTable(units: readonly ReportedUnit[]): Markup {
   return element("details", {}, element("summary", {}, `All ${units.length} units as a table`), table);
 }
 
-function cardOf(unit: ReportedUnit, columns: number, open: boolean, search: boolean): Markup {
+function cardOf(unit: ReportedUnit, columns: number, open: boolean, written: boolean): Markup {
   const { weight, maxima, factors, codes } = unit;
   const { best, none, loss } = unit.search;
   const channels = maxima.activations.length;
@@ -94,7 +94,7 @@ function cardOf(unit: ReportedUnit, columns: number, open: boolean, search: bool
     element("p", { class: "faint" }, facts),
     factors && best ? groupLegend(unit) : null,
     rangePanels({ ...maxima, factors, groups }, columns),
-    search ? trialsOf(unit.search) : null,
+    trialsOf(unit.search, written),
   );
 }
 
@@ -104,7 +104,7 @@ function groupLegend({ search: { best } }: ReportedUnit): Markup | null {
   const entries = grouping.magnitudes.map((magnitude, group) => {
     const count = grouping.groups.reduce((sum, own) => sum + (own === group ? 1 : 0), 0);
     const alpha = alphas[group] ?? null;
-    const what = alpha === null ? "left as it is" : `alpha ${alpha}`;
+    const what = alpha === null ? "left as it is" : `alpha ${alphaText(alpha)}`;
     const text = `group ${group + 1}: ${what}, ${bytesText(count)} channels, ${few(magnitude)} × the median`;
     return [colourOf(group), text] as const;
   });

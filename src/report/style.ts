@@ -35,7 +35,9 @@ details:not(.card) > summary { font-size: .875rem; color: var(--faint); margin: 
 .rule { margin-bottom: 0; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(12.5rem, 1fr)); gap: .5rem; margin: .5rem 0; }
 .panels text { font-size: 11px; }
-.panels .number { font-weight: 700; fill: var(--ink); }
+.values { text-anchor: end; }
+.numbers { text-anchor: middle; }
+.panels .numbers text { font-weight: 700; fill: var(--ink); }
 .g0 { fill: var(--g0); } .g1 { fill: var(--g1); } .g2 { fill: var(--g2); }
 .g3 { fill: var(--g3); } .g4 { fill: var(--g4); } .g5 { fill: var(--g5); }
 .trials { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: .75rem; align-items: start; }
@@ -45,7 +47,7 @@ details:not(.card) > summary { font-size: .875rem; color: var(--faint); margin: 
 .trials td:last-child { white-space: nowrap; }
 .strip { overflow: visible; }
 .strip text { font-size: 12px; }
-.try { fill: var(--ours); fill-opacity: .6; }
+.tries { fill: var(--ours); fill-opacity: .6; }
 .ring { fill: none; stroke: var(--other); stroke-width: 2; }
 .sets { columns: 2 13rem; font-size: .75rem; margin: .25rem 0; padding-left: 2rem; }
 .curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: .75rem; }

@@ -18,31 +18,30 @@ export const RULE_WORDS: Record<Trial["rule"], string> = {
 };
 const LINE = 24;
 
-/** null where nothing but the unit as it is was tried. */
-export function trialsOf(search: SearchResult): Markup | null {
+/**
+ * null where nothing but the unit as it is was tried.
+ * @param list - whether every set is written out, too
+ */
+export function trialsOf(search: SearchResult, list: boolean): Markup | null {
   const { trials } = search;
   if (trials.length < 2) return null;
   const taken = takenOf(search);
   const rules = RULES.filter((rule) => trials.some((trial) => trial.rule === rule));
-  const list = trials.map(({ rule, alphas, loss }) => {
-    return element(
-      "li",
-      {},
-      [RULE_WORDS[rule], alphasText(alphas), snrText(loss)].filter((text) => text !== "").join("; "),
-    );
-  });
-  const summary = element("summary", {}, `All ${trials.length} sets in the order of trying`);
   return element(
     "div",
     { class: "trials" },
     element("div", {}, strip(trials, rules, taken)),
-    element(
-      "div",
-      {},
-      bestTable(trials, rules, taken),
-      element("details", {}, summary, element("ol", { class: "sets" }, ...list)),
-    ),
+    element("div", {}, bestTable(trials, rules, taken), list ? allSets(trials) : null),
   );
+}
+
+function allSets(trials: readonly Trial[]): Markup {
+  const items = trials.map(({ rule, alphas, loss }) => {
+    const parts = [RULE_WORDS[rule], alphasText(alphas), snrText(loss)];
+    return element("li", {}, parts.filter((text) => text !== "").join("; "));
+  });
+  const summary = element("summary", {}, `All ${trials.length} sets in the order of trying`);
+  return element("details", {}, summary, element("ol", { class: "sets" }, ...items));
 }
 
 /** The set that was taken. */
@@ -53,8 +52,12 @@ function takenOf({ trials, best, loss }: SearchResult): Trial | undefined {
   );
 }
 
+export function alphaText(alpha: number): string {
+  return Number.isFinite(alpha) ? `${Number(alpha.toFixed(4))}` : "–";
+}
+
 export function alphasText(alphas: readonly (number | null)[]): string {
-  return alphas.map((alpha) => (alpha === null ? "none" : `${alpha}`)).join(", ");
+  return alphas.map((alpha) => (alpha === null ? "none" : alphaText(alpha))).join(", ");
 }
 
 export function snrText(loss: number): string {
@@ -84,11 +87,14 @@ function strip(trials: readonly Trial[], rules: Rules, taken: Trial | undefined)
   const lines = rules.map((rule, i) => {
     const y = LINE * (i + 0.5);
     const own = trials.filter((trial) => trial.rule === rule);
-    return all([
-      element("line", { x1: "27%", x2: "100%", y1: y, y2: y, class: "grid" }),
-      element("text", { x: 0, y: y + 4 }, RULE_WORDS[rule]),
-      ...own.map((trial) => dot(trial, x, y, trial === taken)),
-    ]);
+    return element(
+      "g",
+      { transform: `translate(0 ${y})` },
+      element("line", { x1: "27%", x2: "100%", class: "grid" }),
+      element("text", { y: 4 }, RULE_WORDS[rule]),
+      element("g", { class: "tries" }, ...own.map((trial) => dot(trial, x, 3))),
+      own.includes(taken as Trial) ? element("g", { class: "ring" }, dot(taken as Trial, x, 7)) : null,
+    );
   });
   const ticks = x.ticks(4).map((tick) => {
     return element("text", { x: across(x(tick)), y: bottom + 15, "text-anchor": "middle" }, `${tick}`);
@@ -103,13 +109,9 @@ function strip(trials: readonly Trial[], rules: Rules, taken: Trial | undefined)
   return element("figure", {}, element("figcaption", {}, "Every set: SNR of the unit's output, dB"), svg);
 }
 
-function dot({ loss }: Trial, x: ScaleLinear<number, number>, y: number, taken: boolean): Markup | null {
+function dot({ loss }: Trial, x: ScaleLinear<number, number>, r: number): Markup | null {
   const snr = snrOf(loss);
   if (snr === null) return null;
   // What is exact is as good as can be.
-  const cx = across(snr === Number.POSITIVE_INFINITY ? 1 : x(snr));
-  return all([
-    element("circle", { cx, cy: y, r: 3, class: "try" }),
-    taken ? element("circle", { cx, cy: y, r: 7, class: "ring" }) : null,
-  ]);
+  return element("circle", { cx: across(snr === Number.POSITIVE_INFINITY ? 1 : x(snr), 1), r });
 }

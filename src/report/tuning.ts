@@ -4,6 +4,7 @@ import { all, element, type Markup } from "../page/markup.ts";
 import { section, tableOf } from "../page/words.ts";
 import type { Score } from "../tune/score.ts";
 import type { TuneResult } from "../tune/tune.ts";
+import { isTold, shareText } from "./figures.ts";
 
 // How tuning went: what each epoch made of the validation samples.
 
@@ -14,13 +15,12 @@ const PLOT = { left: 46, right: 350, top: 12, bottom: 172 };
 /** Epochs in the table, about. */
 const ROWS = 100;
 
-const loss = (x: number): string => (Number.isFinite(x) ? x.toFixed(4) : "–");
-const percent = (x: number): string => (Number.isFinite(x) ? `${(100 * x).toFixed(2)} %` : "–");
+const loss = (x: number): string => (isTold(x) ? x.toFixed(4) : "–");
 
 export function tuningOf({ scores, best, early }: ReportedTuning): Markup {
   const [first, chosen] = [scores[0], scores[best]];
   if (!first || !chosen) return section("tuning", "Tuning", element("p", {}, "No epoch was measured."));
-  const words = `Accuracy on the validation samples went from ${percent(first.accuracy)} to ${percent(chosen.accuracy)}, their loss from ${loss(first.loss)} to ${loss(chosen.loss)} nats: epoch ${best} of ${scores.length - 1} is taken${early ? ", and tuning ended early" : ""}.`;
+  const words = `Accuracy on the validation samples went from ${shareText(first.accuracy)} to ${shareText(chosen.accuracy)}, their loss from ${loss(first.loss)} to ${loss(chosen.loss)} nats: epoch ${best} of ${scores.length - 1} is taken${early ? ", and tuning ended early" : ""}.`;
   return section(
     "tuning",
     "Tuning",
@@ -49,14 +49,14 @@ function scoreTable(scores: readonly Score[], best: number): Markup {
   const each = Math.ceil(scores.length / ROWS);
   const shown = scores.flatMap((score, epoch) => {
     const name = epoch === 0 ? "before" : `${epoch}`;
-    const row = [epoch === best ? `${name}, taken` : name, loss(score.loss), percent(score.accuracy)];
+    const row = [epoch === best ? `${name}, taken` : name, loss(score.loss), shareText(score.accuracy)];
     return epoch % each === 0 || epoch === best || epoch === scores.length - 1 ? [row] : [];
   });
   return tableOf("Scores on the validation samples", ["epoch", "loss, nats", "accuracy"], shown);
 }
 
 function curve(title: string, values: readonly number[], best: number, format: (x: number) => string): Markup {
-  const sound = values.filter((x) => Number.isFinite(x));
+  const sound = values.filter(isTold);
   const low = sound.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const high = sound.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const domain = sound.length === 0 ? [0, 1] : high > low ? [low, high] : [low - 0.5, high + 0.5];
@@ -66,7 +66,7 @@ function curve(title: string, values: readonly number[], best: number, format: (
     (_, i) => x(i),
     (value) => y(value),
   )
-    .defined((value) => Number.isFinite(value))
+    .defined(isTold)
     .digits(1);
   const chosen = values[best];
   const label = `${title} by epoch, ${values.length - 1} epochs, the best is ${best}; the table has the numbers`;
@@ -98,7 +98,7 @@ function yTick(y: number, text: string): Markup {
 }
 
 function mark(x: number, y: number, r: number, kind: string): Markup | null {
-  return Number.isFinite(y) ? element("circle", { cx: x, cy: y, r, class: kind }) : null;
+  return isTold(y) ? element("circle", { cx: x, cy: y, r, class: kind }) : null;
 }
 
 /** Where the curve, which is at (x, y), is not. */
