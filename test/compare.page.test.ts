@@ -6,7 +6,8 @@ import { comparisonPage } from "../src/compare/page/page.ts";
 import { element, escapeText } from "../src/page/markup.ts";
 import { modelOf, tensorOf } from "./files.ts";
 import { random, weights } from "./helpers.ts";
-import { all, HOSTILE, type Node, nodesOf, parse, textOf } from "./page.ts";
+import { HOSTILE } from "./names.ts";
+import { all, type Node, nodesOf, parse, textOf } from "./page.ts";
 
 // The page: well formed, of one piece, and safe whatever names a model has.
 

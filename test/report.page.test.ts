@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { UnitLoss } from "../src/evaluate.ts";
 import { type Report, reportPage } from "../src/report/report.ts";
-import { all, HOSTILE, type Node, nodesOf, parse, textOf } from "./page.ts";
+import { HOSTILE } from "./names.ts";
+import { all, type Node, nodesOf, parse, textOf } from "./page.ts";
 import { evaluationOf, figureOf, planOf, reportOf } from "./report.data.ts";
 
 // The page of what compression costs: all that was found, whatever it is, in one sound piece.
