@@ -6,7 +6,9 @@ import { few, type LogScale, logScale } from "./scale.ts";
 /** Colours that there are; a group beyond them has that of another, and its own number. */
 export const COLOURS = 6;
 const DECADES = 5;
-const [WIDTH, HEIGHT] = [224, 116];
+const WIDTH = 224;
+/** With numbers of groups below, and without. */
+const [HEIGHT, LOW] = [116, 100];
 const PLOT = { left: 34, top: 6, width: 184, height: 88 };
 /** Steps of the height in a path: whole numbers are short. */
 const FINE = 200;
@@ -80,7 +82,7 @@ function drawing(title: string, values: Float32Array, columns: readonly Column[]
   });
   const svg = element(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label },
+    { viewBox: `0 0 ${WIDTH} ${bands.length > 1 ? HEIGHT : LOW}`, role: "img", "aria-label": label },
     grid(scale),
     element("g", { transform }, ...paths),
     bands.length > 1 ? numbers(bands, step) : null,
