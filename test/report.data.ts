@@ -82,6 +82,6 @@ export function reportOf(names: readonly string[], channels = 64): Report {
     bytes: { before: 1_081_912, after: 277_413 },
     evaluation: evaluationOf(names),
     plan: planOf(names, channels),
-    tuning: { scores, best: 9, early: true },
+    tuning: { scores, best: 9, early: true, original: { loss: 0.35, accuracy: 0.94 } },
   };
 }

@@ -149,6 +149,9 @@ describe("the page of a report", () => {
     const curves = classed(root, "curve").map(({ attributes }) => attributes.get("d") ?? "");
     expect(curves.map((d) => d.split(/[ML]/).length - 1)).toEqual([13, 13]);
     expect(textOf(classed(root, "curves")[0] as Node)).toContain("taken: epoch 9");
+    // The model as it was, in both.
+    expect(classed(root, "level")).toHaveLength(2);
+    expect(all(root, "tr").map(textOf)).toContain("not compressed0.350094.00 %");
   });
 });
 

@@ -21,6 +21,7 @@ dl, dd { margin: 0; }
 .before { fill: var(--faint); }
 .after, .loss { fill: var(--ours); }
 .whisker { stroke: var(--ink); stroke-width: 1.5; }
+.level { stroke: var(--other); stroke-dasharray: 6 4; stroke-width: 1.5; }
 .zero { stroke: var(--faint); stroke-dasharray: 2 3; }
 .dot { fill: var(--ours); }
 .dot-before { fill: var(--paper); stroke: var(--faint); stroke-width: 2; }
