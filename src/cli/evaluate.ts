@@ -5,7 +5,7 @@ import { addDataOptions, type DataFlags, withData } from "./data.ts";
 import { openCompressed, openEngine } from "./engines.ts";
 import type { OpenFlags } from "./files.ts";
 import { type Evaluated, lossText } from "./losses.ts";
-import { REPORT_OPTION, reportTo } from "./page.ts";
+import { nameOf, REPORT_OPTION, reportTo } from "./page.ts";
 import { type Result, type Task, UsageError } from "./terminal.ts";
 
 export interface EvaluateFlags extends OpenFlags, DataFlags {
@@ -72,7 +72,7 @@ export async function evaluateVerb(task: Task, flags: EvaluateFlags, model = "",
         data: { samples: count, shape, classes: classes?.length ?? null, labelled },
         evaluation,
       };
-      await report({ title: nameIn(model), facts: factsOf(evaluated), bytes: evaluated.bytes, evaluation });
+      await report({ title: nameOf(model), facts: factsOf(evaluated), bytes: evaluated.bytes, evaluation });
       return resultOf(evaluated, flags.report);
     } finally {
       await engine.close();
@@ -89,24 +89,18 @@ function resultOf(evaluated: Evaluated, report: string | boolean | undefined): R
   };
 }
 
-/** What the page says of the files and the data; not where they lie, since pages are passed on. */
+/** What the page says of the files and the data. */
 function factsOf({ file, packed, kept, data }: Evaluated): [string, string][] {
   const { samples, shape, classes, labelled } = data;
   const words = [`${samples.toLocaleString("en")} samples of ${shape.join(" × ") || "a number"}`];
   if (classes !== null) words.push(`${classes} classes`);
   if (labelled) words.push("labelled");
   const facts: [string, string][] = [
-    ["model", nameIn(file)],
-    ["compressed", nameIn(packed)],
+    ["model", nameOf(file)],
+    ["compressed", nameOf(packed)],
     ["data", words.join(", ")],
   ];
   return kept.length > 0 ? [...facts, ["left as they are", kept.join(", ")]] : facts;
-}
-
-/** The file's name; of a model.json with its folder, since all of them have that name. */
-function nameIn(path: string): string {
-  const parts = path.split(/[\\/]/);
-  return parts.slice(parts.at(-1) === "model.json" ? -2 : -1).join("/");
 }
 
 function unitsOf(units: string | boolean | undefined): boolean | string[] {

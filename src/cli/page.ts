@@ -41,3 +41,9 @@ export function reportTo(
     await writePage(flag, reportPage({ ...report, facts: [...facts, ["date", date]] }));
   };
 }
+
+/** What a page calls a file: not where it lies, since pages are passed on. Its name; of a model.json with its folder, since all of them have that name. */
+export function nameOf(path: string): string {
+  const parts = path.split(/[\\/]/);
+  return parts.slice(parts.at(-1) === "model.json" ? -2 : -1).join("/");
+}
