@@ -61,7 +61,9 @@ async function fits(page) {
   assert.ok(wide <= window, `${wide} pixels wide in a window of ${window}`);
   // What does not scroll in a box of its own keeps within its card.
   const wider = await page.$$eval(".card table, .card figure, .card li", (parts) =>
-    parts.filter((part) => part.getBoundingClientRect().right > part.closest(".card").getBoundingClientRect().right - 8),
+    parts.filter(
+      (part) => part.getBoundingClientRect().right > part.closest(".card").getBoundingClientRect().right - 8,
+    ),
   );
   assert.equal(wider.length, 0);
   // Texts of drawings that are shown lie within their drawings, but for half a pixel.
