@@ -40,6 +40,16 @@ export function planOf(names: readonly string[], channels: number): ReportedPlan
   return { units, losses: { none: 0.004, factors: 0.0015, taken: 0.0015 } };
 }
 
+/** The same, with the factors of one value folded. */
+export function foldedOf(names: readonly string[], channels: number): ReportedPlan {
+  const plan = planOf(names, channels);
+  const folds = plan.units.slice(0, 1).map(({ unit, search, factors }) => ({
+    ...{ maker: unit, users: names.slice(0, 3), search },
+    factors: factors ?? [],
+  }));
+  return { ...plan, folds };
+}
+
 /** A unit with outliers among its channels, and as many sets as a search may try. */
 function unitOf(unit: string, channels: number, next: () => number): ReportedUnit {
   const activations = Float32Array.from({ length: channels }, () => (0.2 + next()) * (next() < 0.1 ? 20 : 1));

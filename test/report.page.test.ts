@@ -3,7 +3,7 @@ import type { UnitLoss } from "../src/evaluate.ts";
 import { type Report, reportPage } from "../src/report/report.ts";
 import { HOSTILE } from "./names.ts";
 import { all, type Node, nodesOf, parse, textOf } from "./page.ts";
-import { evaluationOf, figureOf, planOf, reportOf } from "./report.data.ts";
+import { evaluationOf, figureOf, foldedOf, planOf, reportOf } from "./report.data.ts";
 
 // The page of what compression costs: all that was found, whatever it is, in one sound piece.
 
@@ -142,6 +142,15 @@ describe("the page of a report", () => {
     expect(Number.parseFloat(ring?.attributes.get("cx") ?? "")).toBe(Math.max(...dots));
     const row = all(classed(root, "trials")[0] as Node, "tr").filter((row) => textOf(row).includes("✓ taken"));
     expect(row.map(textOf)).toEqual([expect.stringContaining(`${(-10 * Math.log10(loss)).toFixed(2)} dB`)]);
+  });
+
+  test("shows factors that are folded into weights, and their sets", () => {
+    const names = HOSTILE.slice(0, 2);
+    const root = parse(reportPage({ title: "m", plan: foldedOf(names, 40) }));
+    const rows = all(root, "tr").map(textOf);
+    expect(rows).toContainEqual(expect.stringContaining(`${names[0]}${names.join(", ")}4020.00 dB`));
+    expect(classed(root, "trials")).toHaveLength(3);
+    expectSound(root);
   });
 
   test("draws the curves of tuning with the best epoch", () => {

@@ -3,6 +3,7 @@ import type { UnitPlan } from "../activations/unit.ts";
 import { all, element, type Markup, nameOf } from "../page/markup.ts";
 import { bytesText, legend, section, shapeText, tableOf } from "../page/words.ts";
 import { colourOf, rangePanels } from "./channels.ts";
+import { foldsOf, type ReportedFold } from "./folds.ts";
 import { few } from "./scale.ts";
 import { alphasText, alphaText, RULE_WORDS, snrText, trialsOf } from "./trials.ts";
 
@@ -13,6 +14,8 @@ export type ReportedUnit = Pick<UnitPlan, "unit" | "weight" | "maxima" | "search
 export interface ReportedPlan {
   readonly units: readonly ReportedUnit[];
   readonly losses: ModelLosses;
+  /** The units are those of the model that has them in its weights. Default: none */
+  readonly folds?: readonly ReportedFold[] | undefined;
 }
 
 /** Columns of all drawings together, which are most of the page's bytes; and of one. */
@@ -23,7 +26,7 @@ const OPEN = 3;
 /** Of more units, sets are drawn, but not written out. */
 const WRITTEN = 64;
 
-export function smoothingOf({ units, losses }: ReportedPlan): Markup {
+export function smoothingOf({ units, losses, folds = [] }: ReportedPlan): Markup {
   const columns = Math.floor(Math.min(Math.max(COLUMNS / Math.max(units.length, 1), FEWEST), MOST));
   const gains = [...units].filter(({ factors }) => factors !== null).sort((a, b) => gainOf(b) - gainOf(a));
   const open = new Set(units.length <= OPEN ? units : gains.slice(0, OPEN));
@@ -40,6 +43,7 @@ export function smoothingOf({ units, losses }: ReportedPlan): Markup {
       "Ranges are largest magnitudes, over logarithmic axes that before and after share. Channels stand by group, and in a group by the range of their activations; the numbers below are those of the groups. Smoothing divides activations by a channel's factor and multiplies weights with it.",
     ),
     ...cards,
+    foldsOf(folds, units.length <= WRITTEN),
   );
 }
 
