@@ -54,7 +54,7 @@ details:not(.card) > summary { font-size: .875rem; color: var(--faint); margin: 
 .curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: .75rem; }
 .curves text { font-size: 11px; }
 .curve { fill: none; stroke: var(--ours); stroke-width: 2; }
-.wide tbody th { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
+.wide tbody th, .wide td:has(bdi) { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
 @media (max-width: 40rem) {
   th, td { padding: .3rem .4rem; }
   .wide tbody th { min-width: 6.5rem; }
