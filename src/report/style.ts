@@ -53,6 +53,7 @@ details:not(.card) > summary { font-size: .875rem; color: var(--faint); margin: 
 .sets { columns: 2 13rem; font-size: .75rem; margin: .25rem 0; padding-left: 2rem; }
 .curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: .75rem; }
 .curves text { font-size: 11px; }
+.curves .label { paint-order: stroke; stroke: var(--panel); stroke-width: 4; }
 .curve { fill: none; stroke: var(--ours); stroke-width: 2; }
 .wide tbody th, .wide td:has(bdi) { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
 @media (max-width: 40rem) {
