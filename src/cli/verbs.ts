@@ -34,9 +34,10 @@ interface Options
     UnpackFlags,
     BudgetFlags,
     Pick<CompareFlags, "points" | "tensors">,
-    Omit<EvaluateFlags, "output"> {
+    Omit<EvaluateFlags, "output" | "report"> {
   json?: boolean;
-  report?: boolean;
+  /** true: pack's own; or a file. */
+  report?: boolean | string;
   stage?: string[];
   withGraph?: boolean;
   plan?: string;
