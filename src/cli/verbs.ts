@@ -12,6 +12,7 @@ import { fileFolder } from "../node.ts";
 import { parsePlan } from "../plan.ts";
 import { isBlocks } from "../tensor.ts";
 import { type BudgetFlags, budgetOf, IMPORTANCE_HELP, TOTAL_BITS_HELP, TOTAL_SIZE_HELP } from "./budget.ts";
+import { addClassifyOptions, type ClassifyFlags, classifyVerb } from "./classify.ts";
 import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
 import { addEnvironmentVerb } from "./environment.ts";
 import { addEvaluateOptions, type EvaluateFlags, evaluateVerb } from "./evaluate.ts";
@@ -22,6 +23,7 @@ import { reportOf, reportText } from "./report.ts";
 import { STAGE_HELP, stagesOf } from "./stages.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
 import { THREADS_HELP, withWorkers } from "./threads.ts";
+import { addTuneOptions, type TuneFlags, tuneVerb } from "./tune.ts";
 import { AS, TARGETS, type UnpackFlags, unpackingOf, writeUnpacked } from "./unpack.ts";
 import { costsOf, costsText } from "./verbose.ts";
 
@@ -34,7 +36,9 @@ interface Options
     UnpackFlags,
     BudgetFlags,
     Pick<CompareFlags, "points" | "tensors">,
-    Omit<EvaluateFlags, "output"> {
+    Omit<EvaluateFlags, "output">,
+    Omit<TuneFlags, "output">,
+    Omit<ClassifyFlags, "graph"> {
   json?: boolean;
   report?: boolean;
   stage?: string[];
@@ -75,6 +79,22 @@ export function addVerbs(program: Command): void {
       "evaluate <model> <packed>",
       "runs a model (ONNX, TensorFlow.js) on data with its own weights and with those of another file",
       evaluateVerb,
+    ),
+  );
+  addTuneOptions(
+    verb(
+      program,
+      "tune <model>",
+      "trains a classifier (TensorFlow.js) as it is when it is packed, and packs it so",
+      tuneVerb,
+    ),
+  );
+  addClassifyOptions(
+    verb(
+      program,
+      "classify <packed>",
+      "runs a packed classifier on data, and tells the class of each sample",
+      classifyVerb,
     ),
   );
   verb(
