@@ -2,7 +2,7 @@ import { DataError } from "../errors.ts";
 import type { Weights } from "./projection.ts";
 import type { TuneResult } from "./tune.ts";
 
-/** Training that came to numbers that are none. */
+/** Training that came to weights that are not finite, or that the plan cannot take any more. */
 export class DivergedError extends DataError {
   /** The best weights before that. */
   readonly result: TuneResult;
@@ -14,14 +14,14 @@ export class DivergedError extends DataError {
   }
 }
 
-/** Numbers that training cannot go on with. */
-export class NotFinite extends Error {}
+/** What training cannot go on with. */
+export class Diverging extends DataError {}
 
-/** @throws NotFinite */
+/** @throws Diverging */
 export function demandFinite(weights: Weights): void {
   for (const [name, data] of weights) {
     for (let i = 0; i < data.length; i++) {
-      if (!Number.isFinite(data[i] as number)) throw new NotFinite(`the weight "${name}" became ${data[i]}`);
+      if (!Number.isFinite(data[i] as number)) throw new Diverging(`the weight "${name}" became ${data[i]}`);
     }
   }
 }

@@ -4,7 +4,7 @@ import { type Feed, filled } from "../data/feed.ts";
 import type { Trainer } from "../engine/engine.ts";
 import { DataError } from "../errors.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-import { NotFinite } from "./diverged.ts";
+import { Diverging } from "./diverged.ts";
 import type { Projection, Weights } from "./projection.ts";
 import { cosine } from "./schedule.ts";
 import type { Score } from "./score.ts";
@@ -70,7 +70,7 @@ function notesOf(notes: unknown): Notes {
   return { epoch, scores, best, task };
 }
 
-/** @throws NotFinite where training cannot go on; the signal's reason */
+/** @throws Diverging where training cannot go on; the signal's reason */
 export async function runEpoch(run: Run, standing: Standing, onRate: (rate: number) => void): Promise<void> {
   const { dataset, order, seed, epochs, batch, signal } = run;
   const indices = shuffled(order.length, seed + 1 + standing.epoch).map((i) => order[i] as number);
@@ -96,7 +96,7 @@ async function step(run: Run, { inputs, labels, indices }: Batch & { indices: re
   const full = wanted.length > indices.length ? await dataset.read(wanted) : { inputs, labels };
   const targets = { shape: [wanted.length], data: full.labels as Int32Array };
   const loss = await trainer.step(new Map([[feed.name, feed.value(full.inputs)]]), targets, rate);
-  if (!Number.isFinite(loss)) throw new NotFinite(`the loss became ${loss}`);
+  if (!Number.isFinite(loss)) throw new Diverging(`the loss became ${loss}`);
   return loss;
 }
 
@@ -104,7 +104,7 @@ async function endEpoch(run: Run, standing: Standing): Promise<void> {
   const { trainer, projection } = run;
   const weights = await trainer.weights();
   const score = await run.score(weights);
-  if (!Number.isFinite(score.loss)) throw new NotFinite(`the loss became ${score.loss}`);
+  if (!Number.isFinite(score.loss)) throw new Diverging(`the loss became ${score.loss}`);
   standing.epoch++;
   standing.scores.push(score);
   if (score.loss < (standing.scores[standing.best] as Score).loss) {

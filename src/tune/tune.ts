@@ -7,9 +7,9 @@ import { type Kernels, loadKernels } from "../kernels.ts";
 import { type Plan, printPlan } from "../plan.ts";
 import type { Model } from "../tensor.ts";
 import type { CheckpointPlace } from "./checkpoint.ts";
-import { DivergedError, demandFinite, NotFinite } from "./diverged.ts";
+import { DivergedError, Diverging, demandFinite } from "./diverged.ts";
 import { fingerprint, parametersOf, withWeights } from "./parameters.ts";
-import { projectionOf, type StepSizes, type Weights } from "./projection.ts";
+import { type Projection, projectionOf, type StepSizes, type Weights } from "./projection.ts";
 import { type Run, resumed, runEpoch, type Standing } from "./run.ts";
 import { type Score, scoreOf } from "./score.ts";
 
@@ -85,9 +85,8 @@ export async function tune(engine: Engine, model: Model, dataset: Dataset, optio
   const scored = (given: Weights): Promise<Score> =>
     withEngine(engine, given, (own) => scoreOf(own, feed, dataset, parts.validation, options.signal));
   const score = async (trained: Weights): Promise<Score> => {
-    demandFinite(trained);
     const all = new Map([...weights, ...trained]);
-    return scored(new Map([...all, ...(await projection.project(all))]));
+    return scored(new Map([...all, ...(await projected(projection, all))]));
   };
   const original = await scored(weights);
   const run = { ...options, ...settingsOf(options, feed.batch), projection, feed, dataset, order: parts.train, score };
@@ -134,10 +133,7 @@ async function train(
   const trainer = await fitOf(engine)({
     objective: "cross-entropy",
     optimizer: run.optimizer ?? "adam",
-    project(given) {
-      demandFinite(given);
-      return projection.project(given);
-    },
+    project: (given) => projected(projection, given),
     onGradients: (gradients) => projection.learn(gradients, rate),
   });
   let standing: Standing | undefined;
@@ -151,12 +147,20 @@ async function train(
     }
     return result(standing, standing.epoch < epochs);
   } catch (error) {
-    if (!(error instanceof NotFinite) || !standing) throw error;
+    if (!(error instanceof Diverging) || !standing) throw error;
     const advice = `a rate below ${run.rate} may help`;
     throw new DivergedError(`epoch ${standing.epoch + 1}: ${error.message}: ${advice}`, result(standing, true));
   } finally {
     await trainer.close();
   }
+}
+
+async function projected(projection: Projection, weights: Weights): Promise<Weights> {
+  demandFinite(weights);
+  // The plan could take them in the beginning.
+  return projection.project(weights).catch((error: Error) => {
+    throw error instanceof DataError ? new Diverging(error.message) : error;
+  });
 }
 
 function partsOf(dataset: Dataset, { validation = 0.2, seed = 1 }: TuneOptions): Omit<Split, "test"> {
