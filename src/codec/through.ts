@@ -3,7 +3,7 @@ import { AUTO, type Step } from "../plan.ts";
 import type { LazyTensor } from "../tensor.ts";
 import { cutLayout } from "./cut.ts";
 import { decodeTensor } from "./decode.ts";
-import { chunkInputs, type Resolved } from "./inputs.ts";
+import { chunkInputs } from "./inputs.ts";
 import { resolveOne } from "./resolve.ts";
 import { encodeChunk } from "./tensor.ts";
 
@@ -22,23 +22,15 @@ export interface Through {
 
 /** The steps run, and run backwards: what a file would give back of f32 elements that were packed with them. @throws as encodeTensor */
 export async function throughSteps(kernels: Kernels, tensor: LazyTensor, steps: readonly Step[]): Promise<Through> {
-  return through(kernels, await resolveOne(kernels, tensor, uncoded(steps)));
-}
-
-/** The same for steps that are resolved. */
-export async function through(kernels: Kernels, resolved: Resolved): Promise<Through> {
+  // Which code the bytes get only matters to a target of bits, which counts them.
+  const counted = steps.some((step) => step.op === "quantize" && step.target?.by === "bits");
+  const plain = steps.map((step): Step => (step.op === "code" && !counted ? { ...AUTO, code: "raw" } : step));
   kernels.arena(0, "encode");
-  const { tensor, steps, levels } = resolved;
-  const layout = cutLayout(tensor, steps);
+  const resolved = await resolveOne(kernels, tensor, plain);
+  const layout = cutLayout(tensor, resolved.steps);
   const chunks: Uint8Array[] = [];
   for await (const input of chunkInputs(kernels, resolved, layout)) {
     chunks.push(encodeChunk(kernels, layout, input).bytes);
   }
-  return { data: decodeTensor(kernels, tensor, steps, chunks), step: levels?.scale ?? null };
-}
-
-/** The steps without a search for the best code: which code the bytes get only matters to a target of bits, which counts them. */
-export function uncoded(steps: readonly Step[]): readonly Step[] {
-  const counted = steps.some((step) => step.op === "quantize" && step.target?.by === "bits");
-  return counted ? steps : steps.map((step): Step => (step.op === "code" ? { ...AUTO, code: "raw" } : step));
+  return { data: decodeTensor(kernels, tensor, resolved.steps, chunks), step: resolved.levels?.scale ?? null };
 }

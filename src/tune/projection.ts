@@ -1,11 +1,13 @@
-import type { Asked } from "../codec/inputs.ts";
+import { cutLayout } from "../codec/cut.ts";
+import { type Asked, prunedBlocks } from "../codec/inputs.ts";
+import { expand, removedChannels } from "../codec/removed.ts";
 import { prepareAll } from "../codec/resolve.ts";
 import { resolveTarget } from "../codec/target.ts";
-import { tensorOver, through, throughSteps, uncoded } from "../codec/through.ts";
+import { tensorOver, throughSteps } from "../codec/through.ts";
 import { DataError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
-import { AUTO, type Plan, type QuantizeStep, type Rule, type Step, stepsFor, type Target } from "../plan.ts";
-import type { TensorInfo } from "../tensor.ts";
+import { type Plan, type QuantizeStep, type Rule, type Step, stepsFor, type Target } from "../plan.ts";
+import { elementCount, type TensorInfo } from "../tensor.ts";
 import { moveSize, type StepSize, sizeGradient, stepSize } from "./size.ts";
 
 // The weights that a file would give back, in place of those that are trained: training sees what packing will do.
@@ -79,17 +81,26 @@ export async function projectionOf(
 
 /** What packing decides by the weights, decided once: which elements are pruned, and step sizes. */
 async function begin(kernels: Kernels, info: TensorInfo, prepared: Asked): Promise<Projected> {
-  const pruning = prepared.steps.filter(({ op }) => op === "smooth" || op === "prune");
-  const prunes = pruning.some(({ op }) => op === "prune");
-  const pruned = prunes
-    ? await through(kernels, { ...prepared, steps: uncoded([...pruning, AUTO]), levels: null })
-    : null;
-  const mask = pruned?.data.map((x) => (x === 0 ? 0 : 1)) ?? null;
+  const mask = prepared.steps.some(({ op }) => op === "prune") ? await maskOf(kernels, prepared) : null;
   const steps = mask ? prepared.steps.map((step) => ofOneTensor(step, mask)) : prepared.steps;
   const { levels } = await resolveTarget(kernels, prepared);
   if (!levels) return { info, steps, mask, start: null, size: null, last: null };
   const size = stepSize(levels.scale);
   return { info, steps: withSize(steps, size.value), mask, start: size.value, size, last: null };
+}
+
+/** 0 for what is pruned, or was zero before. */
+async function maskOf(kernels: Kernels, prepared: Asked): Promise<Float32Array> {
+  const { tensor, steps } = prepared;
+  const mask = new Float32Array(elementCount(tensor.shape));
+  let at = 0;
+  for await (const block of (await prunedBlocks(kernels, prepared, cutLayout(tensor, steps)))()) {
+    for (let i = 0; i < block.length; i++) mask[at + i] = block[i] === 0 ? 0 : 1;
+    at += block.length;
+  }
+  const removed = removedChannels(steps);
+  if (removed.length > 0) expand(mask, tensor, removed);
+  return mask;
 }
 
 /** A share of all tensors together as the share of this one. */
