@@ -7,12 +7,12 @@ import { modelGraph } from "../model/graph.ts";
 import { readModel } from "../model/recognise.ts";
 import { fileFolder, fileSink } from "../node.ts";
 import { parsePlan } from "../plan.ts";
-import type { Model } from "../tensor.ts";
 import type { CheckpointPlace } from "../tune/checkpoint.ts";
 import { DivergedError } from "../tune/diverged.ts";
+import type { TuneOptions, TuneResult } from "../tune/options.ts";
 import type { StepSizes } from "../tune/projection.ts";
 import type { Score } from "../tune/score.ts";
-import { type TuneOptions, type TuneResult, tune } from "../tune/tune.ts";
+import { tune } from "../tune/tune.ts";
 import { addDataOptions, type DataFlags, withData } from "./data.ts";
 import { openEngine } from "./engines.ts";
 import { wholeNumber } from "./evaluate.ts";
@@ -71,25 +71,29 @@ export async function tuneVerb(task: Task, flags: TuneFlags, path = ""): Promise
   const options = optionsOf(flags, task);
   const kernels = await kernelsFor(flags);
   if (kernels.tier === "js") throw new UsageError("tune needs WebAssembly: the js tier (QUERN_TIER) only decodes");
-  return withData(flags, async (dataset) => {
-    const { engine, bytes } = await openEngine(path);
-    try {
-      const { model, graph } = await modelAt(path, flags.withGraph === true);
-      const packed = { kernels, graph, signal: task.signal };
-      // What cannot be packed is known before hours of training.
-      const before = await pack(model, options.plan, memorySink(), packed);
-      const write = (result: TuneResult): Promise<PackReport> =>
-        withSinks(async (create) => pack(result.model, result.plan, await create(output), packed));
-      const result = await tune(engine, model, dataset, { ...options, kernels }).catch((error: Error) =>
-        ended(error, task, flags, write),
-      );
-      const after = await write(result);
-      const all = { source: bytes, before: before.fileBytes, after: after.fileBytes };
-      return resultOf({ file: path, output, runtime: engine.runtime, bytes: all, tuned: result, report: after });
-    } finally {
-      await engine.close();
-    }
-  });
+  return withData(flags, (dataset) =>
+    withSource(path, async (source) => {
+      const { engine, bytes } = await openEngine(path);
+      try {
+        const folder = fileFolder(dirname(path));
+        const graph = flags.withGraph ? ((await modelGraph(source, folder)) ?? undefined) : undefined;
+        const packed = { kernels, graph, signal: task.signal };
+        const model = await readModel(source, folder);
+        // What cannot be packed is known before hours of training.
+        const before = await pack(model, options.plan, memorySink(), packed);
+        const write = (result: TuneResult): Promise<PackReport> =>
+          withSinks(async (create) => pack(result.model, result.plan, await create(output), packed));
+        const result = await tune(engine, model, dataset, { ...options, kernels }).catch((error: Error) =>
+          ended(error, task, flags, write),
+        );
+        const report = await write(result);
+        const all = { source: bytes, before: before.fileBytes, after: report.fileBytes };
+        return resultOf({ file: path, output, runtime: engine.runtime, bytes: all, tuned: result, report });
+      } finally {
+        await engine.close();
+      }
+    }),
+  );
 }
 
 function optionsOf(flags: TuneFlags, task: Task): TuneOptions {
@@ -116,14 +120,6 @@ function between(flag: string, text: string | undefined, most: number): number |
   if (value > 0 && value < most) return value;
   const range = most === 1 ? "a number between 0 and 1" : "a number above 0";
   throw new UsageError(`${flag} expected ${range}, got "${text}"`);
-}
-
-async function modelAt(path: string, graph: boolean): Promise<{ model: Model; graph: Uint8Array | undefined }> {
-  return withSource(path, async (source) => {
-    const folder = fileFolder(dirname(path));
-    const model = await readModel(source, folder);
-    return { model, graph: graph ? ((await modelGraph(source, folder)) ?? undefined) : undefined };
-  });
 }
 
 /** A file that is written aside, and then takes the place of the one before. */

@@ -1,6 +1,6 @@
 import { DataError } from "../errors.ts";
+import type { TuneResult } from "./options.ts";
 import type { Weights } from "./projection.ts";
-import type { TuneResult } from "./tune.ts";
 
 /** Training that came to weights that are not finite, or that the plan cannot take any more. */
 export class DivergedError extends DataError {

@@ -6,7 +6,7 @@ import { resolveTarget } from "../codec/target.ts";
 import { tensorOver, throughSteps } from "../codec/through.ts";
 import { DataError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
-import { type Plan, type QuantizeStep, type Rule, type Step, stepsFor, type Target } from "../plan.ts";
+import { type Plan, prunesCodes, type QuantizeStep, type Rule, type Step, stepsFor, type Target } from "../plan.ts";
 import { elementCount, type TensorInfo } from "../tensor.ts";
 import { moveSize, type StepSize, sizeGradient, stepSize } from "./size.ts";
 
@@ -116,11 +116,17 @@ async function projectAll(kernels: Kernels, all: ReadonlyMap<string, Projected>,
     const data = weights.get(name);
     if (!data) continue;
     const given = masked(data, entry.mask);
-    const { data: projected } = await throughSteps(kernels, tensorOver(name, entry.info.shape, given), entry.steps);
+    const tensor = tensorOver(name, entry.info.shape, given);
+    const { data: projected } = await throughSteps(kernels, tensor, unpruned(entry.steps));
     entry.last = { given, projected };
     out.set(name, projected);
   }
   return out;
+}
+
+/** Without pruning where it would only find the zeros that there are: it takes longer than the rest. Channels that are removed leave other groups. */
+function unpruned(steps: readonly Step[]): readonly Step[] {
+  return prunesCodes(steps) ? steps : steps.filter((step) => step.op !== "prune" || step.by === "removed");
 }
 
 /** @param rate - of the step size; 0: it stays */

@@ -5,10 +5,10 @@ import type { Trainer } from "../engine/engine.ts";
 import { DataError } from "../errors.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { Diverging } from "./diverged.ts";
+import type { TuneOptions } from "./options.ts";
 import type { Projection, Weights } from "./projection.ts";
 import { cosine } from "./schedule.ts";
 import type { Score } from "./score.ts";
-import type { TuneOptions } from "./tune.ts";
 
 // Epochs, and what is kept between them.
 
