@@ -178,19 +178,16 @@ describe("a run that is ended", () => {
   });
 });
 
-test.each([
-  ["no plan", ["-o", "z.quern"], 2, "--plan"],
-  ["no output", ["--plan", "int8"], 2, "--output"],
-  ["a plan that is none", ["--plan", "int9", "-o", "z.quern"], 2, "int9"],
-  ["a rate that is none", ["--plan", "int8", "-o", "z.quern", "--rate", "fast"], 2, "--rate expected a number above 0"],
-  ["all samples for validation", ["--plan", "int8", "-o", "z.quern", "--validation", "1"], 2, "between 0 and 1"],
-  ["no epochs", ["--plan", "int8", "-o", "z.quern", "--epochs", "0"], 2, "--epochs expected"],
-  ["the model as output", ["--plan", "int8", "-o", "net/model.json"], 2, "the output would replace net/model.json"],
-  ["the checkpoint as output", ["--plan", "int8", "-o", "z", "--checkpoint", "z"], 2, "the output would replace z"],
-  ["a plan that the model cannot take", ["--plan", "small 0=lossless; int8 axis 9", "-o", "z.quern"], 2, "no axis 9"],
-])("%s", async (_, args, code, message) => {
-  const ended = await quern("tune", "net/model.json", ...DATA, ...args);
-  expect(ended).toMatchObject({ code, stdout: "" });
-  expect(ended.stderr).toContain(message);
+test("a plan that the model cannot take is refused before training", async () => {
+  const ended = await quern(
+    "tune",
+    "net/model.json",
+    ...DATA,
+    "--plan",
+    "small 0=lossless; int8 axis 9",
+    "-o",
+    "z.quern",
+  );
+  expect(ended).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("no axis 9") });
   expect(existsSync(path("z.quern"))).toBe(false);
 });
