@@ -157,15 +157,14 @@ async function doodlenetBars(): Promise<void> {
   ];
   let least = Number.POSITIVE_INFINITY;
   for (const [name, at] of families) {
-    let [low, high] = [1, 6];
-    let best: { x: number; bytes: number; accuracy: number } | undefined;
-    for (let turn = 0; turn < 7; turn++) {
-      const x = (low + high) / 2;
+    const tried = async (x: number) => {
       const found = await at(x);
-      const fine = found.accuracy >= 0.99 * float;
-      if (fine) [high, best] = [x, { x, ...found }];
-      else low = x;
-    }
+      return found.accuracy >= 0.99 * float ? { x, ...found } : undefined;
+    };
+    // Accuracy does not fall evenly with bits: 3000 sketches have a standard error of 0.8 points. From below, the first that is good enough.
+    let best: { x: number; bytes: number; accuracy: number } | undefined;
+    for (let x = 3.5; x <= 6 && !best; x += 0.25) best = await tried(x);
+    for (let by = 0.125; best && by > 0.03; by /= 2) best = (await tried(best.x - by)) ?? best;
     if (!best) continue;
     least = Math.min(least, best.bytes);
     console.log(
