@@ -70,6 +70,19 @@ export function addVerbs(program: Command): void {
     .option("-p, --plan <plan>", COMPARE_HELP.plan)
     .option("--points <n>", COMPARE_HELP.points)
     .option("--tensors", COMPARE_HELP.tensors);
+  addRunning(program);
+  verb(
+    program,
+    "bench <file>",
+    "decodes a .quern file from memory again and again and prints the speed",
+    benchVerb,
+  ).option("--seconds <n>", "how long to measure", "2");
+  addEnvironmentVerb(program);
+  addLatencyVerbs(program);
+}
+
+/** Verbs that run models. */
+function addRunning(program: Command): void {
   addEvaluateOptions(
     verb(
       program,
@@ -94,14 +107,6 @@ export function addVerbs(program: Command): void {
       classifyVerb,
     ),
   );
-  verb(
-    program,
-    "bench <file>",
-    "decodes a .quern file from memory again and again and prints the speed",
-    benchVerb,
-  ).option("--seconds <n>", "how long to measure", "2");
-  addEnvironmentVerb(program);
-  addLatencyVerbs(program);
 }
 
 function addPack(program: Command): void {

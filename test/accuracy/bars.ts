@@ -69,9 +69,11 @@ function spread(values: readonly number[]): [mean: number, deviation: number] {
   return [mean, Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1))];
 }
 
-const PLANS = {
-  "2 bits": "conv1/kernel=int8 channel axis -1; small 0=lossless; int8 bits 2 dead 0",
-  "80 % pruned": "*bias=lossless; small 0=lossless; prune 0.8 > int8 channel axis -1",
+const TWO = "conv1/kernel=int8 channel axis -1; small 0=lossless; int8 bits 2 dead 0";
+const PLANS: Record<string, { text: string; sizes: "fixed" | "learned" }> = {
+  "2 bits": { text: TWO, sizes: "fixed" },
+  "2 bits, sizes learned": { text: TWO, sizes: "learned" },
+  "80 % pruned": { text: "small 0=lossless; prune 0.8 > int8 channel axis -1", sizes: "fixed" },
 };
 
 /** Tests are samples that neither training nor the choice of an epoch has seen. */
@@ -88,10 +90,10 @@ async function digitsBars(): Promise<void> {
     const options = { rate: 0.003, epochs: 15, seed, kernels };
     const { model } = await tune(engine, await modelOf(net), known, { ...options, plan: parsePlan("lossless") });
     const float = await measured(engine, unknown, model, "lossless");
-    for (const [name, text] of Object.entries(PLANS)) {
+    for (const [name, { text, sizes }] of Object.entries(PLANS)) {
       const plan = parsePlan(text);
       const before = await measured(engine, unknown, model, plan);
-      const result = await tune(engine, model, known, { ...options, plan });
+      const result = await tune(engine, model, known, { ...options, plan, sizes });
       const after = await measured(engine, unknown, result.model, result.plan);
       found.get(name)?.push([float.accuracy, before.accuracy, after.accuracy]);
       console.log(
