@@ -151,11 +151,12 @@ function addUnpack(program: Command): void {
     );
 }
 
+/** The js tier only decodes. */
+const ENCODING: readonly Verb[] = [packVerb, compareVerb, tuneVerb];
 const THREADED = ["pack", "unpack", "verify", "diff", "compare", "bench"];
 
 function verb(program: Command, usage: string, description: string, action: Verb): Command {
-  // The js tier only decodes.
-  const tiers = action === packVerb || action === compareVerb ? ["simd", "scalar"] : ["simd", "scalar", "js"];
+  const tiers = ENCODING.includes(action) ? ["simd", "scalar"] : ["simd", "scalar", "js"];
   const command = program
     .command(usage)
     .description(description)

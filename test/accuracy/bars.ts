@@ -15,7 +15,7 @@ import {
   parsePlan,
   readTfjs,
 } from "../../src/index.ts";
-import { scoreOf } from "../../src/tune/score.ts";
+import { type Score, scoreOf } from "../../src/tune/score.ts";
 import { tune } from "../../src/tune.ts";
 import { memoryFiles } from "../data.files.ts";
 import { digitsNet } from "./nets.ts";
@@ -43,20 +43,20 @@ async function measured(
   const sink = memorySink();
   const { fileBytes } = await pack(model, plan, sink, { kernels, ...options });
   const weights = await readElementsOf((await open(sink.bytes(), { kernels })).model("f32"));
-  return { bytes: fileBytes, accuracy: await accuracyOf(engine, data, weights) };
+  return { bytes: fileBytes, ...(await scored(engine, data, weights)) };
 }
 
-async function accuracyOf(engine: Engine, data: Dataset, weights: ReadonlyMap<string, Float32Array>): Promise<number> {
+async function scored(engine: Engine, data: Dataset, weights: ReadonlyMap<string, Float32Array>): Promise<Score> {
   const own = await engine.withWeights({ weights });
   const feed = feedOf(await engine.describe(), data);
-  const { accuracy } = await scoreOf(
+  const score = await scoreOf(
     own,
     feed,
     data,
     Array.from({ length: data.count }, (_, i) => i),
   );
   await own.close();
-  return accuracy;
+  return score;
 }
 
 function part(data: Dataset, indices: readonly number[]): Dataset {
@@ -139,8 +139,8 @@ async function doodlenetBars(): Promise<void> {
   const doodle = await doodlenet();
   if (!doodle) return console.log("no shared data: doodlenet was not compressed");
   const { engine, model, data } = doodle;
-  const float = await accuracyOf(engine, data, await readElementsOf(model));
-  console.log(`  doodlenet, 3000 sketches: float ${percent(float)}`);
+  const { accuracy: float, loss } = await scored(engine, data, await readElementsOf(model));
+  console.log(`  doodlenet, 3000 sketches: float ${percent(float)}, ${loss.toFixed(3)} nats`);
   const int8 = await measured(engine, data, model, "int8 channel axis -1 > smallest");
   bar(
     `doodlenet, int8 per channel: ${percent(int8.accuracy)} in ${int8.bytes} bytes (at least ${percent(0.99 * float)})`,
@@ -161,16 +161,18 @@ async function doodlenetBars(): Promise<void> {
   for (const [name, at] of families) {
     const tried = async (x: number) => {
       const found = await at(x);
-      return found.accuracy >= 0.99 * float ? { x, ...found } : undefined;
+      const fine = found.accuracy >= 0.99 * float && found.loss <= loss + 0.05;
+      return fine ? { x, ...found } : undefined;
     };
-    // Accuracy does not fall evenly with bits: 3000 sketches have a standard error of 0.8 points. From below, the first that is good enough.
-    let best: { x: number; bytes: number; accuracy: number } | undefined;
+    // Accuracy goes up and down with bits (3000 sketches have a standard error of 0.8 points), so that some plan is good by luck: the loss, which
+    // is smoother, has to be near, too. From below, the first that is good enough.
+    let best: ({ x: number; bytes: number } & Score) | undefined;
     for (let x = 3.5; x <= 6 && !best; x += 0.25) best = await tried(x);
     for (let by = 0.125; best && by > 0.03; by /= 2) best = (await tried(best.x - by)) ?? best;
     if (!best) continue;
     least = Math.min(least, best.bytes);
     console.log(
-      `  ${name}: X = ${best.x.toFixed(3)}: ${percent(best.accuracy)} in ${best.bytes} bytes, ${percent(1 - best.bytes / int8.bytes)} below int8 per channel`,
+      `  ${name}: X = ${best.x.toFixed(3)}: ${percent(best.accuracy)}, ${best.loss.toFixed(3)} nats in ${best.bytes} bytes, ${percent(1 - best.bytes / int8.bytes)} below int8 per channel`,
     );
   }
   bar(
