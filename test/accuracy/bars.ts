@@ -39,7 +39,7 @@ async function measured(
   model: Model,
   plan: Parameters<typeof pack>[1],
   options: PackOptions = {},
-) {
+): Promise<{ bytes: number } & Score> {
   const sink = memorySink();
   const { fileBytes } = await pack(model, plan, sink, { kernels, ...options });
   const weights = await readElementsOf((await open(sink.bytes(), { kernels })).model("f32"));
@@ -146,7 +146,7 @@ async function doodlenetBars(): Promise<void> {
     `doodlenet, int8 per channel: ${percent(int8.accuracy)} in ${int8.bytes} bytes (at least ${percent(0.99 * float)})`,
     int8.accuracy >= 0.99 * float,
   );
-  const families: [string, (bits: number) => Promise<{ bytes: number; accuracy: number }>][] = [
+  const families: [string, (bits: number) => Promise<{ bytes: number } & Score>][] = [
     ["int8 bits X > smallest", (bits) => measured(engine, data, model, `int8 bits ${bits} > smallest`)],
     [
       "int8 > smallest, --total-bits X",
@@ -172,7 +172,7 @@ async function doodlenetBars(): Promise<void> {
     if (!best) continue;
     least = Math.min(least, best.bytes);
     console.log(
-      `  ${name}: X = ${best.x.toFixed(3)}: ${percent(best.accuracy)}, ${best.loss.toFixed(3)} nats in ${best.bytes} bytes, ${percent(1 - best.bytes / int8.bytes)} below int8 per channel`,
+      `  ${name}: X = ${(name.includes("snr") ? 6.02 * best.x : best.x).toFixed(3)}: ${percent(best.accuracy)}, ${best.loss.toFixed(3)} nats in ${best.bytes} bytes, ${percent(1 - best.bytes / int8.bytes)} below int8 per channel`,
     );
   }
   bar(
