@@ -371,6 +371,7 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/data.ts")).sort()).toEqual(DATA);
     expect(Object.keys(await import("../src/evaluate.ts")).sort()).toEqual(["evaluate", "newLoss"]);
     expect(Object.keys(await import("../src/latency.ts")).sort()).toEqual(LATENCY);
+    expect(Object.keys(await import("../src/tune.ts")).sort()).toEqual(["DivergedError", "tune"]);
     expect(Object.keys(await import("../src/cache.ts")).sort()).toEqual([
       "cacheApiStore",
       "indexedDbStore",

@@ -107,7 +107,7 @@ function unitsOf(units: string | boolean | undefined): boolean | string[] {
   return typeof units === "string" ? units.split(",") : (units ?? true);
 }
 
-function wholeNumber(flag: string, text: string | undefined, least: number): number | undefined {
+export function wholeNumber(flag: string, text: string | undefined, least: number): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
   throw new UsageError(`${flag} expected a whole number from ${least}, got "${text}"`);
