@@ -33,6 +33,8 @@ Examples:
   quern compare model.safetensors -o model.html
   quern evaluate model.onnx model.quern --data images.npy --labels classes.npy --scale 1/255
   quern calibrate model.onnx --data images.npy --scale 1/255 -o model.quern
+  quern tune net/model.json --data images.npy --labels classes.npy -o net.quern --plan "int8 bits 2 > smallest" --with-graph
+  quern classify net.quern --data images.npy
   quern unpack model.quern -o back.safetensors
   quern unpack model.quern -o small.onnx --graph model.onnx
 

@@ -44,6 +44,14 @@ describe("without a runtime", () => {
     ["a mean for no channel", ["--data", "x.npy", "--mean", "1,2,3"], 2, '"mean" expected 1 or 2 numbers'],
     ["a batch of none", ["--data", "x.npy", "--batch", "0"], 2, "--batch expected"],
     ["data that are not there", ["--data", "y.npy"], 1, "y.npy: no such file or folder"],
+    [
+      "a page in place of the model",
+      ["--data", "x.npy", "--report", "./model.json"],
+      2,
+      "--report would replace model.json",
+    ],
+    ["a page in no folder", ["--data", "x.npy", "--report", "none/r.html"], 1, "none: no such folder, for none/r.html"],
+    ["a page without a name", ["--data", "x.npy", "--report", ""], 2, "--report expected a file"],
     ["a size that is none", ["--data", "x.npy", "--size", "8"], 2, "--size expected"],
   ])("%s", async (_, args, code, message) => {
     const ended = await evaluate(...args);

@@ -1,9 +1,10 @@
-import { execFile, spawn } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import fc from "fast-check";
+import { Database } from "node-sqlite3-wasm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataError } from "../src/index.ts";
 import { latencies, lookup, mergeTables, printLines, type Row, rowsOf } from "../src/latency.ts";
@@ -33,8 +34,20 @@ async function read(path: string) {
   }
 }
 
-/** What another program does to a file: Python brings a SQLite of its own. */
-function python(path: string, ...statements: string[]): Promise<unknown[][]> {
+const PYTHON = spawnSync("python3", ["-c", "import sqlite3"]).status === 0;
+
+/**
+ * What another program does to a file: Python brings a SQLite of its own. Where there is no Python (.ci/run installs it), the package that our code uses,
+ * past that code.
+ */
+async function outside(path: string, ...statements: string[]): Promise<unknown[][]> {
+  if (!PYTHON) {
+    const db = new Database(path);
+    db.exec("PRAGMA foreign_keys = OFF");
+    const rows = statements.map((statement) => db.all(statement).map((row) => Object.values(row)));
+    db.close();
+    return rows.at(-1) as unknown[][];
+  }
   const program = `
 import json, sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
@@ -85,28 +98,28 @@ describe("a SQLite file", () => {
 
   test("is read by other software, which finds tables, indices and what is written there", async () => {
     const path = await made([ROW, { ...ROW, type: "conv", environment: THERE.id }]);
-    expect(await python(path, "PRAGMA integrity_check")).toEqual([["ok"]]);
-    expect(await python(path, "PRAGMA foreign_key_check")).toEqual([]);
-    expect(await python(path, "SELECT key, value FROM meta ORDER BY key")).toEqual([
+    expect(await outside(path, "PRAGMA integrity_check")).toEqual([["ok"]]);
+    expect(await outside(path, "PRAGMA foreign_key_check")).toEqual([]);
+    expect(await outside(path, "SELECT key, value FROM meta ORDER BY key")).toEqual([
       ["format", "quern latency"],
       ["version", "1"],
     ]);
     const join =
       "SELECT name, type, attributes, batch, count, median, spread, date FROM latency JOIN environment ON id = environment ORDER BY name";
-    expect(await python(path, join)).toEqual([
+    expect(await outside(path, join)).toEqual([
       ["threads 1", "dense", '{"inputs":1024,"outputs":1024}', 1, 30, 0.22, 0.01, ROW.date],
       ["threads 2", "conv", '{"inputs":1024,"outputs":1024}', 1, 30, 0.22, 0.01, ROW.date],
     ]);
     const plan = "EXPLAIN QUERY PLAN SELECT * FROM latency WHERE";
-    const [key] = await python(path, `${plan} environment = '' AND type = '' AND form = '' AND attributes = ''`);
+    const [key] = await outside(path, `${plan} environment = '' AND type = '' AND form = '' AND attributes = ''`);
     expect(key.join(" ")).toContain("SEARCH latency USING PRIMARY KEY");
-    const [byType] = await python(path, `${plan} type = '' AND form = ''`);
+    const [byType] = await outside(path, `${plan} type = '' AND form = ''`);
     expect(byType.join(" ")).toContain("INDEX latency_by_type");
   });
 
   test("is read after other software has written to it", async () => {
     const path = await made([ROW]);
-    await python(path, "UPDATE latency SET median = 5");
+    await outside(path, "UPDATE latency SET median = 5");
     expect(rowsOf(await read(path))).toEqual([{ ...ROW, median: 5 }]);
   });
 
@@ -148,8 +161,8 @@ describe("a SQLite file", () => {
     const path = await made(many);
     const bytes = await readFile(path);
     const [[[pageSize]], [[pages]]] = [
-      await python(path, "PRAGMA page_size"),
-      await python(path, "PRAGMA page_count"),
+      await outside(path, "PRAGMA page_size"),
+      await outside(path, "PRAGMA page_count"),
     ] as number[][][];
     expect(pages).toBeGreaterThan(100);
     // Each row stands in the table; batch 4000 in its last leaf. Leaves with neither it nor the first row are overwritten.
@@ -205,7 +218,7 @@ for (let batch = 1; ; batch++) {
       child.kill("SIGKILL");
       await ended;
       const last = Number(said.trim().split("\n").at(-1));
-      expect(await python(path, "PRAGMA integrity_check")).toEqual([["ok"]]);
+      expect(await outside(path, "PRAGMA integrity_check")).toEqual([["ok"]]);
       const rows = rowsOf(await read(path));
       expect(rows.length % 200).toBe(0);
       expect([last, last + 1]).toContain(rows.length / 200);
@@ -289,7 +302,7 @@ describe("what is no file of latencies", () => {
     ["other columns in meta", ["CREATE TABLE meta (name TEXT)"], "no such column"],
   ])("%s", async (_, statements, message) => {
     const path = fresh();
-    await python(path, ...statements);
+    await outside(path, ...statements);
     await refused(path, message);
   });
 
@@ -307,11 +320,19 @@ describe("what is no file of latencies", () => {
       "CREATE TRIGGER t AFTER INSERT ON latency BEGIN DELETE FROM latency; END",
       'expected no triggers, got "t"',
     ],
-    ["with a write-ahead log", "PRAGMA journal_mode = WAL", "expected a file without a write-ahead log"],
   ])("one %s", async (_, statement, message) => {
     const path = await made([ROW]);
-    await python(path, statement);
+    await outside(path, statement);
     await refused(path, message);
+  });
+
+  test("one with a write-ahead log", async () => {
+    const path = await made([ROW]);
+    const bytes = await readFile(path);
+    // As PRAGMA journal_mode = WAL leaves them: the versions of the format that writers and readers need.
+    bytes.fill(2, 18, 20);
+    await writeFile(path, bytes);
+    await refused(path, "expected a file without a write-ahead log");
   });
 
   test.each([
@@ -337,7 +358,7 @@ describe("what is no file of latencies", () => {
     ],
   ])("one with %s", async (_, statement, message) => {
     const path = await made([ROW]);
-    await python(path, statement);
+    await outside(path, statement);
     const error = await read(path).catch((each: unknown) => each as Error);
     expect(error).toBeInstanceOf(DataError);
     expect((error as Error).message).toMatch(message);
@@ -357,7 +378,7 @@ describe("what is no file of latencies", () => {
     const here = await mkdtemp(join(folder, "refused-"));
     const path = join(here, "f.sqlite");
     await copyFile(await made([ROW]), path);
-    await python(path, "UPDATE meta SET value = '2' WHERE key = 'version'");
+    await outside(path, "UPDATE meta SET value = '2' WHERE key = 'version'");
     const before = await stat(path);
     await refused(path, "newer quern");
     expect(await readdir(here)).toEqual(["f.sqlite"]);

@@ -69,7 +69,9 @@ const ONLY: Record<string, string[]> = {
   bytes: ["errors"],
   tensor: ["errors"],
   model: ["errors", "bytes", "tensor"],
-  compare: ["errors", "bytes", "tensor", "plan", "kernels", "container", "load", "model"],
+  // What pages that are written have in common.
+  page: [],
+  compare: ["errors", "bytes", "tensor", "plan", "kernels", "container", "load", "model", "page"],
   worker: ["kernels", "container"],
   workers: ["errors", "kernels", "container"],
   cache: ["errors", "container", "load"],
@@ -115,6 +117,8 @@ const ONLY: Record<string, string[]> = {
     "activations",
     "tune",
   ],
+  // Pages of what was found.
+  report: ["page", "engine", "loss", "activations", "tune", "evaluate"],
 };
 
 function layerOf(file: string): string {
@@ -130,7 +134,10 @@ function allowed(layer: string): string[] {
   const extra: Record<string, string[]> = {
     kernels: ["embedded", "plain"],
     index: ["model"],
-    cli: ["model", "compare", "engine", "data", "loss", "activations", "tune", "evaluate", "latency"],
+    cli: [
+      ...["model", "compare", "engine", "data", "loss", "activations", "tune", "evaluate", "latency"],
+      ...["page", "report"],
+    ],
   };
   return [
     ...below,
@@ -173,7 +180,7 @@ describe("imports", () => {
       const node =
         layerOf(file) === "node" ? foreign.filter((from) => /^(node:.*|piscina|node-sqlite3-wasm)$/.test(from)) : [];
       const protobuf = file.startsWith("model/onnx/") ? foreign.filter((from) => from === PROTOBUF) : [];
-      const drawing = file.startsWith("compare/page/") ? foreign.filter((from) => DRAWING.includes(from)) : [];
+      const drawing = /^(compare\/page|report)\//.test(file) ? foreign.filter((from) => DRAWING.includes(from)) : [];
       const decoding = foreign.filter((from) => DECODING[file]?.includes(from));
       expect(foreign.sort(), file).toEqual([...node, ...protobuf, ...drawing, ...decoding].sort());
     }
@@ -364,6 +371,7 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/data.ts")).sort()).toEqual(DATA);
     expect(Object.keys(await import("../src/evaluate.ts")).sort()).toEqual(["evaluate", "newLoss"]);
     expect(Object.keys(await import("../src/latency.ts")).sort()).toEqual(LATENCY);
+    expect(Object.keys(await import("../src/tune.ts")).sort()).toEqual(["DivergedError", "tune"]);
     expect(Object.keys(await import("../src/cache.ts")).sort()).toEqual([
       "cacheApiStore",
       "indexedDbStore",

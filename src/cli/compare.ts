@@ -2,7 +2,8 @@ import { resolve } from "node:path";
 import { COMPARED_PLAN, CURVE_POINTS, compare, MAX_POINTS } from "../compare/compare.ts";
 import type { Comparison, FormatFigures } from "../compare/comparison.ts";
 import { comparisonPage } from "../compare/page/page.ts";
-import { kernelsFor, type OpenFlags, withModel, withSinks } from "./files.ts";
+import { kernelsFor, type OpenFlags, withModel } from "./files.ts";
+import { writePage } from "./page.ts";
 import { decibels, table } from "./print.ts";
 import { type Result, type Task, UsageError } from "./terminal.ts";
 import { withWorkers } from "./threads.ts";
@@ -54,14 +55,6 @@ function pointsOf(option: string | undefined): number {
   const points = Number(option ?? CURVE_POINTS);
   if (Number.isInteger(points) && points >= 1 && points <= MAX_POINTS) return points;
   throw new UsageError(`--points expected a whole number from 1 to ${MAX_POINTS}, got "${option}"`);
-}
-
-async function writePage(path: string, html: string): Promise<void> {
-  await withSinks(async (create) => {
-    const sink = await create(path);
-    await sink.write(new TextEncoder().encode(html), 0);
-    await sink.close();
-  });
 }
 
 /** The figures as tables. */

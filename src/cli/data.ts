@@ -49,7 +49,10 @@ export function addDataOptions(command: Command): Command {
     .option("--labels <file>", "a label for each sample: .npy, idx, or raw u8 or i32")
     .option("--label <name>", "the label's column in CSV (a name, or an index), or its array in an .npz")
     .option("--array <name>", "the samples' array in an .npz")
-    .option("--classes <file>", "the model's classes, a name on each line, so that labels may be names")
+    .option(
+      "--classes <file or names>",
+      "the model's classes, so that labels may be names: a name on each line, or names with commas between them",
+    )
     .option("--scale <x>", "what elements are multiplied with, such as 1/255")
     .option("--mean <x,...>", "subtracted then; one for all, or one for each channel")
     .option("--std <x,...>", "divided by then")
@@ -108,6 +111,7 @@ function partOf(text: string): DataPart {
 }
 
 async function namesIn(path: string): Promise<string[]> {
+  if (path.includes(",") && !existsSync(path)) return path.split(",").map((name) => name.trim());
   const lines = (await readFile(path, "utf8")).split(/\r?\n/).map((line) => line.trim());
   while (lines.at(-1) === "") lines.pop();
   if (lines.length === 0) throw new UsageError(`--classes: ${path} has no names`);

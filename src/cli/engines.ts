@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type ByteSource, readExactly } from "../bytes.ts";
+import { type ByteSource, type Folder, readExactly } from "../bytes.ts";
 import type { IndexEntry } from "../container/entries.ts";
 import type { QuernFile } from "../container/reader.ts";
 import type { Description, Edits, Engine, InputEdit } from "../engine/engine.ts";
@@ -30,26 +30,27 @@ export interface OpenEngine {
 export async function openEngine(path: string): Promise<OpenEngine> {
   return withSource(path, async (source) => {
     const format = await formatOf(source);
-    if (format === "onnx") return { engine: await onnxModel(source, dirname(path)), bytes: source.byteLength };
-    if (format === "tfjs") return tfjsModel(source, dirname(path));
+    const folder = fileFolder(dirname(path));
+    if (format === "onnx") return { engine: await onnxModel(source, folder), bytes: source.byteLength };
+    if (format === "tfjs") return tfjsModel(source, folder);
     throw new UsageError(
       `${path} is ${format}, which has no graph: a model that is run is an .onnx file, or a model.json of TensorFlow.js`,
     );
   });
 }
 
-async function onnxModel(source: ByteSource, folder: string): Promise<Engine> {
+export async function onnxModel(source: ByteSource, folder: Folder): Promise<Engine> {
   // Where its native part is missing, the other one does.
   const native = await installed("onnxruntime-node").catch(() => null);
   const ort = (native ?? (await packageNamed("onnxruntime-web"))) as OnnxRuntime;
-  return onnxEngine(await readExactly(source, 0, source.byteLength), { ort, folder: fileFolder(folder) });
+  return onnxEngine(await readExactly(source, 0, source.byteLength), { ort, folder });
 }
 
-async function tfjsModel(source: ByteSource, folder: string): Promise<OpenEngine> {
+export async function tfjsModel(source: ByteSource, folder: Folder): Promise<OpenEngine> {
   const { value, groups } = await readModelJson(source);
   const parts: Uint8Array[] = [];
   for (const name of groups.flatMap(({ paths }) => paths)) {
-    const shard = await fileFolder(folder).open(name);
+    const shard = await folder.open(name);
     parts.push(await readExactly(shard, 0, shard.byteLength));
   }
   const weights = Buffer.concat(parts);

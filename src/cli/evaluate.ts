@@ -6,6 +6,7 @@ import { openCompressed, openEngine } from "./engines.ts";
 import type { OpenFlags } from "./files.ts";
 import { type Evaluated, lossText } from "./losses.ts";
 import { wholeNumber } from "./numbers.ts";
+import { nameOf, REPORT_OPTION, reportTo } from "./page.ts";
 import type { Result, Task } from "./terminal.ts";
 
 export interface EvaluateFlags extends OpenFlags, DataFlags {
@@ -18,6 +19,8 @@ export interface EvaluateFlags extends OpenFlags, DataFlags {
   /** Names with commas between them; false: none. */
   readonly units?: string | boolean;
   readonly weightsOnly?: boolean;
+  /** A file; true is what pack means by it. */
+  readonly report?: string | boolean;
 }
 
 export function addEvaluateOptions(command: Command): Command {
@@ -45,7 +48,8 @@ export function addEvaluateOptions(command: Command): Command {
     .option("--weights-only", "leaves activations as they are, where the packed file has codes for them")
     .option("--batch <n>", "samples that are run at once (default: 32)")
     .option("--limit <n>", "how many samples are looked at, drawn by the seed (default: all)")
-    .option("--seed <n>", "of the draw and of the intervals (default: 1)");
+    .option("--seed <n>", "of the draw and of the intervals (default: 1)")
+    .option(...REPORT_OPTION);
 }
 
 /** What compression costs: runs the model with its own weights and with those of the packed file. */
@@ -56,6 +60,7 @@ export async function evaluateVerb(task: Task, flags: EvaluateFlags, model = "",
     limit: wholeNumber("--limit", flags.limit, 1),
     seed: wholeNumber("--seed", flags.seed, 0),
   };
+  const report = reportTo(flags.report, [model, packed]);
   return withData(flags, async (dataset) => {
     const { engine, bytes } = await openEngine(model);
     try {
@@ -65,21 +70,41 @@ export async function evaluateVerb(task: Task, flags: EvaluateFlags, model = "",
         "close" in compressed ? compressed.close() : undefined,
       );
       const { count, shape, classes, labelled } = dataset;
-      return resultOf({
+      const evaluated: Evaluated = {
         ...{ file: model, packed, bytes: { before: bytes, after: after.bytes }, kept: after.kept },
         simulated: after.simulated,
         data: { samples: count, shape, classes: classes?.length ?? null, labelled },
         evaluation,
-      });
+      };
+      await report({ title: nameOf(model), facts: factsOf(evaluated), bytes: evaluated.bytes, evaluation });
+      return resultOf(evaluated, flags.report);
     } finally {
       await engine.close();
     }
   });
 }
 
-function resultOf(evaluated: Evaluated): Result {
+function resultOf(evaluated: Evaluated, report: string | boolean | undefined): Result {
   const { evaluation, ...rest } = evaluated;
-  return { json: { ...rest, ...evaluation }, text: () => lossText(evaluated) };
+  const page = typeof report === "string" ? report : undefined;
+  return {
+    json: { ...rest, ...evaluation, report: page },
+    text: () => (page === undefined ? lossText(evaluated) : `${lossText(evaluated)}\n\n${page}`),
+  };
+}
+
+/** What the page says of the files and the data. */
+function factsOf({ file, packed, kept, data }: Evaluated): [string, string][] {
+  const { samples, shape, classes, labelled } = data;
+  const words = [`${samples.toLocaleString("en")} samples of ${shape.join(" × ") || "a number"}`];
+  if (classes !== null) words.push(`${classes} classes`);
+  if (labelled) words.push("labelled");
+  const facts: [string, string][] = [
+    ["model", nameOf(file)],
+    ["compressed", nameOf(packed)],
+    ["data", words.join(", ")],
+  ];
+  return kept.length > 0 ? [...facts, ["left as they are", kept.join(", ")]] : facts;
 }
 
 function unitsOf(units: string | boolean | undefined): boolean | string[] {

@@ -10,13 +10,13 @@ const INTERRUPTED_EXIT = 130;
 /** A mistake in how the command was called. */
 export class UsageError extends Error {}
 
-class Interrupted extends Error {}
+export class Interrupted extends Error {}
 
 /** What a verb gets: the signal of Ctrl-C, and a progress bar that shows only on a terminal. */
 export interface Task {
   readonly signal: AbortSignal;
-  /** Bytes. A phase begins anew, and says what it is if it is not the work itself. */
-  progress(step: { done: number; total: number; phase?: string }): void;
+  /** Bytes, or what else the work consists of. A phase begins anew, and says what it is if it is not the work itself; a note stands behind the bar. */
+  progress(step: { done: number; total: number; phase?: string; note?: string }): void;
 }
 
 /** What a verb has found, as one object for --json and as text. */
@@ -54,20 +54,20 @@ function printable(text: string): string {
 
 function newBar() {
   const bar = new SingleBar({
-    format: "{what}{bar} {percentage} %  {eta} s left",
+    format: "{what}{bar} {percentage} %  {eta} s left{note}",
     hideCursor: true,
     clearOnComplete: true,
     stream: process.stderr,
   });
   let running: { phase: string; total: number } | undefined;
-  const update = ({ done, total, phase = "" }: { done: number; total: number; phase?: string }): void => {
+  const update: Task["progress"] = ({ done, total, phase = "", note }) => {
     if (!process.stderr.isTTY) return;
     if (running?.phase !== phase || running.total !== total) {
       stop();
-      bar.start(total, 0, { what: phase && `${phase} ` });
+      bar.start(total, 0, { what: phase && `${phase} `, note: "" });
       running = { phase, total };
     }
-    bar.update(done);
+    bar.update(done, note === undefined ? {} : { note: `  ${note}` });
   };
   const stop = (): void => {
     if (running) bar.stop();

@@ -1,18 +1,17 @@
 import { dirname } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import type { QuernFile } from "../container/reader.ts";
 import { verify } from "../container/verify.ts";
 import { pack } from "../container/writer.ts";
-import { open } from "../load/open.ts";
 import { diffModels, type ModelDiff } from "../model/diff.ts";
 import { modelGraph } from "../model/graph.ts";
 import { formatOf, readModel } from "../model/recognise.ts";
 import { fileFolder } from "../node.ts";
 import { parsePlan } from "../plan.ts";
 import { isBlocks } from "../tensor.ts";
+import { type BenchFlags, benchVerb } from "./bench.ts";
 import { type BudgetFlags, budgetOf, IMPORTANCE_HELP, TOTAL_BITS_HELP, TOTAL_SIZE_HELP } from "./budget.ts";
 import { addCalibrateOptions, type CalibrateFlags, calibrateVerb } from "./calibrate.ts";
+import { addClassifyOptions, type ClassifyFlags, classifyVerb } from "./classify.ts";
 import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
 import { addEnvironmentVerb } from "./environment.ts";
 import { addEvaluateOptions, type EvaluateFlags, evaluateVerb } from "./evaluate.ts";
@@ -23,6 +22,7 @@ import { reportOf, reportText } from "./report.ts";
 import { STAGE_HELP, stagesOf } from "./stages.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
 import { THREADS_HELP, withWorkers } from "./threads.ts";
+import { addTuneOptions, type TuneFlags, tuneVerb } from "./tune.ts";
 import { AS, TARGETS, type UnpackFlags, unpackingOf, writeUnpacked } from "./unpack.ts";
 import { costsOf, costsText } from "./verbose.ts";
 
@@ -31,19 +31,21 @@ const DEFAULT_PLAN = "int8 channel > auto";
 const BLOCKS_PLAN = `dtype Q*=lossless; ${DEFAULT_PLAN}`;
 
 interface Options
-  extends OpenFlags,
+  extends BenchFlags,
     UnpackFlags,
     BudgetFlags,
     Pick<CompareFlags, "points" | "tensors">,
-    Omit<EvaluateFlags, "output">,
-    Omit<CalibrateFlags, "output"> {
+    Omit<EvaluateFlags, "output" | "report">,
+    Omit<CalibrateFlags, "output">,
+    Omit<TuneFlags, "output" | "report">,
+    Omit<ClassifyFlags, "graph"> {
   json?: boolean;
-  report?: boolean;
+  /** true: pack's own; or a file. */
+  report?: boolean | string;
   stage?: string[];
   withGraph?: boolean;
   plan?: string;
   planFor?: string[];
-  seconds?: string;
   verbose?: boolean;
 }
 
@@ -71,22 +73,7 @@ export function addVerbs(program: Command): void {
     .option("-p, --plan <plan>", COMPARE_HELP.plan)
     .option("--points <n>", COMPARE_HELP.points)
     .option("--tensors", COMPARE_HELP.tensors);
-  addEvaluateOptions(
-    verb(
-      program,
-      "evaluate <model> <packed>",
-      "runs a model (ONNX, TensorFlow.js) on data with its own weights and with those of another file",
-      evaluateVerb,
-    ),
-  );
-  addCalibrateOptions(
-    verb(
-      program,
-      "calibrate <model>",
-      "runs a model on data, and packs it so that weights and activations are integers",
-      calibrateVerb,
-    ),
-  );
+  addRunning(program);
   verb(
     program,
     "bench <file>",
@@ -95,6 +82,42 @@ export function addVerbs(program: Command): void {
   ).option("--seconds <n>", "how long to measure", "2");
   addEnvironmentVerb(program);
   addLatencyVerbs(program);
+}
+
+/** Verbs that run models. */
+function addRunning(program: Command): void {
+  addCalibrateOptions(
+    verb(
+      program,
+      "calibrate <model>",
+      "runs a model on data, and packs it so that weights and activations are integers",
+      calibrateVerb,
+    ),
+  );
+  addEvaluateOptions(
+    verb(
+      program,
+      "evaluate <model> <packed>",
+      "runs a model (ONNX, TensorFlow.js) on data with its own weights and with those of another file",
+      evaluateVerb,
+    ),
+  );
+  addTuneOptions(
+    verb(
+      program,
+      "tune <model>",
+      "trains a classifier (TensorFlow.js) as it is when it is packed, and packs it so",
+      tuneVerb,
+    ),
+  );
+  addClassifyOptions(
+    verb(
+      program,
+      "classify <packed>",
+      "runs a packed classifier on data, and tells the class of each sample",
+      classifyVerb,
+    ),
+  );
 }
 
 function addPack(program: Command): void {
@@ -140,11 +163,12 @@ function addUnpack(program: Command): void {
     .option("--weights-only", "leaves codes of activations out that calibrate has found");
 }
 
+/** The js tier only decodes. */
+const ENCODING: readonly Verb[] = [packVerb, compareVerb, calibrateVerb, tuneVerb];
 const THREADED = ["pack", "unpack", "verify", "diff", "compare", "bench"];
 
 function verb(program: Command, usage: string, description: string, action: Verb): Command {
-  // The js tier only decodes.
-  const tiers = action === packVerb || action === compareVerb ? ["simd", "scalar"] : ["simd", "scalar", "js"];
+  const tiers = ENCODING.includes(action) ? ["simd", "scalar"] : ["simd", "scalar", "js"];
   const command = program
     .command(usage)
     .description(description)
@@ -254,43 +278,4 @@ function diffFiles(task: Task, options: OpenFlags, a: string, b: string): Promis
       withModel(b, options, workers, (second) => diffModels(first, second, how)),
     ),
   );
-}
-
-async function benchVerb(task: Task, options: Options, input = ""): Promise<Result> {
-  const seconds = Number(options.seconds);
-  if (!(seconds > 0)) throw new UsageError(`--seconds expected a number above 0, got "${options.seconds}"`);
-  const bytes = await withSource(input, (source) => source.slice(0, source.byteLength));
-  const kernels = await kernelsFor(options);
-  return withWorkers(options, [], async (workers) =>
-    benchFile(task, input, await open(bytes, { kernels, workers }), seconds),
-  );
-}
-
-async function benchFile(task: Task, input: string, file: QuernFile, seconds: number): Promise<Result> {
-  const runs: number[] = [];
-  const until = performance.now() + 1000 * seconds;
-  while (performance.now() < until || runs.length < 3) {
-    // Decoding from memory never waits for anything: without this turn Ctrl-C would not be heard.
-    await setImmediate();
-    task.signal.throwIfAborted();
-    const start = performance.now();
-    for await (const _ of file.stream({ as: "stored" }));
-    runs.push(performance.now() - start);
-  }
-  const median = runs.sort((x, y) => x - y)[runs.length >> 1] as number;
-  const { decoded, file: stored } = file.totals;
-  const result = {
-    file: input,
-    tier: file.tier,
-    threads: file.threads || 1,
-    runs: runs.length,
-    ms: median,
-    stored,
-    decoded,
-    gbps: decoded / median / 1e6,
-  };
-  const text = () =>
-    `${input}: ${size(stored)} to ${size(decoded)} decoded in ${median.toFixed(2)} ms (median of ${runs.length} runs, ` +
-    `${file.tier}, threads: ${result.threads}): ${result.gbps.toFixed(2)} GB/s with checksums`;
-  return { json: result, text };
 }

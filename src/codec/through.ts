@@ -1,9 +1,11 @@
 import type { Kernels } from "../kernels.ts";
 import { AUTO, type Step } from "../plan.ts";
 import type { LazyTensor } from "../tensor.ts";
+import { cutLayout } from "./cut.ts";
 import { decodeTensor } from "./decode.ts";
-import { encodeTensor } from "./encode.ts";
+import { chunkInputs } from "./inputs.ts";
 import { resolveOne } from "./resolve.ts";
+import { encodeChunk } from "./tensor.ts";
 
 /** f32 elements as a tensor. */
 export function tensorOver(name: string, shape: readonly number[], data: Float32Array): LazyTensor {
@@ -20,11 +22,15 @@ export interface Through {
 
 /** The steps run, and run backwards: what a file would give back of f32 elements that were packed with them. @throws as encodeTensor */
 export async function throughSteps(kernels: Kernels, tensor: LazyTensor, steps: readonly Step[]): Promise<Through> {
-  // Which code the bytes get only matters to targets, which count them.
-  const counted = steps.some((step) => step.op === "quantize" && step.target !== undefined);
+  // Which code the bytes get only matters to a target of bits, which counts them.
+  const counted = steps.some((step) => step.op === "quantize" && step.target?.by === "bits");
   const plain = steps.map((step): Step => (step.op === "code" && !counted ? { ...AUTO, code: "raw" } : step));
+  kernels.arena(0, "encode");
   const resolved = await resolveOne(kernels, tensor, plain);
+  const layout = cutLayout(tensor, resolved.steps);
   const chunks: Uint8Array[] = [];
-  for await (const { bytes } of encodeTensor(kernels, tensor, plain)) chunks.push(bytes);
+  for await (const input of chunkInputs(kernels, resolved, layout)) {
+    chunks.push(encodeChunk(kernels, layout, input).bytes);
+  }
   return { data: decodeTensor(kernels, tensor, resolved.steps, chunks), step: resolved.levels?.scale ?? null };
 }

@@ -2,12 +2,13 @@ import { bytesSource, memorySink } from "../bytes.ts";
 import { tensorOver } from "../codec/through.ts";
 import { DataError } from "../errors.ts";
 import { readSafetensors, writeSafetensors } from "../model/safetensors.ts";
-import { elementCount, readElements } from "../tensor.ts";
+import { elementCount, readElements, widen } from "../tensor.ts";
 
 // What is kept of training, so that it can go on after the process has ended: a safetensors file.
 
 /** Where it is kept. A write must replace the file as a whole, or not at all. */
 export interface CheckpointPlace {
+  /** null: there is none yet. */
   read(): Promise<Uint8Array | null>;
   write(bytes: Uint8Array): Promise<void>;
 }
@@ -15,7 +16,7 @@ export interface CheckpointPlace {
 export interface Checkpoint {
   /** Lists of f32 by what they are for and by name. */
   readonly parts: ReadonlyMap<string, ReadonlyMap<string, Float32Array>>;
-  /** What is not f32. */
+  /** JSON. */
   readonly notes: unknown;
 }
 
@@ -35,16 +36,26 @@ export async function readCheckpoint(place: CheckpointPlace): Promise<Checkpoint
   const bytes = await place.read();
   if (!bytes) return null;
   const { tensors, metadata } = await readSafetensors(bytesSource(bytes));
-  const text = metadata?.[KEY];
-  if (text === undefined) throw new DataError("the checkpoint is not one of quern's: name another file, or remove it");
   const parts = new Map<string, Map<string, Float32Array>>();
   for (const tensor of tensors) {
     const slash = tensor.name.indexOf("/");
+    if (slash < 0 || tensor.dtype !== "F32") throw foreign();
     const [part, name] = [tensor.name.slice(0, slash), tensor.name.slice(slash + 1)];
-    const data = await readElements(tensor, 0, elementCount(tensor.shape));
     const list = parts.get(part) ?? new Map<string, Float32Array>();
-    list.set(name, new Float32Array(data.slice().buffer));
+    list.set(name, widen("F32", await readElements(tensor, 0, elementCount(tensor.shape))));
     parts.set(part, list);
   }
-  return { parts, notes: JSON.parse(text) };
+  return { parts, notes: notesIn(metadata?.[KEY]) };
+}
+
+function notesIn(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text as string);
+  } catch {
+    throw foreign();
+  }
+}
+
+function foreign(): DataError {
+  return new DataError("the checkpoint is none of quern's: name another file, or remove it");
 }

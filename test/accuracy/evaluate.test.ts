@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -101,6 +101,35 @@ describe("ONNX", () => {
     const bare = await quern("evaluate", "m.onnx", "m.quern", "--data", "x.npy", "--kind", "values", "--no-units");
     expect(bare.stdout).toMatch(/^output MSE/m);
     expect(bare.stdout).not.toMatch(/top-1|#/);
+  });
+
+  test("as a page beside it, with the same figures", async () => {
+    const said = await json(
+      "evaluate",
+      "m.onnx",
+      "m.quern",
+      "--data",
+      "x.npy",
+      "--labels",
+      "y.npy",
+      "--report",
+      "r.html",
+    );
+    expect(said.report).toBe("r.html");
+    const page = await readFile(join(folder, "r.html"), "utf8");
+    expect(page).toMatch(/^<!doctype html>\n<html lang="en">/);
+    expect(page).toContain("<title>m.onnx: what compression costs</title>");
+    expect(page).toContain(said.bytes.after.toLocaleString("en"));
+    expect(page).toContain(`${(100 * said.figures.top1Compressed.value).toFixed(2)} %`);
+    for (const { name, snr } of said.units) {
+      expect(page).toContain(`<bdi>${name}</bdi>`);
+      expect(page).toContain(`<td>${snr.value.toFixed(2)}</td>`);
+    }
+    // Nothing is left of how it was written.
+    expect((await readdir(folder)).filter((name) => name.includes("r.html"))).toEqual(["r.html"]);
+    const text = await quern("evaluate", "m.onnx", "m.quern", "--data", "x.npy", "--no-units", "--report", "s.html");
+    expect(text.stdout).toMatch(/\ns\.html\n$/);
+    expect(await readFile(join(folder, "s.html"), "utf8")).not.toContain("What each unit loses");
   });
 
   test("another .onnx file is run as it is, and a model against itself loses nothing", async () => {

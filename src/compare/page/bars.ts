@@ -1,6 +1,6 @@
+import { all, element, type Markup, nameOf } from "../../page/markup.ts";
+import { bitsText, bytesText, legend, shapeText, snrText, tableOf } from "../../page/words.ts";
 import type { Comparison, TensorEqual, TensorFigures } from "../comparison.ts";
-import { all, element, type Markup, nameOf } from "./markup.ts";
-import { bitsText, bytesText, legend, shapeText, snrText, tableOf } from "./words.ts";
 
 // Where the bytes of a file go: a bar for each tensor, the largest first.
 

@@ -1,8 +1,8 @@
 import { scaleLinear, scaleSymlog } from "d3-scale";
 import { area, curveStep } from "d3-shape";
+import { element, type Markup, nameOf } from "../../page/markup.ts";
+import { shapeText } from "../../page/words.ts";
 import type { Comparison, Histogram } from "../comparison.ts";
-import { element, type Markup, nameOf } from "./markup.ts";
-import { shapeText } from "./words.ts";
 
 // The distribution of each tensor's weights, in small drawings of one kind.
 

@@ -1,25 +1,17 @@
+import { all, element, type Markup, nameOf } from "../../page/markup.ts";
+import { pageOf } from "../../page/page.ts";
+import { bitsText, bytesText, percentText, section, snrText, tableOf } from "../../page/words.ts";
 import type { Comparison, FormatFigures } from "../comparison.ts";
 import { byteBars } from "./bars.ts";
 import { histograms } from "./histograms.ts";
-import { all, element, type Markup, nameOf } from "./markup.ts";
 import { plotLegend, ratePlot } from "./plot.ts";
-import { STYLE } from "./style.ts";
-import { bitsText, bytesText, percentText, section, snrText, tableOf } from "./words.ts";
+import { OWN_STYLE } from "./style.ts";
 
 /** A comparison as one HTML page, which fetches nothing and runs nothing. */
 export function comparisonPage(name: string, comparison: Comparison): string {
   const title = `${name}: bits and error`;
   const plot = ratePlot(comparison);
   const bars = byteBars(comparison);
-  const head = element(
-    "head",
-    {},
-    element("meta", { charset: "utf-8" }),
-    element("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }),
-    element("title", {}, title),
-    // Nothing in it is escaped, and nothing in it needs to be.
-    element("style", {}, { markup: STYLE }),
-  );
   const main = element(
     "main",
     {},
@@ -36,7 +28,7 @@ export function comparisonPage(name: string, comparison: Comparison): string {
     section("weights", "Weights", weightsNote(comparison), histograms(comparison)),
     section("how", "How this was measured", ...method(comparison)),
   );
-  return `<!doctype html>\n${element("html", { lang: "en" }, head, element("body", {}, main)).markup}\n`;
+  return pageOf(title, OWN_STYLE, main);
 }
 
 function summary({ formats, elements, sourceBytes, quantized }: Comparison): Markup {

@@ -1,9 +1,9 @@
 import { type ScaleLinear, scaleLinear } from "d3-scale";
 import { curveMonotoneX, line } from "d3-shape";
+import { all, element, type Markup } from "../../page/markup.ts";
+import { bitsText, bytesText, legend, scrolled, snrText } from "../../page/words.ts";
 import type { Comparison, Figures } from "../comparison.ts";
 import { placeLabels } from "./labels.ts";
-import { all, element, type Markup } from "./markup.ts";
-import { bitsText, bytesText, legend, scrolled, snrText } from "./words.ts";
 
 // Rate against distortion: bits per weight to the right, dB upwards.
 

@@ -22,24 +22,27 @@ export function shapeText(shape: readonly number[]): string {
   return shape.length === 0 ? "scalar" : shape.join(" × ");
 }
 
+type Heads = readonly (string | Markup)[];
+type Rows = readonly (readonly (string | Markup)[])[];
+
 /** A table; cells are text or markup, all but the first column numbers that stand right. */
-export function tableOf(
-  caption: string,
-  head: readonly string[],
-  rows: readonly (readonly (string | Markup)[])[],
-): Markup {
+export function tableOf(caption: string, head: Heads, rows: Rows): Markup {
+  return scrolled(caption, narrowTable(caption, head, rows));
+}
+
+/** The same, of few columns: it does not scroll. */
+export function narrowTable(caption: string, head: Heads, rows: Rows): Markup {
   const headers = head.map((text) => element("th", { scope: "col" }, text));
   const body = rows.map(([first = "", ...cells]) => {
     return element("tr", {}, element("th", { scope: "row" }, first), ...cells.map((cell) => element("td", {}, cell)));
   });
-  const table = element(
+  return element(
     "table",
     {},
     element("caption", {}, caption),
     element("thead", {}, element("tr", {}, ...headers)),
     element("tbody", {}, ...body),
   );
-  return scrolled(caption, table);
 }
 
 /** What is wider than a phone scrolls in its own box, by keyboard too. */
