@@ -118,6 +118,7 @@ const ONLY: Record<string, string[]> = {
     "tune",
   ],
   // Pages of what was found.
+  calibrate: ["activations"],
   report: ["page", "engine", "loss", "activations", "tune", "evaluate"],
 };
 
@@ -372,6 +373,12 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/evaluate.ts")).sort()).toEqual(["evaluate", "newLoss"]);
     expect(Object.keys(await import("../src/latency.ts")).sort()).toEqual(LATENCY);
     expect(Object.keys(await import("../src/tune.ts")).sort()).toEqual(["DivergedError", "tune"]);
+    expect(Object.keys(await import("../src/calibrate.ts")).sort()).toEqual([
+      "editsOf",
+      "packingOf",
+      "planFolded",
+      "planModel",
+    ]);
     expect(Object.keys(await import("../src/cache.ts")).sort()).toEqual([
       "cacheApiStore",
       "indexedDbStore",

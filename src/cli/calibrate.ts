@@ -17,13 +17,15 @@ import type { Kernels } from "../kernels.ts";
 import { modelGraph } from "../model/graph.ts";
 import { readModel } from "../model/recognise.ts";
 import { fileFolder } from "../node.ts";
-import { globMatches, type Plan, parsePlan, type Step, stepsFor } from "../plan.ts";
+import { globMatches, type Plan, parsePlan, printPlan, type Step, stepsFor } from "../plan.ts";
+import type { Report } from "../report/report.ts";
 import type { Model } from "../tensor.ts";
 import { type Calibrated, calibrationText } from "./calibrated.ts";
 import { addDataOptions, type DataFlags, withData } from "./data.ts";
 import { openEngine } from "./engines.ts";
 import { kernelsFor, type OpenFlags, outputPath, withSinks, withSource } from "./files.ts";
 import { oneOf, wholeNumber } from "./numbers.ts";
+import { nameOf, REPORT_OPTION, reportTo } from "./page.ts";
 import { type Result, type Task, UsageError } from "./terminal.ts";
 
 export interface CalibrateFlags extends OpenFlags, DataFlags {
@@ -48,6 +50,8 @@ export interface CalibrateFlags extends OpenFlags, DataFlags {
   /** Pattern of names; of `evaluate` it is a list. */
   readonly units?: string | boolean;
   readonly withGraph?: boolean;
+  /** A file; true is what pack means by it. */
+  readonly report?: string | boolean;
 }
 
 const DEFAULT_PLAN = "int8 channel > auto";
@@ -78,7 +82,8 @@ export function addCalibrateOptions(command: Command): Command {
     .option("--batch <n>", `samples that are run at once (default: ${BATCH})`)
     .option("--seed <n>", "of the draw (default: 1)")
     .option("--units <glob>", "units that are quantized (default: all that have weights)")
-    .option("--with-graph", "keeps the graph of the model in the file");
+    .option("--with-graph", "keeps the graph of the model in the file")
+    .option(...REPORT_OPTION);
 }
 
 /** Looks for codes of activations and factors, and packs the weights with them. */
@@ -88,9 +93,10 @@ export async function calibrateVerb(task: Task, flags: CalibrateFlags, file = ""
   const plan = parsePlan(flags.plan ?? DEFAULT_PLAN);
   const kernels = await kernelsFor(flags);
   if (kernels.tier === "js") throw new UsageError("calibrate needs WebAssembly: the js tier (QUERN_TIER) only decodes");
+  const report = reportTo(flags.report, [file, output]);
   const start = performance.now();
   const done = await withData(flags, async (dataset) => {
-    const { engine } = await openEngine(file);
+    const { engine, bytes } = await openEngine(file);
     try {
       return await withSource(file, async (source) => {
         const folder = fileFolder(dirname(file));
@@ -100,13 +106,14 @@ export async function calibrateVerb(task: Task, flags: CalibrateFlags, file = ""
         const job = { kernels, engine, model, plan, batches, options };
         const { plan: found, folds, model: own } = await search(task, job, flags);
         const packed = await written(task, { ...job, model: own }, found, { output, graph });
-        return { runtime: engine.runtime, samples, found, folds, packed };
+        return { runtime: engine.runtime, bytes, samples, found, folds, packed };
       });
     } finally {
       await engine.close();
     }
   });
   const calibrated = { file, output, plan, seconds: (performance.now() - start) / 1000, ...done };
+  await report(reportOf(calibrated));
   return { json: jsonOf(calibrated), text: () => calibrationText(calibrated) };
 }
 
@@ -244,4 +251,19 @@ function jsonOf({ found, packed, plan: _, ...rest }: Calibrated): object {
     return { maker, users, ...searchJson(search), factors: [...factors] };
   });
   return { ...rest, losses, folds, units, packed };
+}
+
+function reportOf({ file, output, runtime, bytes, samples, plan, found, folds, packed }: Calibrated): Report {
+  return {
+    title: nameOf(file),
+    facts: [
+      ["model", nameOf(file)],
+      ["compressed", nameOf(output)],
+      ["plan", printPlan(plan)],
+      ["runtime", runtime],
+      ["samples", samples.toLocaleString("en")],
+    ],
+    bytes: { before: bytes, after: packed.fileBytes },
+    plan: { ...found, folds },
+  };
 }

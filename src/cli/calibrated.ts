@@ -13,6 +13,8 @@ export interface Calibrated {
   readonly file: string;
   readonly output: string;
   readonly runtime: string;
+  /** Of the model's files. */
+  readonly bytes: number;
   readonly samples: number;
   readonly seconds: number;
   /** For all but the units. */
