@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { channelMaxima, channelsOf, divided, multiplied } from "../src/activations/channels.ts";
-import { codesFor, codingError } from "../src/activations/ranges.ts";
+import { activationCodes, codesFor, codingError } from "../src/activations/ranges.ts";
 import { loadKernels } from "../src/index.ts";
 import { expectSame, weights } from "./helpers.ts";
-import { activationError, columnMax, smooth, unsmooth } from "./reference.ts";
+import { activationError, activationCodes as codesTwin, columnMax, smooth, unsmooth } from "./reference.ts";
 
 const kernels = await loadKernels();
 const ones = (n: number): Float32Array => new Float32Array(n).fill(1);
@@ -26,6 +26,7 @@ describe("elements by channel", () => {
     [70000, 3, 1],
     [2, 2, 70000],
     [1, 300, 333],
+    [2, 131072, 1],
   ] as const)(
     "maxima, products and quotients of %i x %i x %i are those of the twins",
     async (outer, channels, inner) => {
@@ -36,13 +37,11 @@ describe("elements by channel", () => {
       expectSame(await channelMaxima(kernels, x, at), maxima, "maxima");
       expectSame(await multiplied(kernels, x, at, factors), smooth(x, factors, inner), "products");
       expectSame(divided(kernels, x, at, factors), unsmooth(x, factors, inner), "quotients");
-      const codes = { scale: 0.01, zeroPoint: 3, least: -128, most: 127 };
-      const twin = activationError(x, [outer, channels, inner], factors, {
-        scale: Math.fround(0.01),
-        zero: 3,
-        least: -128,
-        most: 127,
-      });
+      const codes = { scale: Math.fround(0.01), zeroPoint: 3, least: -128, most: 127 };
+      const coding = { scale: codes.scale, zero: 3, least: -128, most: 127 };
+      const grid = [outer, channels, inner] as const;
+      const twin = activationError(x, grid, factors, coding);
+      expectSame(activationCodes(kernels, x, at, factors, codes), codesTwin(x, grid, factors, coding), "codes");
       expect(codingError(kernels, x, at, factors, codes)).toBeCloseTo(twin, 6 - Math.ceil(Math.log10(twin + 1)));
     },
   );

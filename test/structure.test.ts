@@ -374,6 +374,8 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/latency.ts")).sort()).toEqual(LATENCY);
     expect(Object.keys(await import("../src/tune.ts")).sort()).toEqual(["DivergedError", "tune"]);
     expect(Object.keys(await import("../src/calibrate.ts")).sort()).toEqual([
+      "activationCodes",
+      "channelsOf",
       "editsOf",
       "packingOf",
       "planFolded",

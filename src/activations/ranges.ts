@@ -1,6 +1,8 @@
+import { partAt } from "../codec/factors.ts";
+import { toFloats } from "../codec/quantize.ts";
 import type { ActivationCodes } from "../engine/engine.ts";
 import { argument, DataError } from "../errors.ts";
-import { CHUNK_BYTES, type Kernels } from "../kernels.ts";
+import type { Kernels } from "../kernels.ts";
 import { type Channels, divided } from "./channels.ts";
 
 // Codes of activations from what flows: the range that they have to reach, by one of three methods.
@@ -86,29 +88,56 @@ function codesOver({ low, high }: Range, bits: number, symmetric: boolean): Acti
 export function codingError(
   kernels: Kernels,
   data: Float32Array,
-  { channels, inner }: Channels,
+  at: Channels,
   factors: Float32Array,
-  { scale, zeroPoint, least, most }: ActivationCodes,
+  codes: ActivationCodes,
 ): number {
-  const turn = channels * inner;
   let sum = 0;
-  // Whole turns through the channels, or one channel's part of a turn, so that a call needs no more than the arena has.
-  const step = turn <= CHUNK_BYTES ? turn * Math.floor(CHUNK_BYTES / Math.max(turn, 1)) : Math.min(inner, CHUNK_BYTES);
-  for (let at = 0; at < data.length; ) {
-    const left = turn <= CHUNK_BYTES ? data.length - at : inner - (at % inner);
-    const part = data.subarray(at, at + Math.min(step, left));
-    const channel = turn <= CHUNK_BYTES ? 0 : Math.floor(at / inner) % channels;
-    const own = turn <= CHUNK_BYTES ? factors : factors.subarray(channel, channel + 1);
-    const { floats, planes, plain } = kernels.arena(CHUNK_BYTES, "encode");
-    kernels.bytes().set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), floats);
-    kernels.bytes().set(new Uint8Array(own.buffer, own.byteOffset, own.byteLength), planes);
-    const grid =
-      turn <= CHUNK_BYTES ? ([part.length / turn, channels, inner] as const) : ([1, 1, part.length] as const);
+  eachPart(kernels, data, at, factors, ({ floats, planes, plain }, grid) => {
+    const { scale, zeroPoint, least, most } = codes;
     kernels.run.activationError(floats, ...grid, planes, scale, zeroPoint, least, most, plain);
     sum += kernels.view().getFloat64(plain, true);
-    at += part.length;
-  }
+  });
   return sum;
+}
+
+/** The codes of f32 values that are divided by the factors of their channels before: QuantizeLinear of ONNX behind a Div. Values are finite. */
+export function activationCodes(
+  kernels: Kernels,
+  data: Float32Array,
+  at: Channels,
+  factors: Float32Array,
+  codes: ActivationCodes,
+): Int8Array {
+  const out = new Int8Array(data.length);
+  eachPart(kernels, data, at, factors, ({ floats, planes, plain }, grid, start) => {
+    const { scale, zeroPoint, least, most } = codes;
+    const count = kernels.run.activationCodes(floats, ...grid, planes, scale, zeroPoint, least, most, plain);
+    out.set(new Int8Array(kernels.bytes().buffer, plain, count), start);
+  });
+  return out;
+}
+
+type Grid = readonly [outer: number, channels: number, inner: number];
+
+// With a part of the values at arena.floats, and its factors at arena.planes.
+function eachPart(
+  kernels: Kernels,
+  data: Float32Array,
+  { channels, inner }: Channels,
+  factors: Float32Array,
+  run: (arena: ReturnType<Kernels["arena"]>, grid: Grid, start: number) => void,
+): void {
+  for (let start = 0; start < data.length; ) {
+    const grid = partAt({ channels, inner }, start, data.length);
+    const [outer, count, width] = grid;
+    const first = Math.floor(start / inner) % channels;
+    const own = factors.subarray(first, first + count);
+    const arena = toFloats(kernels, data.subarray(start, start + outer * count * width));
+    kernels.bytes().set(new Uint8Array(own.buffer, own.byteOffset, own.byteLength), arena.planes);
+    run(arena, grid, start);
+    start += outer * count * width;
+  }
 }
 
 // Clipping ever more, from both sides alike: the error falls and rises again, but not always smoothly, so all are looked at.

@@ -90,8 +90,8 @@ export async function inputMaxima(
   return maxima;
 }
 
-// What is read from element `at` on: as many whole turns through the channels as fit a block, else whole channels, else a part of one.
-function partAt(
+/** What is done at a time from element `at` on: as many whole turns through the channels as fit a block, else whole channels, else a part of one. */
+export function partAt(
   { channels, inner }: InputAxis,
   at: number,
   elements: number,
