@@ -189,9 +189,11 @@ describe("a bad line", () => {
     await page.waitForFunction(() => document.querySelector("#status").textContent.includes("was cut"));
     assert.match(await loaded(), /; cut 1 time and resumed; the floats are those of the run before\.$/);
     assert.deepEqual(await shownHashes(), hashes);
-    const [, cut, resumed] = await requests();
-    assert.match(cut[4], /^cut$/);
-    assert.match(resumed[4], /^resumes 2; whole$/);
+    // How many requests the header takes is not what this is about.
+    const list = await requests();
+    const at = list.findIndex(([, , , , fate]) => fate === "cut");
+    const [cut, resumed] = list.slice(at);
+    assert.equal(resumed[4], `resumes ${at + 1}; whole`);
     assert.ok(Number.parseInt(resumed[1], 10) > Number.parseInt(cut[1], 10));
     assert.ok(trouble.some((one) => CUT.test(one)));
     noTrouble(CUT);
