@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import * as here from "../../dist/latency.js";
 import { addToLatencyFile, openLatencyFile } from "../../dist/node.js";
 import { site } from "./site.mjs";
@@ -14,6 +15,15 @@ let table;
 const BYTES = 2e6;
 const WORKER = `import { detectEnvironment } from "/latency.js";
 postMessage((await detectEnvironment({ runtime: "tfjs 4.22.0 wasm" })).id);`;
+
+/** In ten pieces: what comes at once tells nothing of a line. */
+async function slowly(_, response) {
+  for (let i = 0; i < 10; i++) {
+    response.write(Buffer.alloc(BYTES / 10));
+    await setTimeout(20);
+  }
+  response.end();
+}
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "quern-latency-"));
@@ -35,7 +45,7 @@ before(async () => {
   served = await site({
     "/rows.jsonl": (_, response) => response.end(here.printLines(table)),
     "/worker-env.js": WORKER,
-    "/file": (_, response) => response.end(Buffer.alloc(BYTES)),
+    "/file": slowly,
   });
 });
 after(async () => {
