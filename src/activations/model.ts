@@ -1,6 +1,6 @@
 import type { Edits, Engine, InputEdit, Values } from "../engine/engine.ts";
 import type { Kernels } from "../kernels.ts";
-import { squares } from "../loss/squares.ts";
+import { relative, squares } from "../loss/squares.ts";
 import { elementCount, type Model, readElements, widen } from "../tensor.ts";
 import { jobsOf, type PlanOptions } from "./jobs.ts";
 import { sampleUnits, type UnitSamples } from "./samples.ts";
@@ -112,6 +112,5 @@ async function outputLoss(
   } finally {
     await edited.close();
   }
-  if (Number.isNaN(error)) return Number.POSITIVE_INFINITY;
-  return error === 0 ? 0 : error / Math.max(size, Number.MIN_VALUE);
+  return relative(error, size);
 }

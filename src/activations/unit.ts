@@ -2,7 +2,7 @@ import { tensorOver, throughSteps } from "../codec/through.ts";
 import type { ActivationCodes, Engine, InputEdit, Unit, UnitWeight, Value } from "../engine/engine.ts";
 import { DataError } from "../errors.ts";
 import type { Kernels } from "../kernels.ts";
-import { squares } from "../loss/squares.ts";
+import { relative, squares } from "../loss/squares.ts";
 import type { Step } from "../plan.ts";
 import { channelMaxima, channelsOf, multiplied } from "./channels.ts";
 import { activationBits, alphaRange, type Hardware } from "./coefficients.ts";
@@ -146,9 +146,7 @@ export async function openUnit(
       const ones = factors ?? new Float32Array(samples.at.channels).fill(1);
       const codes = codesFor(kernels, samples.data, samples.at, ones, { ...options, bits });
       const edit = { weight: packed, input: { ...(factors && { factors }), codes } };
-      const measured = await lossOf(only, unit, samples, edit);
-      // As the search has it, so that both keep the same.
-      const loss = Number.isNaN(measured) ? Number.POSITIVE_INFINITY : measured;
+      const loss = await lossOf(only, unit, samples, edit);
       return { factors, codes, weights: scaled, packed, loss };
     },
     close: () => only.close(),
@@ -196,7 +194,7 @@ async function lossOf(
   } finally {
     await edited.close();
   }
-  return error === 0 ? 0 : error / Math.max(signal, Number.MIN_VALUE);
+  return relative(error, signal);
 }
 
 /** The factors of a set of coefficients: s = max|a|^alpha / max|w|^(1 - alpha), 1 in groups that have none. */

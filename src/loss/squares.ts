@@ -15,3 +15,10 @@ export function squares(
   }
   return { error, signal };
 }
+
+/** The error by the signal, of sums of squares: infinite where it is no number. */
+export function relative(error: number, signal: number): number {
+  if (error === 0) return 0;
+  const loss = error / Math.max(signal, Number.MIN_VALUE);
+  return Number.isNaN(loss) ? Number.POSITIVE_INFINITY : loss;
+}

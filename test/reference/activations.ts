@@ -1,11 +1,5 @@
+import { roundEven } from "./quantize.ts";
 import type { Grid } from "./smooth.ts";
-
-/** Halves to even. */
-function roundEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
-}
 
 export interface Coding {
   readonly scale: number;
