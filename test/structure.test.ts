@@ -84,7 +84,7 @@ const ONLY: Record<string, string[]> = {
   engine: ["errors", "bytes", "tensor", "model"],
   random: [],
   // Where models run, and how long their parts take there.
-  latency: ["errors"],
+  latency: ["errors", "engine"],
   data: ["errors", "bytes", "tensor", "random", "engine"],
   loss: ["errors", "random", "engine"],
   activations: ["errors", "bytes", "tensor", "plan", "kernels", "codec", "engine", "data", "loss"],
@@ -117,9 +117,31 @@ const ONLY: Record<string, string[]> = {
     "activations",
     "tune",
   ],
+  // How long units take where this runs.
+  measure: ["errors", "bytes", "tensor", "plan", "kernels", "codec", "container", "load", "model", "engine", "latency"],
+  // Which compression is chosen for a place, and why.
+  strategy: [
+    "errors",
+    "bytes",
+    "tensor",
+    "plan",
+    "kernels",
+    "codec",
+    "container",
+    "load",
+    "model",
+    "random",
+    "engine",
+    "data",
+    "loss",
+    "activations",
+    "tune",
+    "evaluate",
+    "latency",
+  ],
   // Pages of what was found.
   calibrate: ["activations"],
-  report: ["page", "engine", "loss", "activations", "tune", "evaluate"],
+  report: ["page", "engine", "loss", "activations", "tune", "evaluate", "latency", "strategy"],
 };
 
 function layerOf(file: string): string {
@@ -137,7 +159,7 @@ function allowed(layer: string): string[] {
     index: ["model"],
     cli: [
       ...["model", "compare", "engine", "data", "loss", "activations", "tune", "evaluate", "latency"],
-      ...["page", "report"],
+      ...["measure", "strategy", "page", "report"],
     ],
   };
   return [
