@@ -1,7 +1,8 @@
 // npm run bench:accuracy: how fast nets are trained. The bar is ten times the steps per second that the backend "cpu" of TensorFlow.js makes.
 import type { Value } from "../../src/engine/engine.ts";
 import { tfjsEngine } from "../../src/engine/tfjs.ts";
-import { randomUniform, sketchNet } from "./nets.ts";
+import { sketchNet } from "./nets.ts";
+import { randomUniform } from "./random.ts";
 import { tfjs } from "./tensorflow.ts";
 
 const BAR = 10;

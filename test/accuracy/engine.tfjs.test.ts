@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine, Value, Values } from "../../src/engine/engine.ts";
 import { tfjsEngine } from "../../src/engine/tfjs.ts";
 import { DataError, FormatError } from "../../src/errors.ts";
-import { digitsNet, randomNormal, randomUniform, seeded } from "./nets.ts";
+import { digitsNet, seeded } from "./nets.ts";
+import { randomNormal, randomUniform } from "./random.ts";
 import { tfjs } from "./tensorflow.ts";
 
 const { core, layers: tf } = tfjs;

@@ -1,7 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { withGradients } from "../../src/engine/tfjs/kernels.ts";
-import { randomNormal, randomUniform } from "./nets.ts";
+import { randomNormal, randomUniform } from "./random.ts";
 import { tfjs } from "./tensorflow.ts";
 
 // Operators that are composed for the backend "wasm", against those of the backend "cpu" and against finite differences.

@@ -1,7 +1,7 @@
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { bytesSource, type Model, readTfjs } from "../../src/index.ts";
-import { randomUniform } from "./nets.ts";
+import { randomUniform } from "./random.ts";
 import { sharedFile } from "./weights.ts";
 
 // Small labelled sets, and nets as files.

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import type { FitOptions, Value, Values } from "../../src/engine/engine.ts";
 import { tfjsEngine } from "../../src/engine/tfjs.ts";
 import { DataError } from "../../src/errors.ts";
-import { digitsNet, randomUniform, seeded } from "./nets.ts";
+import { digitsNet, seeded } from "./nets.ts";
+import { randomUniform } from "./random.ts";
 import { tfjs } from "./tensorflow.ts";
 
 const { core, layers: tf } = tfjs;

@@ -5,7 +5,7 @@ import type { PlainDType } from "../../tensor.ts";
 export const MODEL = { irVersion: 1, graph: 7, opsetImport: 8, metadata: 14 } as const;
 export const OPSET = { domain: 1, version: 2 } as const;
 export const ENTRY = { key: 1, value: 2 } as const;
-export const GRAPH = { node: 1, initializer: 5, input: 11, output: 12 } as const;
+export const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
 export const VALUE = { name: 1, type: 2 } as const;
 /** Of TypeProto, its Tensor, the shape and a dimension. */
 export const TYPE = { tensor: 1, element: 1, shape: 2, dimension: 1, extent: 1, parameter: 2 } as const;
