@@ -1,5 +1,6 @@
 import type { QuantizedTensor } from "../../model/onnx/dequantize.ts";
 import { nodeMessage, tensorMessage } from "../../model/onnx/messages.ts";
+import type { GraphNode } from "../../model/onnx/nodes.ts";
 import type { Segment } from "../../model/onnx/segments.ts";
 import { type OnnxGraph, readFloats } from "./graph.ts";
 import { freshName } from "./inserted.ts";
@@ -8,7 +9,8 @@ import type { UnitNodes } from "./units.ts";
 export interface Bias {
   readonly nodes: Segment[][];
   readonly initializers: Segment[][];
-  /** Which input of the unit's first node, and the value that it takes there. */
+  /** The node that adds it, which of its inputs it is, and the value that it takes there. */
+  readonly node: GraphNode;
   readonly at: number;
   readonly input: string;
 }
@@ -19,19 +21,18 @@ const OPSET = 13;
 
 /**
  * A bias as codes of 32 bits on the grid of what they are added to: products of activations and weights. Runtimes add them before they leave the integers.
- * null where there is none, or none that is the node's own input: a bias that an Add adds stays as it is.
+ * That of an Add behind MatMul too: ONNX Runtime makes one Gemm of both first, which stays in floats unless all that it takes are codes. null where there is none.
  */
 export async function biasAsCodes(
   graph: OnnxGraph,
-  { nodes: [node], weight, name }: UnitNodes,
+  unit: UnitNodes,
   activationScale: number,
   quantized: (name: string) => QuantizedTensor | null,
 ): Promise<Bias | null> {
-  const at = 2;
-  const bias = graph.program.initializers.get(node?.inputs[at] ?? "");
-  const plain =
-    ["Conv", "Gemm"].includes(node?.operator ?? "") && !node?.attributes.has("alpha") && !node?.attributes.has("beta");
-  const codes = weight && plain && quantized(weight.name);
+  const { weight, name } = unit;
+  const place = placeOf(graph, unit);
+  const bias = place && graph.program.initializers.get(place.node.inputs[place.at] ?? "");
+  const codes = weight && bias && quantized(weight.name);
   if (!codes || !bias || bias.dataType !== FLOAT || codes.bits !== 8 || graph.program.opset < OPSET) return null;
   const { axis, block } = codes.sharing ?? { axis: -1 };
   const count = weight.shape[weight.outputAxis] as number;
@@ -64,7 +65,15 @@ export async function biasAsCodes(
     tensorMessage(names.zero, INT32, bias.shape, { bytes: new Uint8Array(4 * count) }),
     tensorMessage(names.scale, FLOAT, bias.shape, { bytes: new Uint8Array(steps.buffer) }),
   ];
-  return { nodes: [[{ bytes: message }]], initializers, at, input: names.floats };
+  return { nodes: [[{ bytes: message }]], initializers, ...place, input: names.floats };
+}
+
+function placeOf({ program }: OnnxGraph, { nodes: [node, next] }: UnitNodes): Pick<Bias, "node" | "at"> | null {
+  if (!node) return null;
+  const scaled = node.attributes.has("alpha") || node.attributes.has("beta");
+  if (["Conv", "Gemm"].includes(node.operator)) return scaled ? null : { node, at: 2 };
+  if (node.operator !== "MatMul" || next?.operator !== "Add") return null;
+  return { node: next, at: next.inputs.findIndex((input) => program.initializers.has(input)) };
 }
 
 // null if one does not fit 32 bits, as where all weights of a channel are tiny.

@@ -10,7 +10,7 @@ import { walkOver } from "../../model/onnx/wire.ts";
 import { type OnnxReport, writeOnnx } from "../../model/onnx/write.ts";
 import type { LazyTensor } from "../../tensor.ts";
 import type { InputEdit } from "../engine.ts";
-import { biasAsCodes } from "./bias.ts";
+import { type Bias, biasAsCodes } from "./bias.ts";
 import { loadGraph, type OnnxGraph } from "./graph.ts";
 import { floatBytes, insertedBefore } from "./inserted.ts";
 import { type Rounded, rounded } from "./rounding.ts";
@@ -76,10 +76,13 @@ async function withCodes(
   const nodes: Segment[][] = [];
   const initializers = [...program.initializers.values()].map(kept);
   const shared = new Map<string, string>();
+  const biases = new Map<GraphNode, Bias>();
   for (const node of program.nodes) {
     const place = places.get(node);
     if (!place) {
-      nodes.push(kept(node));
+      const own = biases.get(node);
+      const taken = node.inputs.map((name, i) => (own && i === own.at ? own.input : name));
+      nodes.push(own ? await withInputs(walk, node, taken) : kept(node));
       continue;
     }
     const { unit, edit, at } = place;
@@ -87,7 +90,9 @@ async function withCodes(
     const bias = unit && edit.codes ? await biasAsCodes(graph, unit, edit.codes.scale, quantized) : null;
     nodes.push(...before.nodes, ...(bias?.nodes ?? []));
     initializers.push(...before.initializers, ...(bias?.initializers ?? []));
-    const taken = node.inputs.map((name, i) => (i === at ? before.output : bias && i === bias.at ? bias.input : name));
+    if (bias) biases.set(bias.node, bias);
+    const own = biases.get(node);
+    const taken = node.inputs.map((name, i) => (i === at ? before.output : own && i === own.at ? own.input : name));
     nodes.push(await withInputs(walk, node, taken));
   }
   const [given, outputs] = [program.inputs.map(kept), program.outputs.map(kept)];

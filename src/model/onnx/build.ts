@@ -22,6 +22,8 @@ export interface GraphBuilder {
   /** Integers of 64 bits: one dimension of them, or a scalar. */
   integers(values: readonly number[] | number): string;
   scalar(value: number): string;
+  /** A name that nothing has yet. */
+  unused(wish: string): string;
   /** Gives the name of the first output. */
   node(operator: string, inputs: readonly string[], attributes?: NewNode["attributes"], names?: NodeNames): string;
   bytes(): Uint8Array;
@@ -58,6 +60,7 @@ export function graphBuilder(opset = 17): GraphBuilder {
       const shape = typeof values === "number" ? [] : [list.length];
       return tensor(`integers_${count++}`, INT64, shape, BigInt64Array.from(list, BigInt));
     },
+    unused: (wish) => `${wish}_${count++}`,
     scalar: (value) => tensor(`scalar_${count++}`, FLOAT, [], Float32Array.of(value)),
     node(operator, inputs, attributes = {}, { name = "", domain, outputs: to } = {}) {
       const outputs = to ?? [`${name || operator}_${count++}`];

@@ -1,0 +1,119 @@
+import type { Unit } from "../engine/engine.ts";
+import { fused } from "./fuse.ts";
+import type { Run } from "./run.ts";
+import { specOf, type UnitSpec } from "./spec.ts";
+
+// What a runtime does when a model runs, unit by unit, and what it does between units of integers and of floats.
+
+export interface Part {
+  readonly spec: UnitSpec;
+  /** The unit that it is for. */
+  readonly unit: string;
+}
+
+/** How units with weights are run; all others follow from it. */
+export type RunOf = (unit: Unit) => Run;
+
+/**
+ * The parts of a model as writeQdq and ONNX Runtime leave it where units run in integers:
+ * - Values become codes where a unit of integers takes them, unless they are codes already.
+ * - A convolution multiplies integers if all that takes its output, perhaps behind units that only move values, are units of integers. It has the channels
+ *   last, so values are transposed where such convolutions begin and end. Otherwise its codes become floats whenever it runs.
+ * - A dense unit multiplies integers wherever it stands.
+ */
+export function partsOf(units: readonly Unit[], runOf: RunOf, batch = 1): Part[] {
+  const graph = flowOf(fused(units), runOf);
+  const coded = new Set<string>();
+  return graph.units.flatMap((unit) =>
+    partsOfUnit(graph, unit, coded, batch).map((spec) => ({ spec, unit: unit.name })),
+  );
+}
+
+interface Graph {
+  readonly units: readonly Unit[];
+  readonly makers: ReadonlyMap<string, Unit>;
+  readonly takers: ReadonlyMap<string, readonly Unit[]>;
+  readonly runOf: RunOf;
+}
+
+function flowOf(units: readonly Unit[], runOf: RunOf): Graph {
+  const takers = new Map<string, Unit[]>();
+  for (const unit of units) for (const name of unit.inputs) takers.set(name, [...(takers.get(name) ?? []), unit]);
+  return { units, makers: new Map(units.map((unit) => [unit.output, unit])), takers, runOf };
+}
+
+/** Operators that give some of the values that they take: codes stay codes. */
+const MOVING = ["MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"];
+/** What is nothing in codes from 0 on. */
+const VANISHING = ["Relu", "Clip"];
+
+const isMover = ({ operators }: Unit): boolean => operators.length === 1 && MOVING.includes(operators[0] as string);
+const isInteger = ({ runOf }: Graph, unit: Unit): boolean => unit.weight !== null && runOf(unit) === "int8";
+const isConv = ({ type }: Unit): boolean => type === "conv" || type === "depthwise";
+
+/** The units of integers that take a value, perhaps behind movers; null if anything else takes it, or nothing does. */
+function integersBehind(graph: Graph, value: string): readonly Unit[] | null {
+  const takers = graph.takers.get(value) ?? [];
+  const [only] = takers;
+  if (takers.length === 1 && only && isMover(only)) return integersBehind(graph, only.output);
+  const all = takers.length > 0 && takers.every((unit) => isInteger(graph, unit) && unit.inputs[0] === value);
+  return all ? takers : null;
+}
+
+/** Whether a unit of integers ends in codes. */
+function endsInCodes(graph: Graph, unit: Unit): boolean {
+  const plain = unit.operators.slice(1).every((operator) => operator === "Add" || VANISHING.includes(operator));
+  return plain && integersBehind(graph, unit.output) !== null;
+}
+
+const isIntegerConv = (graph: Graph, unit: Unit): boolean =>
+  isInteger(graph, unit) && isConv(unit) && endsInCodes(graph, unit);
+
+/** The unit whose codes a value is, perhaps behind movers; null: it is of floats. */
+function codesFrom(graph: Graph, value: string): Unit | null {
+  const maker = graph.makers.get(value);
+  if (!maker) return null;
+  if (isMover(maker))
+    return (graph.takers.get(value) ?? []).length === 1 ? codesFrom(graph, maker.inputs[0] as string) : null;
+  if (!isInteger(graph, maker) || !endsInCodes(graph, maker)) return null;
+  return maker;
+}
+
+function partsOfUnit(graph: Graph, unit: Unit, coded: Set<string>, batch: number): UnitSpec[] {
+  if (!unit.weight) return [moved(graph, unit, batch)];
+  const run = graph.runOf(unit);
+  if (run !== "int8") return [specOf(unit, run, batch)];
+  const [value = ""] = unit.inputs;
+  const from = codesFrom(graph, value);
+  const parts: UnitSpec[] = [];
+  if (!from && !coded.has(value)) {
+    parts.push(between("QuantizeLinear", unit.inputShape, batch));
+    coded.add(value);
+  }
+  if (!isConv(unit)) return [...parts, specOf(bare(unit, endsInCodes(graph, unit)), "int8", batch)];
+  if (!isIntegerConv(graph, unit))
+    return [...parts, between("DequantizeLinear", unit.inputShape, batch), specOf(unit, "w8", batch)];
+  if (!(from && isConv(from))) parts.push(between("Transpose", unit.inputShape, batch));
+  parts.push(specOf(bare(unit, true), "int8", batch));
+  const behind = integersBehind(graph, unit.output) ?? [];
+  if (!behind.every((each) => isConv(each) && isIntegerConv(graph, each)))
+    parts.push(between("Transpose", unit.outputShape, batch));
+  return parts;
+}
+
+/** A unit without a weight, on codes where those are what it is given. */
+function moved(graph: Graph, unit: Unit, batch: number): UnitSpec {
+  const codes = isMover(unit) && unit.type === "pool" && codesFrom(graph, unit.inputs[0] as string) !== null;
+  return specOf(unit, codes ? "int8" : "f32", batch);
+}
+
+/** A unit without what vanishes. */
+function bare(unit: Unit, codes: boolean): Unit {
+  if (!codes) return unit;
+  return { ...unit, operators: unit.operators.filter((operator) => !VANISHING.includes(operator)) };
+}
+
+function between(form: string, shape: readonly number[], batch: number): UnitSpec {
+  const attributes = { in: shape.slice(-16), out: shape.slice(-16) };
+  return { type: form === "Transpose" ? "shape" : "elementwise", form, attributes, precision: "int8", batch };
+}

@@ -1,0 +1,50 @@
+import { nonNegative } from "./nnls.ts";
+import type { Latency } from "./pool.ts";
+import { type Smooth, smooth } from "./smooth.ts";
+import { type Work, workOf } from "./work.ts";
+
+// Times of units of one kind: a sum of what is counted, which cannot shrink when more is done, times what neighbours tell.
+
+export interface Regressor {
+  /** Milliseconds, and the standard deviation of its logarithm. */
+  at(work: Work): { readonly ms: number; readonly deviation: number };
+  /** Rows that it is made from. */
+  readonly rows: number;
+}
+
+/** Shorter times are those of the clock. */
+const LEAST = 1e-5;
+
+/** @param rows - of one kind; at least one */
+export function regressor(rows: readonly Latency[]): Regressor {
+  const works = rows.map(workOf);
+  const times = rows.map(({ median }) => Math.max(median, LEAST));
+  const names = [...new Set(works.flatMap(({ counts }) => Object.keys(counts)))].filter((name) =>
+    works.some(({ counts }) => (counts[name] ?? 0) > 0),
+  );
+  // Scaled, so that all columns are of one size; each row counts by its relative error.
+  const sizes = names.map((name) => Math.max(...works.map(({ counts }) => counts[name] ?? 0)));
+  const columns = ({ counts }: Work): number[] => names.map((name, i) => (counts[name] ?? 0) / (sizes[i] as number));
+  const matrix = works.map((work, i) => columns(work).map((x) => x / (times[i] as number)));
+  const factors = nonNegative(
+    matrix,
+    times.map(() => 1),
+  );
+  const sum = (work: Work): number =>
+    Math.max(
+      LEAST,
+      columns(work).reduce((total, x, i) => total + x * (factors[i] as number), 0),
+    );
+  const left = works.map((work, i) => Math.log((times[i] as number) / sum(work)));
+  const around: Smooth = smooth(
+    works.map(({ place }) => place),
+    left,
+  );
+  return {
+    rows: rows.length,
+    at(work) {
+      const { mean, deviation } = around.at(work.place);
+      return { ms: sum(work) * Math.exp(mean), deviation };
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import { elementsOf, listOf, numberOf, type UnitSpec } from "./spec.ts";
+
+// How much a unit does, in numbers that its time grows with, and where it stands among units of its kind.
+
+export interface Work {
+  /** What units are regressed together with it: those of other kinds tell nothing about it. */
+  readonly kind: string;
+  /** Counts of what is done and moved; a time is a sum of them, each with a factor of its own that is not negative. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Logarithms to base 2 of its sizes. */
+  readonly place: readonly number[];
+}
+
+export function workOf(spec: UnitSpec): Work {
+  const { type, form, precision } = spec;
+  const [head = "", ...rest] = form.split("+");
+  if (type === "conv" || type === "depthwise") return { kind: `${type} ${precision}`, ...convolution(spec, rest) };
+  if (type === "dense") return { kind: `dense ${head} ${precision}`, ...dense(spec, rest) };
+  if (type === "matmul") return { kind: `matmul ${precision}`, ...product(spec) };
+  return { kind: `${form} ${precision}`, ...moving(spec) };
+}
+
+type Sizes = Omit<Work, "kind">;
+
+function convolution(spec: UnitSpec, rest: readonly string[]): Sizes {
+  const [input, out, kernel, strides] = ["in", "out", "kernel", "strides"].map((name) => listOf(spec, name)) as [
+    readonly number[],
+    readonly number[],
+    readonly number[],
+    readonly number[],
+  ];
+  const groups = numberOf(spec, "groups") || 1;
+  const positions = spec.batch * elementsOf(out.slice(2));
+  const [inputs, outputs] = [(input[1] ?? 1) / groups, out[1] ?? 1];
+  const taps = inputs * elementsOf(kernel);
+  const written = positions * outputs;
+  return {
+    counts: {
+      one: 1,
+      macs: written * taps,
+      // What is laid out for the product, as ONNX Runtime does where a filter has more than a point.
+      columns: elementsOf(kernel) * Math.max(1, ...strides) > 1 ? positions * taps * groups : 0,
+      written,
+      read: spec.batch * elementsOf(input),
+      weights: outputs * taps,
+      ...behind(rest, written),
+    },
+    place: [inputs, outputs, positions, elementsOf(kernel), Math.max(1, ...strides) ** 2].map(Math.log2),
+  };
+}
+
+function dense(spec: UnitSpec, rest: readonly string[]): Sizes {
+  const [rows, inputs, outputs] = ["rows", "inputs", "outputs"].map((name) => numberOf(spec, name) || 1) as [
+    number,
+    number,
+    number,
+  ];
+  const all = spec.batch * rows;
+  return {
+    counts: {
+      one: 1,
+      macs: all * inputs * outputs,
+      weights: inputs * outputs,
+      read: all * inputs,
+      written: all * outputs,
+      ...behind(rest, all * outputs),
+    },
+    place: [all, inputs, outputs].map(Math.log2),
+  };
+}
+
+function product(spec: UnitSpec): Sizes {
+  const out = listOf(spec, "out");
+  const inner = numberOf(spec, "inner") || 1;
+  const [rows = 1, columns = 1] = out.slice(-2);
+  const matrices = spec.batch * elementsOf(out.slice(0, -2));
+  return {
+    counts: {
+      one: 1,
+      matrices,
+      macs: matrices * rows * inner * columns,
+      read: matrices * inner * (rows + columns),
+      written: matrices * rows * columns,
+    },
+    place: [matrices, rows, inner, columns].map(Math.log2),
+  };
+}
+
+function moving(spec: UnitSpec): Sizes {
+  const [input, out] = [listOf(spec, "in"), listOf(spec, "out")];
+  const [read, written] = [input, out].map((shape) => spec.batch * elementsOf(shape)) as [number, number];
+  const width = input.at(-1) ?? 1;
+  return {
+    counts: { one: 1, read, written, rows: read / width },
+    place: [read, width, read / written].map((size) => Math.log2(Math.max(size, 1e-6))),
+  };
+}
+
+/** Activations behind what multiplies, one count for each: they take different times. */
+function behind(operators: readonly string[], elements: number): Record<string, number> {
+  const names = operators.filter((operator) => operator !== "Add");
+  return Object.fromEntries(names.map((name) => [name, elements]));
+}

@@ -1,0 +1,108 @@
+import { type OnnxRuntime, runtimeName } from "../engine/onnx/runtime.ts";
+import { boundOf } from "../latency/roofline.ts";
+import { elementsOf, type UnitSpec } from "../latency/spec.ts";
+import { workOf } from "../latency/work.ts";
+import { FLOAT, graphBuilder } from "../model/onnx/build.ts";
+import { deployed } from "./deployed.ts";
+import { design } from "./design.ts";
+import { unitGraphs } from "./onnx.ts";
+import type { Runner } from "./runner.ts";
+import type { OpenUnit } from "./unit.ts";
+
+/** Units and models in ONNX Runtime, as applications run them: at its full optimisation. @param ort - the module */
+export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
+  const create = sessionsOf(ort, threads);
+  return {
+    runtime: runtimeName(ort),
+    reference: REFERENCE,
+    specs: () => design(),
+    runs: ["f32", "int8", "w8"],
+    async open(spec) {
+      if (spec.type === "run") return alone(await create(callGraph(spec)), inputOf(ort, [sizeOf(spec, "in")]));
+      const graphs = unitGraphs(spec, copiesOf(spec, threads));
+      if (!graphs) return null;
+      const { copies, input } = graphs;
+      const feeds = inputOf(ort, input.shape);
+      const [run, base] = [await create(graphs.run), await create(graphs.base)];
+      const close = async (): Promise<void> => {
+        await run.release();
+        await base.release();
+      };
+      return {
+        copies,
+        run: () => run.run(feeds as never, ["y"] as never),
+        base: () => base.run(feeds as never, ["y"] as never),
+        close,
+      };
+    },
+    async openModel({ bytes, units, input }, run) {
+      return alone(await create(await deployed(bytes, units, run)), inputOf(ort, input.shape));
+    },
+  };
+}
+
+/** A tenth of a millisecond to one, of what most models are made of. */
+const REFERENCE: UnitSpec = {
+  type: "conv",
+  form: "Conv+Relu",
+  attributes: { in: [1, 16, 32, 32], out: [1, 16, 32, 32], kernel: [3, 3], strides: [1, 1], groups: 1 },
+  precision: "f32",
+  batch: 1,
+};
+
+interface Session {
+  run(feeds: never, fetches: never): Promise<unknown>;
+  release(): Promise<void>;
+}
+
+function sessionsOf(ort: OnnxRuntime, threads: number): (model: Uint8Array) => Promise<Session> {
+  const { wasm, versions } = ort.env;
+  const native = "node" in versions;
+  if (!native && wasm && !wasm.numThreads) wasm.numThreads = threads;
+  const options = {
+    executionProviders: [native ? "cpu" : "wasm"],
+    graphOptimizationLevel: "all",
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+  };
+  return (model) => ort.InferenceSession.create(model, options);
+}
+
+function alone(session: Session, feeds: object): OpenUnit {
+  const run = () => session.run(feeds as never, ["y"] as never);
+  return { copies: 1, run, base: null, close: () => session.release() };
+}
+
+// No zeros and no denormals: processors have ways of their own with them.
+function inputOf(ort: OnnxRuntime, shape: readonly number[]): object {
+  const data = Float32Array.from({ length: elementsOf(shape) }, (_, i) => 0.5 + ((i * 37) % 101) / 101);
+  return { x: new ort.Tensor("float32" as never, data as never, shape) };
+}
+
+/** A run takes about so many milliseconds. */
+const LONG = 1;
+const MOST_COPIES = 16;
+/** Weights of all copies: of small models they stay in the caches, and so these are to. */
+const MOST_BYTES = 1 << 20;
+
+function copiesOf(spec: UnitSpec, threads: number): number {
+  const { weights = 0 } = workOf(spec).counts;
+  const bound = boundOf({ runtime: { name: "onnxruntime-web", version: "", threads } }, spec);
+  const bytes = 4 * weights + 1;
+  return Math.max(1, Math.min(MOST_COPIES, Math.round(LONG / bound), Math.floor(MOST_BYTES / bytes)));
+}
+
+const sizeOf = (spec: UnitSpec, name: "in" | "out"): number => (spec.attributes[name] as readonly number[])[0] ?? 1;
+
+/** What a call costs by itself: values in, and others out. */
+function callGraph(spec: UnitSpec): Uint8Array {
+  const [from, to] = [sizeOf(spec, "in"), sizeOf(spec, "out")];
+  const build = graphBuilder();
+  const x = build.input("x", FLOAT, [from]);
+  const first = build.node("Slice", [x, build.integers([0]), build.integers([1])]);
+  // Made of one element, as a model's output is made and not handed through.
+  build.node("Expand", [first, build.integers([to])], {}, { outputs: ["y"] });
+  build.output("y");
+  return build.bytes();
+}

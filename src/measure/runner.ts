@@ -1,0 +1,19 @@
+import type { Run } from "../latency/run.ts";
+import type { UnitSpec } from "../latency/spec.ts";
+import type { Relative } from "./family.ts";
+import type { OpenUnit } from "./unit.ts";
+
+/** A runtime that units and whole models are timed in. */
+export interface Runner {
+  /** Its name and version: "onnxruntime-web 1.30.0". */
+  readonly runtime: string;
+  /** What is timed beside everything. */
+  readonly reference: UnitSpec;
+  /** Units worth knowing, in order, without an end. */
+  specs(): Iterable<UnitSpec>;
+  /** How whole models can be run. */
+  readonly runs: readonly Run[];
+  /** null: there is no such unit here. */
+  open(spec: UnitSpec): Promise<OpenUnit | null>;
+  openModel(model: Relative, run: Run): Promise<OpenUnit | null>;
+}
