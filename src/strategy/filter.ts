@@ -1,6 +1,7 @@
 import { gridOf } from "../codec/grid.ts";
 import type { Description } from "../engine/engine.ts";
 import { PlanError } from "../errors.ts";
+import type { Environment } from "../latency/environment.ts";
 import { printSteps, type Step, stepsFor } from "../plan.ts";
 import type { TensorInfo } from "../tensor.ts";
 import { type Candidate, parseCandidate } from "./candidate.ts";
@@ -26,14 +27,17 @@ export interface Candidates {
  * The candidates of texts with lists that the model's tensors can have, that can be written for the environment and run there, each once; and the others,
  * with reasons. What they do to weights is what fittedPlan says. In the order of the texts.
  * @param model - of which only names, dtypes and shapes are looked at
+ * @param opset - version of the model's ONNX operator set; absent: it is taken to be new enough
  * @throws PlanError for a text that expandPlan refuses
  */
 export function candidatesOf(
   space: readonly string[],
   model: { readonly tensors: readonly TensorInfo[] },
   description: Description,
-  place: Place,
+  environment: Environment,
+  { opset }: { readonly opset?: number | undefined } = {},
 ): Candidates {
+  const place = { environment, opset };
   const kept: Candidate[] = [];
   const excluded: Excluded[] = [];
   const same = new Map<string, string>();

@@ -11,8 +11,8 @@ import { type CodesInfo, codesOf } from "./sharing.ts";
 
 export interface Place {
   readonly environment: Environment;
-  /** Version of the model's ONNX operator set; absent: not known, or no ONNX. */
-  readonly opset?: number | undefined;
+  /** Version of the model's ONNX operator set; undefined: not known, or no ONNX. */
+  readonly opset: number | undefined;
 }
 
 /** A weight of a unit, and what becomes of it. */
@@ -31,8 +31,11 @@ export function whyNot(
   { units }: Description,
   place: Place,
 ): string | null {
-  if (run === "f32") return unsupported("decode", place);
   const given = new Map(tensors.map((tensor, i) => [tensor.name, { tensor, steps: stepsOf[i] as readonly Step[] }]));
+  const cut = units.find(({ weight }) => weight && cutsAcross(weight, given.get(weight.name)?.steps ?? []));
+  if (cut?.weight)
+    return `the weight "${cut.weight.name}" has its channels along dimensions ${cut.weight.inputAxis} and ${cut.weight.outputAxis}, and "prune channels" removes indices of the first one`;
+  if (run === "f32") return unsupported("decode", place);
   const coded = units.flatMap(({ weight }): Weight[] => {
     const found = weight && given.get(weight.name);
     const codes = found && codesOf(found.steps, found.tensor.shape);
@@ -52,10 +55,18 @@ export function whyNot(
   return coded.map((each) => oldOpset(each, place.opset)).find((problem) => problem !== null) ?? null;
 }
 
+function prunesWhole(steps: readonly Step[]): boolean {
+  return steps.some((step) => step.op === "prune" && (step.by === "channels" || step.by === "removed"));
+}
+
+// Rows of a kernel, say, where channels come last.
+function cutsAcross({ inputAxis, outputAxis }: UnitWeight, steps: readonly Step[]): boolean {
+  return inputAxis !== 0 && outputAxis !== 0 && prunesWhole(steps);
+}
+
 function unwritable({ tensor: { dtype, shape }, steps, codes }: Weight): string | null {
-  const whole = steps.some((step) => step.op === "prune" && (step.by === "channels" || step.by === "removed"));
   if (steps[0]?.op === "smooth") return 'is smoothed by a step of the plan: for runtimes write "@ int8 smooth" instead';
-  if (whole) return "loses channels, and codes without them have no form in ONNX: run it as f32";
+  if (prunesWhole(steps)) return "loses channels, and codes without them have no form in ONNX: run it as f32";
   if (dtype !== "F32") return `is ${dtype}, and codes can only stand for floats of 32 bits: run it as f32`;
   if (!codes.sharing)
     return `of shape [${shape}] shares scales as ONNX cannot under "${printSteps(steps)}": groups must not cross rows`;
