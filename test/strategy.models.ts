@@ -76,5 +76,9 @@ export const MODELS: Readonly<Record<ModelKind, Described>> = {
     { type: "dense", name: "b", shape: [128, 128] },
     { type: "dense", name: "c", shape: [128, 10] },
   ]),
-  other: describedModel("other", [{ type: "dense", name: "a", shape: [64, 128] }]),
+  other: describedModel("other", [
+    { type: "dense", name: "a", shape: [64, 128] },
+    { type: "conv", name: "b", shape: [128, 128, 1] },
+    { type: "dense", name: "c", shape: [128, 10] },
+  ]),
 };

@@ -1,7 +1,7 @@
 import { stepsForUnit } from "../activations/outputs.ts";
 import type { Description, UnitWeight } from "../engine/engine.ts";
 import { globMatches, type Plan, printSteps, prunesCodes, type Rule, type Step, stepsFor } from "../plan.ts";
-import type { TensorInfo } from "../tensor.ts";
+import { elementCount, type TensorInfo } from "../tensor.ts";
 import { patternOf } from "./names.ts";
 
 // The plan of a candidate, for the weights of a model.
@@ -33,16 +33,22 @@ export function fittedPlan(plan: Plan, tensors: readonly TensorInfo[], { units }
 function fittedSteps(steps: readonly Step[], weight: UnitWeight): readonly Step[] {
   const global = steps.some((step) => step.op === "prune" && step.by === "magnitude" && step.over === "model");
   if (global) return steps;
-  const { inputAxis, outputAxis, shape } = weight;
-  const channels = prunesCodes(steps) ? steps : stepsForUnit(steps, weight);
-  // Rows of neighbours that a product sums up, where the last dimension is the output's.
-  const across = shape.length === 2 && inputAxis === 0 && outputAxis === 1 && !prunesCodes(steps);
-  return channels.map((step): Step => {
+  const { inputAxis, outputAxis } = weight;
+  const codesPruned = prunesCodes(steps);
+  return (codesPruned ? steps : stepsForUnit(steps, weight)).map((step): Step => {
     if (step.op === "prune" && step.by === "pattern" && step.axis === null && inputAxis !== outputAxis)
       return inputAxis === 1 ? step : { ...step, axis: inputAxis };
     const groups = step.op === "quantize" && step.per === "group" && step.axis === undefined;
-    return groups && across ? { ...step, axis: inputAxis } : step;
+    return groups && !codesPruned && groupsCross(step.group, weight) ? { ...step, axis: inputAxis } : step;
   });
+}
+
+// Whether neighbours in memory are not those that a product sums up, or groups of them would run on into the next row: runtimes have no such groups. Kernels
+// larger than a point are left alone, since groups along inputs would need a scale for each few weights.
+function groupsCross(group: number, { shape, inputAxis, outputAxis }: UnitWeight): boolean {
+  const inputs = shape[inputAxis] as number;
+  const isProduct = inputAxis !== outputAxis && elementCount(shape) === inputs * (shape[outputAxis] as number);
+  return isProduct && (inputAxis !== shape.length - 1 || inputs % group > 0);
 }
 
 // Names that cannot be written come last, so that their patterns take no other tensor that has a rule.
