@@ -27,7 +27,7 @@ export interface Described {
 export function describedModel(kind: ModelKind, layers: readonly Layer[], axes = AXES): Described {
   const units = layers.map(({ type, name, shape }, i): Unit => {
     const own = axes[type];
-    const [inputAxis, outputAxis, channelAxis] = own ?? [];
+    const [inputAxis = 0, outputAxis = 0, channelAxis = 0] = own ?? [];
     return {
       ...{ name: `unit ${i}`, type, operators: [type], inputs: [`v${i}`], output: `v${i + 1}` },
       ...{ inputShape: [1, 8], outputShape: [1, 8], attributes: {}, macs: 1000, bytes: 1000 },

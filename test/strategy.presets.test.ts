@@ -84,6 +84,20 @@ test("what suffers most has rules of its own", () => {
   expect(harsh("rnn", ["e", "l", "m", "o"])).toEqual([["int8", "int8", "int4", "int8"]]);
 });
 
+test("what holds most has rules of its own, all of it the same", () => {
+  const { description, tensors } = MODELS.transformer;
+  const all = presetSpace(description).flatMap(expandPlan).map(parseCandidate);
+  const largest = all.filter(({ plan }) => plan.some(({ name }) => name === "up"));
+  expect(largest.length).toBe(2 + 2);
+  for (const { plan } of largest) {
+    const [q, up, head] = ["q", "up", "head"].map((name) => {
+      return printSteps(stepsFor(plan, tensors.find((tensor) => tensor.name === name) as never));
+    });
+    expect([q, up]).toEqual(["int8 channel > auto", head]);
+    expect(up).not.toBe(q);
+  }
+});
+
 test("a model without weights, or of unknown parts, has a space, too", () => {
   const { description } = describedModel("other", [{ type: "other", name: "x", shape: [3] }]);
   expect(presetSpace(description).flatMap(expandPlan).length).toBeGreaterThan(20);
@@ -131,7 +145,7 @@ describe("names", () => {
         const harsh = presetSpace(description)
           .flatMap(expandPlan)
           .map(parseCandidate)
-          .filter(({ run }) => run === "w4");
+          .filter(({ run, plan }) => run === "w4" && printSteps(plan.at(-1)?.steps ?? []).startsWith("int4"));
         expect(harsh.length).toBe(3);
         for (const { plan } of harsh)
           for (const name of [names[0], names[2]])

@@ -43,6 +43,8 @@ describe("the list that ships", () => {
     ["mlp", ["prune 0.5 > int8 tensor", "int8 tensor > prune 0.5"]],
     ["mlp", ["int4 group 32", "int4 tensor"]],
     ["mlp", ["a=int8; int4 group 32", "int4 group 32"]],
+    ["mlp", ["int8", "a=int4 group 32; int8", "int4 group 32"]],
+    ["cnn", ["int8", "a=prune 0.5 > int8; int8", "prune 0.5 > int8"]],
     ["mlp", ["int8 > auto", "int8 > smallest"]],
   ])("puts in order, for %s: %s", (kind, texts) => {
     expect(ordered([...texts].reverse(), kind)).toEqual(texts);

@@ -14,8 +14,8 @@ const PRUNES = ["none", "magnitude", "pattern", "channels"] as const;
 const ORDERS = ["prune first", "quantize first"] as const;
 
 /**
- * All that are given must hold. Those of steps are about the last rule of the plan, which takes all tensors without one of their own. "none": there is no
- * such step.
+ * All that are given must hold. Those about formats, scales and pruning hold if they hold for every rule of the plan that loses something, or for its last
+ * rule where none does. "none": there is no such step.
  */
 export interface Match {
   /** Of the model. */
@@ -26,11 +26,11 @@ export interface Match {
   /** What shares a scale. */
   readonly scales?: readonly (typeof SCALES)[number][];
   readonly prune?: readonly (typeof PRUNES)[number][];
-  /** Holds for no plan that does only one of both. */
+  /** Does not hold where only one of both is done. */
   readonly order?: (typeof ORDERS)[number];
   /** Whether tensors have rules by name, as sensitive layers have. */
   readonly named?: boolean;
-  /** The printed steps, as a glob: "int8 channel > *". */
+  /** The steps of the last rule as they are printed, as a glob: "int8 channel > *". */
   readonly steps?: string;
 }
 
@@ -65,17 +65,19 @@ export function parseMatch(value: unknown, field: string): Match {
 }
 
 export function matches(match: Match, { plan, run, smooth }: Candidate, kind: ModelKind): boolean {
-  const steps = plan.at(-1)?.steps ?? [];
+  const last = plan.at(-1)?.steps ?? [];
+  const lossy = plan.map(({ steps }) => steps).filter((steps) => steps.some(({ op }) => op !== "code"));
+  const all = lossy.length > 0 ? lossy : [last];
   return (
     holds(match.kind, kind) &&
     holds(match.run, run) &&
     (match.smooth ?? smooth) === smooth &&
-    holds(match.format, formatOf(steps)) &&
-    holds(match.scales, scalesOf(steps)) &&
-    holds(match.prune, pruneOf(steps)) &&
-    (match.order === undefined || match.order === orderOf(steps)) &&
+    all.every((steps) => holds(match.format, formatOf(steps))) &&
+    all.every((steps) => holds(match.scales, scalesOf(steps))) &&
+    all.every((steps) => holds(match.prune, pruneOf(steps))) &&
+    (match.order === undefined || isOrdered(all, match.order)) &&
     (match.named === undefined || match.named === isNamed(plan)) &&
-    (match.steps === undefined || globMatches(match.steps, printSteps(steps)))
+    (match.steps === undefined || globMatches(match.steps, printSteps(last)))
   );
 }
 
@@ -102,9 +104,12 @@ function pruneOf(steps: readonly Step[]): (typeof PRUNES)[number] {
   return step.by === "removed" ? "channels" : step.by;
 }
 
-function orderOf(steps: readonly Step[]): (typeof ORDERS)[number] | null {
-  if (!quantizing(steps) || pruneOf(steps) === "none") return null;
-  return prunesCodes(steps) || quantizing(steps) === steps[0] ? "quantize first" : "prune first";
+function isOrdered(all: readonly (readonly Step[])[], order: (typeof ORDERS)[number]): boolean {
+  const both = all.filter((steps) => quantizing(steps) && pruneOf(steps) !== "none");
+  const codesFirst = order === "quantize first";
+  return (
+    both.length > 0 && both.every((steps) => (prunesCodes(steps) || quantizing(steps) === steps[0]) === codesFirst)
+  );
 }
 
 function isNamed(plan: Plan): boolean {

@@ -38,16 +38,16 @@ export const DEFAULT_PRIORITY: Priority = [
     reason: "without factors, outliers among the activations of a transformer take the levels from all others",
   },
   {
+    match: { named: true },
+    reason: "rules by name keep layers well that suffer most and have few weights, which costs little",
+  },
+  {
     match: { scales: ["channel", "none"] },
     reason: "a scale for each output channel loses less than one for all, and costs 4 bytes a channel",
   },
   {
     match: { scales: ["group"] },
     reason: "groups follow outliers, at 4 bytes for each: for less than 8 bits they are needed",
-  },
-  {
-    match: { named: true },
-    reason: "the first and the last layer suffer most and have few weights: keeping them well costs little",
   },
   {
     match: { kind: ["cnn", "depthwise-cnn", "mlp", "rnn", "other"], smooth: false },

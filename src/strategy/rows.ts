@@ -10,6 +10,8 @@ export interface PresetRow {
   readonly kinds?: readonly ModelKind[];
   /** Steps for all tensors that no rule of their own takes; lists as expandPlan has them. */
   readonly steps: string;
+  /** Other steps for the weights that hold most, down to HELD of all elements of weights. */
+  readonly largest?: string;
   /** Behind "@". */
   readonly runs: readonly ("f32" | "int8" | "int8 smooth" | "w8" | "w4")[];
   /** Default: none. */
@@ -65,6 +67,18 @@ export const PRESET_ROWS: readonly PresetRow[] = [
       "kernels are short, so a channel is a small group; runtimes have no convolution of 4 bits, so it is decoded",
   },
   {
+    ...{ steps: "int8 channel > auto", largest: "int4 group 32 > auto", runs: ["f32", "w4"], kinds: PRODUCTS },
+    reason: "a few layers hold most of the bytes, and large ones err least by 4 bits: their sums are long",
+  },
+  {
+    ...{ steps: "int8 channel > auto", largest: "int4 group 32 > {auto,smallest}", runs: ["f32"], kinds: CONVOLUTIONS },
+    reason: "the same, decoded: in nets of convolutions these are the deep layers and the first of the dense ones",
+  },
+  {
+    ...{ steps: "int8 channel > auto", largest: "prune S > int8 channel > auto", runs: ["f32"] },
+    reason: "zeros where they save most, and nowhere else",
+  },
+  {
     ...{ steps: "{nf4,q4_0} > auto", runs: ["f32"], care: ["int8"], kinds: ["transformer", "mlp"] },
     reason: "levels that follow the normal distribution, and what GGUF has: known from large language models",
   },
@@ -90,6 +104,9 @@ export const PRESET_ROWS: readonly PresetRow[] = [
     reason: "the same in the other order: which filters are the weakest is judged by what is left of them",
   },
 ];
+
+/** Share of all elements of weights that the largest ones hold at least. */
+export const HELD = 0.5;
 
 /** Shares that are pruned, for S. */
 export const SHARES: Readonly<Record<ModelKind, readonly number[]>> = {
