@@ -77,17 +77,14 @@ function wrongBits({ codes }: Weight, run: "w8" | "w4"): string | null {
   return run === "w8" && codes.bits === 4 ? "has codes of 4 bits: run it as w4" : null;
 }
 
-// What runtimes multiply as integers: 8 bits, one scale for all or for each output channel, and zero points that are the same for all of them.
+// What runtimes multiply as integers: 8 bits, one scale for all or for each output channel.
 function noInteger({ weight, steps, codes }: Weight): string | null {
   const { axis, block } = codes.sharing as Sharing;
   if (codes.bits !== 8) return `has codes of ${codes.bits} bits, and integers are multiplied with 8`;
   if (block !== undefined)
     return `has groups, and integers are multiplied with one scale for all or for each output channel`;
-  if (axis === undefined) return null;
-  const output = weight.outputAxis < 0 ? weight.outputAxis + weight.shape.length : weight.outputAxis;
-  if (axis !== output)
-    return `has scales along dimension ${axis} under "${printSteps(steps)}", and its output channels lie along ${output}: use one scale for all`;
-  return codes.asymmetric ? "has a zero point for each channel, and runtimes take one for all" : null;
+  if (axis === undefined || axis === weight.outputAxis) return null;
+  return `has scales along dimension ${axis} under "${printSteps(steps)}", and its output channels lie along ${weight.outputAxis}: use one scale for all`;
 }
 
 function featureOf({ bits, sharing }: CodesInfo, run: "int8" | "w8" | "w4"): Feature {
