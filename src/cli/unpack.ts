@@ -9,10 +9,11 @@ import { writeSafetensors } from "../model/safetensors.ts";
 import { attachTfjs } from "../model/tfjs/detach.ts";
 import { writeTfjs } from "../model/tfjs/write.ts";
 import { parseSteps } from "../plan.ts";
+import { quantizing } from "../strategy/sharing.ts";
 import { isBlocks, type Model } from "../tensor.ts";
 import { localName, withSinks, withSource } from "./files.ts";
 import { writeIntegers } from "./integers.ts";
-import { quantizedTensor, quantizing } from "./quantized.ts";
+import { quantizedTensor } from "./quantized.ts";
 import { UsageError } from "./terminal.ts";
 
 // Into which format a .quern file is unpacked, and how.

@@ -10,10 +10,13 @@ export interface Candidate {
   readonly smooth: boolean;
 }
 
-/** On one line, such as "int8 channel > auto @ int8 smooth"; what is run as floats has no "@". parseCandidate reads it back. */
+/**
+ * On one line, such as "int8 channel > auto @ int8 smooth"; what is run as floats has no "@", unless one stands in a name. parseCandidate reads it back.
+ */
 export function printCandidate({ plan, run, smooth }: Candidate): string {
   const how = `${run}${smooth ? " smooth" : ""}`;
-  return how === "f32" ? printPlan(plan) : `${printPlan(plan)} @ ${how}`;
+  const text = printPlan(plan);
+  return how === "f32" && !text.includes("@") ? text : `${text} @ ${how}`;
 }
 
 /** @throws PlanError */
