@@ -33,6 +33,7 @@ export interface Whole {
   readonly units: readonly Unit[];
   readonly inputs: readonly (readonly number[])[];
   readonly outputs: readonly (readonly number[])[];
+  readonly batch: number;
   readonly runOf: RunOf;
 }
 
@@ -122,12 +123,12 @@ function medianOf(values: readonly number[]): number {
 }
 
 /** The parts of a model, and what a call of it costs beside them. */
-export function specsOf({ units, inputs, outputs, runOf }: Whole, batch = 1): UnitSpec[] {
+export function specsOf({ units, inputs, outputs, batch, runOf }: Whole): UnitSpec[] {
   const parts: Part[] = partsOf(units, runOf, batch);
   const count = (shapes: Whole["inputs"]): number => shapes.reduce((sum, shape) => sum + elementsOf(shape), 0);
   const call: UnitSpec = {
-    ...{ type: "run", form: "run", precision: "f32", batch },
-    attributes: { in: [count(inputs)], out: [count(outputs)] },
+    ...{ type: "run", form: "run", precision: "f32", batch: 1 },
+    attributes: { in: [batch * count(inputs)], out: [batch * count(outputs)] },
   };
   return [call, ...parts.map(({ spec }) => spec)];
 }
@@ -162,11 +163,11 @@ const NINE_OF_TEN = 1.645;
 export function predictRun(model: LatencyModel, description: Description, runOf: RunOf, batch = 1): Prediction {
   const shapes = (infos: Description["inputs"]) => infos.map(({ shape }) => shape.map((extent) => Math.max(1, extent)));
   const { units, inputs, outputs } = description;
-  return predictWhole(model, { units, inputs: shapes(inputs), outputs: shapes(outputs), runOf }, batch);
+  return predictWhole(model, { units, inputs: shapes(inputs), outputs: shapes(outputs), batch, runOf });
 }
 
-export function predictWhole(model: LatencyModel, whole: Whole, batch = 1): Prediction {
-  const { ms, deviation, known } = summed(model, specsOf(whole, batch));
+export function predictWhole(model: LatencyModel, whole: Whole): Prediction {
+  const { ms, deviation, known } = summed(model, specsOf(whole));
   const { factor, deviation: between } = model.whole;
   const most = Math.exp(NINE_OF_TEN * Math.hypot(deviation, between));
   const middle = ms * factor;

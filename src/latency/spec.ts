@@ -13,8 +13,13 @@ export type UnitSpec = Omit<UnitKey, "environment">;
  * pool: { in, out, kernel, strides }; all others: { in, out }.
  */
 export function specOf(unit: Unit, precision: Run, batch = 1): UnitSpec {
-  const { type, operators } = unit;
-  return { type, form: operators.join("+"), attributes: attributesOf(unit), precision, batch };
+  return { type: unit.type, form: formOf(unit), attributes: attributesOf(unit), precision, batch };
+}
+
+/** The operators, and an activation that one of them has inside. */
+function formOf({ type, operators, attributes: { activation } }: Unit): string {
+  const inside = activation !== undefined && type !== "activation" && operators.length === 1;
+  return (inside ? [...operators, activation] : operators).join("+");
 }
 
 function attributesOf({ type, inputShape, outputShape, attributes, macs }: Unit): UnitSpec["attributes"] {

@@ -22,13 +22,16 @@ export function workOf(spec: UnitSpec): Work {
 
 type Sizes = Omit<Work, "kind">;
 
+/** [batch, channels, extents ...], which TensorFlow.js has with the channels last. */
+function picture(spec: UnitSpec, name: "in" | "out"): readonly number[] {
+  const shape = listOf(spec, name);
+  const last = /^(Depthwise)?Conv\dD/.test(spec.form);
+  return last ? [...shape.slice(0, 1), ...shape.slice(-1), ...shape.slice(1, -1)] : shape;
+}
+
 function convolution(spec: UnitSpec, rest: readonly string[]): Sizes {
-  const [input, out, kernel, strides] = ["in", "out", "kernel", "strides"].map((name) => listOf(spec, name)) as [
-    readonly number[],
-    readonly number[],
-    readonly number[],
-    readonly number[],
-  ];
+  const [input, out] = [picture(spec, "in"), picture(spec, "out")];
+  const [kernel, strides] = [listOf(spec, "kernel"), listOf(spec, "strides")];
   const groups = numberOf(spec, "groups") || 1;
   const positions = spec.batch * elementsOf(out.slice(2));
   const [inputs, outputs] = [(input[1] ?? 1) / groups, out[1] ?? 1];

@@ -1,10 +1,10 @@
 import { DataError } from "../errors.ts";
+import { now } from "../latency/checks.ts";
 import type { Environment } from "../latency/environment.ts";
 import type { Row, UnitKey } from "../latency/row.ts";
 import type { Run } from "../latency/run.ts";
 import type { UnitSpec } from "../latency/spec.ts";
 import { type LatencyTable, lookup } from "../latency/table.ts";
-import { relative } from "./family.ts";
 import { type Clock, type Measured, measureUnit, quartiles, type Reference } from "./loop.ts";
 import type { Runner } from "./runner.ts";
 import type { OpenUnit } from "./unit.ts";
@@ -50,7 +50,7 @@ export interface BuildReport {
 /** Of the budget, what whole models get. */
 const WHOLE_SHARE = 0.2;
 /** Whole models of the family that the factor of an environment is made of, by index; their seed is of this file alone. */
-export const WHOLE_SEED = 7;
+const WHOLE_SEED = 7;
 const WHOLE: readonly number[] = [0, 1, 2, 3, 5, 6, 7, 4, 9, 10, 11, 8];
 /** A unit that ran while the machine was this much slower is measured again. */
 const MOST_DRIFT = 1.6;
@@ -110,7 +110,8 @@ export async function buildTable(
     }
     for (const index of WHOLE) {
       for (const run of runner.runs) {
-        await one(modelSpec(index, run), () => runner.openModel(relative(index, WHOLE_SEED), run), LONG * each, budget);
+        const open = async () => (await runner.openModel(index, WHOLE_SEED, run))?.unit ?? null;
+        await one(modelSpec(runner, index, run), open, LONG * each, budget);
       }
     }
   } finally {
@@ -128,8 +129,8 @@ const CALLS: readonly UnitSpec[] = [16, 256, 4096, 16384, 49152].flatMap((from) 
   })),
 );
 
-export function modelSpec(index: number, run: Run): UnitSpec {
-  return { type: "model", form: "family", attributes: { seed: WHOLE_SEED, index }, precision: run, batch: 1 };
+function modelSpec({ family }: Runner, index: number, run: Run): UnitSpec {
+  return { type: "model", form: family, attributes: { seed: WHOLE_SEED, index }, precision: run, batch: 1 };
 }
 
 async function opening(
@@ -184,8 +185,4 @@ function rowOf(
   const version = runtime.split(" ")[1] ?? environment.runtime.version;
   const key: UnitKey = { ...spec, environment: environment.id };
   return { ...key, count, median, spread, date: date(), tool, runtime: version };
-}
-
-function now(): string {
-  return new Date().toISOString().replace(/\.\d+Z$/, "Z");
 }

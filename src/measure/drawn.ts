@@ -11,7 +11,8 @@ export interface Flow {
   readonly shape: readonly number[];
 }
 
-export interface Drawn {
+/** What graphs are drawn with. Shapes of pictures are [batch, channels, height, width]. */
+export interface Pen {
   pick<T>(from: readonly T[]): T;
   chance(share: number): boolean;
   input(shape: readonly number[]): Flow;
@@ -22,6 +23,10 @@ export interface Drawn {
   /** [.., inputs] to [.., outputs], by Gemm with two dimensions and by MatMul and Add with three. */
   linear(from: Flow, name: string, outputs: number, activation?: string): Flow;
   norm(from: Flow, name: string): Flow;
+}
+
+/** As ONNX. */
+export interface Drawn extends Pen {
   finish(last: Flow): { bytes: Uint8Array; units: readonly Unit[]; input: Flow };
 }
 

@@ -1,6 +1,6 @@
 import type { Unit } from "../engine/engine.ts";
 import { elementsOf } from "../latency/spec.ts";
-import { type Drawn, drawn, type Flow } from "./drawn.ts";
+import { drawn, type Flow, type Pen } from "./drawn.ts";
 
 // A family of small graphs: convolutional nets with and without depthwise convolutions, perceptrons, transformers.
 
@@ -15,9 +15,17 @@ export interface Relative {
 
 /** The graph of an index, the same for the same seed. */
 export function relative(index: number, seed = 1): Relative {
-  const [word, make] = KINDS[index % KINDS.length] as (typeof KINDS)[number];
-  const net = drawn(1000 * seed + index);
-  return { name: `${word}-${index}`, ...net.finish(make(net)) };
+  const net = drawn(seedOf(index, seed));
+  return { name: nameOf(index), ...net.finish(drawRelative(net, index)) };
+}
+
+export const seedOf = (index: number, seed: number): number => 1000 * seed + index;
+export const nameOf = (index: number): string =>
+  `${(KINDS[index % KINDS.length] as (typeof KINDS)[number])[0]}-${index}`;
+
+/** Draws the graph of an index, whatever it is drawn with. */
+export function drawRelative(net: Pen, index: number): Flow {
+  return (KINDS[index % KINDS.length] as (typeof KINDS)[number])[1](net);
 }
 
 const square = (from: Flow, channels: number, size: number): readonly number[] => [
@@ -27,13 +35,13 @@ const square = (from: Flow, channels: number, size: number): readonly number[] =
   size,
 ];
 
-function pooled(net: Drawn, from: Flow): Flow {
+function pooled(net: Pen, from: Flow): Flow {
   const [, channels = 1, size = 1] = from.shape;
   const attributes = { kernel_shape: [2, 2], strides: [2, 2] };
   return net.operator("MaxPool", [from], square(from, channels, Math.floor(size / 2)), { type: "pool", attributes });
 }
 
-function head(net: Drawn, from: Flow): Flow {
+function head(net: Pen, from: Flow): Flow {
   const [, channels = 1] = from.shape;
   const classes = net.pick([5, 10, 20]);
   const small = net.chance(0.5)
@@ -46,7 +54,7 @@ function head(net: Drawn, from: Flow): Flow {
   return net.linear(flat, "head", classes, "Softmax");
 }
 
-function convolutional(net: Drawn): Flow {
+function convolutional(net: Pen): Flow {
   const [channels, size] = [net.pick([1, 3]), net.pick([28, 32, 48, 64])];
   let at = net.input([1, channels, size, size]);
   const stages = net.pick([2, 3, 4]);
@@ -61,14 +69,14 @@ function convolutional(net: Drawn): Flow {
   return head(net, at);
 }
 
-function block(net: Drawn, from: Flow, name: string, width: number): Flow {
+function block(net: Pen, from: Flow, name: string, width: number): Flow {
   if (net.chance(0.5)) return net.conv(from, name, { to: width, kernel: 3, activation: "Relu" });
   const other = net.conv(from, name, { to: width, kernel: 3 });
   const sum = net.operator("Add", [other, from], from.shape);
   return net.operator("Relu", [sum], from.shape, { type: "activation" });
 }
 
-function depthwise(net: Drawn): Flow {
+function depthwise(net: Pen): Flow {
   const [size, width] = [net.pick([32, 48, 64]), net.pick([8, 16, 24])];
   let at = net.conv(net.input([1, 3, size, size]), "first", { to: width, kernel: 3, stride: 2, activation: "Clip" });
   const blocks = net.pick([2, 3, 4, 5]);
@@ -83,7 +91,7 @@ function depthwise(net: Drawn): Flow {
   return head(net, at);
 }
 
-function perceptron(net: Drawn): Flow {
+function perceptron(net: Pen): Flow {
   let at = net.input([net.pick([1, 1, 4, 16]), net.pick([64, 128, 256, 784])]);
   const layers = net.pick([2, 3, 4, 5]);
   const activation = net.pick(["Relu", "Tanh", "Sigmoid"]);
@@ -91,7 +99,7 @@ function perceptron(net: Drawn): Flow {
   return net.linear(at, `layer${layers - 1}`, 10);
 }
 
-function transformer(net: Drawn): Flow {
+function transformer(net: Pen): Flow {
   const [steps, heads, size] = [net.pick([8, 16, 32, 64]), net.pick([2, 4]), net.pick([16, 24, 32])];
   const width = heads * size;
   let x = net.input([1, steps, width]);
@@ -107,7 +115,7 @@ function transformer(net: Drawn): Flow {
   return net.norm(x, "norm");
 }
 
-function attention(net: Drawn, from: Flow, name: string, { heads, size }: { heads: number; size: number }): Flow {
+function attention(net: Pen, from: Flow, name: string, { heads, size }: { heads: number; size: number }): Flow {
   const [, steps = 1, width = 1] = from.shape;
   const moved = (at: Flow, perm: readonly number[]): Flow =>
     net.operator(
@@ -137,7 +145,7 @@ function attention(net: Drawn, from: Flow, name: string, { heads, size }: { head
 }
 
 // As opset 17 has it: x / 2 * (1 + erf(x / sqrt 2)).
-function gelu(net: Drawn, x: Flow): Flow {
+function gelu(net: Pen, x: Flow): Flow {
   const one = (name: string, from: readonly Flow[], scalars: readonly number[]): Flow => {
     const macs = /Mul|Div/.test(name) ? elementsOf(x.shape) : 0;
     return net.operator(name, from, x.shape, { type: "elementwise", scalars, macs });

@@ -5,9 +5,11 @@ import { workOf } from "../latency/work.ts";
 import { FLOAT, graphBuilder } from "../model/onnx/build.ts";
 import { deployed } from "./deployed.ts";
 import { design } from "./design.ts";
+import { relative } from "./family.ts";
 import { unitGraphs } from "./onnx.ts";
 import type { Runner } from "./runner.ts";
 import type { OpenUnit } from "./unit.ts";
+import { wholeFrom } from "./whole.ts";
 
 /** Units and models in ONNX Runtime, as applications run them: at its full optimisation. @param ort - the module */
 export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
@@ -16,6 +18,7 @@ export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
     runtime: runtimeName(ort),
     reference: REFERENCE,
     specs: () => design(),
+    family: "family",
     runs: ["f32", "int8", "w8"],
     async open(spec) {
       if (spec.type === "run") return alone(await create(callGraph(spec)), inputOf(ort, [sizeOf(spec, "in")]));
@@ -35,8 +38,11 @@ export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
         close,
       };
     },
-    async openModel({ bytes, units, input }, run) {
-      return alone(await create(await deployed(bytes, units, run)), inputOf(ort, input.shape));
+    async openModel(index, seed, run) {
+      const model = relative(index, seed);
+      const { bytes, units, input } = model;
+      const session = await create(await deployed(bytes, units, run));
+      return { unit: alone(session, inputOf(ort, input.shape)), whole: wholeFrom(model, run) };
     },
   };
 }

@@ -1,6 +1,6 @@
+import type { Whole } from "../latency/predict.ts";
 import type { Run } from "../latency/run.ts";
 import type { UnitSpec } from "../latency/spec.ts";
-import type { Relative } from "./family.ts";
 import type { OpenUnit } from "./unit.ts";
 
 /** A runtime that units and whole models are timed in. */
@@ -11,9 +11,17 @@ export interface Runner {
   readonly reference: UnitSpec;
   /** Units worth knowing, in order, without an end. */
   specs(): Iterable<UnitSpec>;
+  /** What its whole models are called in rows: see wholeOf. */
+  readonly family: "family" | "layers";
   /** How whole models can be run. */
   readonly runs: readonly Run[];
   /** null: there is no such unit here. */
   open(spec: UnitSpec): Promise<OpenUnit | null>;
-  openModel(model: Relative, run: Run): Promise<OpenUnit | null>;
+  /** A graph of the family. */
+  openModel(index: number, seed: number, run: Run): Promise<OpenModel | null>;
+}
+
+export interface OpenModel {
+  readonly unit: OpenUnit;
+  readonly whole: Whole;
 }

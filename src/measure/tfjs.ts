@@ -1,0 +1,170 @@
+import { boundOf } from "../latency/roofline.ts";
+import { elementsOf, listOf, numberOf, type UnitSpec } from "../latency/spec.ts";
+import { design } from "./design.ts";
+import type { LayersModule, Net } from "./layers.ts";
+import type { Runner } from "./runner.ts";
+import type { OpenUnit } from "./unit.ts";
+import { layersRelative } from "./whole.ts";
+
+/** Modules of TensorFlow.js, with a backend that is ready. */
+export interface TfjsModulesReady {
+  readonly core: {
+    readonly version_core: string;
+    getBackend(): string;
+    tidy<T>(work: () => T): T;
+    tensor(data: Float32Array, shape: readonly number[]): { dispose(): void };
+  };
+  readonly layers: object;
+}
+
+/** Layers of TensorFlow.js, as models of layers run them. */
+export function tfjsRunner(modules: TfjsModulesReady): Runner {
+  const { core } = modules;
+  const layers = modules.layers as LayersModule;
+  const opened = (net: Net, base: Net | null, shape: readonly number[], copies: number): OpenUnit => {
+    const data = Float32Array.from({ length: elementsOf(shape) }, (_, i) => 0.5 + ((i * 37) % 101) / 101);
+    const x = core.tensor(data, shape);
+    const runner = (each: Net) => () =>
+      core.tidy(() => {
+        // What a model gives is read, as it is by those who ask for it; of many outputs one is enough.
+        const result = each.predict(x);
+        (Array.isArray(result) ? result[0] : result)?.dataSync();
+      });
+    const close = (): void => {
+      x.dispose();
+      net.dispose();
+      base?.dispose();
+    };
+    return { copies, run: runner(net), base: base && runner(base), close };
+  };
+  return {
+    runtime: `tfjs-${core.getBackend()} ${core.version_core}`,
+    reference: tfjsSpec(REFERENCE) as UnitSpec,
+    *specs() {
+      for (const spec of design()) {
+        const own = tfjsSpec(spec);
+        if (own) yield own;
+      }
+    },
+    family: "layers",
+    runs: ["f32"],
+    async open(spec) {
+      if (spec.type === "run") {
+        const shape = [1, listOf(spec, "in")[0] ?? 1];
+        const input = layers.input({ shape: shape.slice(1) });
+        const net = layers.model({ inputs: input, outputs: (layers.layers.reLU as Make)({}).apply(input) });
+        return opened(net, null, shape, 1);
+      }
+      const shape = listOf(spec, "in").map((extent, i) => (i === 0 ? extent * spec.batch : extent));
+      const own = shape.length > 0 ? shape : [spec.batch * numberOf(spec, "rows"), numberOf(spec, "inputs")];
+      const copies = Math.max(2, Math.min(MOST_COPIES, Math.round(LONG / boundOf(ONE_THREAD, spec))));
+      const nets = [copies + 1, 1].map((count) => copied(layers, spec, own, count));
+      const [net, base] = nets;
+      return net && base ? opened(net, base, own, copies) : null;
+    },
+    async openModel(index, seed) {
+      const drawn = layersRelative(index, seed, layers);
+      if (!drawn?.net) return null;
+      return { unit: opened(drawn.net, null, drawn.shape, 1), whole: drawn.whole };
+    },
+  };
+}
+
+type Make = (config: object) => { apply(from: object | readonly object[]): object };
+
+const ONE_THREAD = { runtime: { name: "tfjs-wasm", version: "", threads: 1 } } as const;
+const [LONG, MOST_COPIES] = [1, 12];
+
+const REFERENCE: UnitSpec = {
+  type: "conv",
+  form: "Conv+Relu",
+  attributes: { in: [1, 16, 32, 32], out: [1, 16, 32, 32], kernel: [3, 3], strides: [1, 1], groups: 1 },
+  precision: "f32",
+  batch: 1,
+};
+
+/** A model with so many layers of a unit beside each other. null: there is no such layer. */
+function copied(
+  { layers, input, model }: LayersModule,
+  spec: UnitSpec,
+  shape: readonly number[],
+  count: number,
+): Net | null {
+  const x = input({ shape: shape.slice(1) });
+  const outputs: object[] = [];
+  for (let i = 0; i < count; i++) {
+    const parts = layersOf(spec);
+    if (!parts) return null;
+    let at: object = x;
+    for (const [name, config] of parts) {
+      const make = layers[name] as Make | undefined;
+      if (!make) return null;
+      at = make(config).apply(name === "add" ? [at, x] : at);
+    }
+    outputs.push(at);
+  }
+  return model({ inputs: x, outputs: outputs as never });
+}
+
+type Part = readonly [layer: string, config: object];
+
+function layersOf(spec: UnitSpec): readonly Part[] | null {
+  const [head = "", ...rest] = spec.form.split("+");
+  const behind: readonly Part[] = rest.includes("ReLU") ? [["reLU", { maxValue: 6 }]] : [];
+  const own = rest.find((name) => name !== "ReLU");
+  const activation = own ? { activation: own } : {};
+  const strides = listOf(spec, "strides");
+  const kernel = listOf(spec, "kernel");
+  const conv = { kernelSize: kernel, strides, padding: "same", ...activation };
+  if (head === "Conv2D") return [["conv2d", { ...conv, filters: listOf(spec, "out").at(-1) }], ...behind];
+  if (head === "DepthwiseConv2D") return [["depthwiseConv2d", conv], ...behind];
+  if (head === "Dense") return [["dense", { units: numberOf(spec, "outputs"), ...activation }], ...behind];
+  if (head === "MaxPooling2D") return [["maxPooling2d", { poolSize: kernel, strides }]];
+  const plain = PLAIN[head];
+  return plain ? [plain] : null;
+}
+
+const PLAIN: Readonly<Record<string, Part>> = {
+  GlobalAveragePooling2D: ["globalAveragePooling2d", {}],
+  ReLU: ["reLU", {}],
+  Softmax: ["softmax", {}],
+  Flatten: ["flatten", {}],
+  Add: ["add", {}],
+  LayerNormalization: ["layerNormalization", {}],
+};
+
+const FORMS: Readonly<Record<string, string>> = {
+  Conv: "Conv2D",
+  "Conv+Relu": "Conv2D+relu",
+  "Conv+Clip": "Conv2D+ReLU",
+  Gemm: "Dense",
+  "Gemm+Relu": "Dense+relu",
+  "Gemm+Tanh": "Dense+tanh",
+  "Gemm+Sigmoid": "Dense+sigmoid",
+  "Gemm+Softmax": "Dense+softmax",
+  MaxPool: "MaxPooling2D",
+  GlobalAveragePool: "GlobalAveragePooling2D",
+  Relu: "ReLU",
+  Add: "Add",
+  LayerNormalization: "LayerNormalization",
+};
+
+/** A unit of the family's shapes as layers have it; null: they do not. */
+function tfjsSpec(spec: UnitSpec): UnitSpec | null {
+  const deep = spec.type === "depthwise";
+  const form = deep && spec.form === "Conv+Relu" ? "Conv2D+ReLU" : FORMS[spec.form];
+  if (spec.precision !== "f32" || form === undefined) return null;
+  const { attributes } = spec;
+  const last = (name: "in" | "out"): readonly number[] => {
+    const [batch = 1, channels = 1, ...extents] = listOf(spec, name);
+    return extents.length === 2 ? [batch, ...extents, channels] : listOf(spec, name);
+  };
+  if (spec.type === "dense")
+    return { ...spec, form, batch: numberOf(spec, "rows"), attributes: { ...attributes, rows: 1 } };
+  const shapes = { in: last("in"), out: form.startsWith("Global") ? [1, listOf(spec, "in")[1] ?? 1] : last("out") };
+  return {
+    ...spec,
+    form: deep ? form.replace("Conv2D", "DepthwiseConv2D") : form,
+    attributes: { ...attributes, ...shapes },
+  };
+}
