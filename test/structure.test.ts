@@ -118,7 +118,10 @@ const ONLY: Record<string, string[]> = {
     "tune",
   ],
   // How long units take where this runs.
-  measure: ["errors", "bytes", "tensor", "plan", "kernels", "codec", "container", "load", "model", "engine", "latency"],
+  measure: [
+    ...["errors", "bytes", "tensor", "plan", "kernels", "codec", "container", "load", "model", "random", "engine"],
+    "latency",
+  ],
   // Which compression is chosen for a place, and why.
   strategy: [
     "errors",

@@ -77,6 +77,15 @@ export async function installedRuntimes(): Promise<{ name: RuntimeName; version:
   return found;
 }
 
+/** The modules of a runtime that is installed here: ONNX Runtime itself, or those of TensorFlow.js by name. @throws DataError */
+export async function runtimeModules(name: Exclude<RuntimeName, "quern">): Promise<object> {
+  if (name !== "tfjs-wasm") return packageNamed(name);
+  const [core, layers, wasm] = await Promise.all(
+    ["core", "layers", "backend-wasm"].map((part) => packageNamed(`@tensorflow/tfjs-${part}`)),
+  );
+  return { core, layers, wasm };
+}
+
 function versionOf(name: string): string {
   for (let folder = dirname(resolved(name) ?? "/"); folder !== dirname(folder); folder = dirname(folder)) {
     const path = join(folder, "package.json");

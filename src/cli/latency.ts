@@ -16,6 +16,7 @@ import {
 } from "../latency/table.ts";
 import { addToLatencyFile, openLatencyFile } from "../node.ts";
 import { withSinks } from "./files.ts";
+import { addBuildVerb } from "./measure.ts";
 import { table } from "./print.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
 
@@ -41,6 +42,7 @@ export function addLatencyVerbs(program: Command): void {
     command
       .option("--env <what>", "only of this environment: its id, its name, or its JSON file")
       .option("--type <type>", "only units of this type, such as conv");
+  addBuildVerb(group);
   verb(
     "import <files...>",
     "adds the rows of other files to a SQLite file, which is made if there is none",
@@ -116,7 +118,7 @@ async function tablesOf(paths: readonly string[]): Promise<LatencyTable[]> {
 }
 
 /** Of a file of either kind, told apart by its content. */
-async function tableOf(path: string, flags: Flags): Promise<LatencyTable> {
+export async function tableOf(path: string, flags: Flags): Promise<LatencyTable> {
   if (!(await isSqlite(path))) {
     const whole = await linesOf(path);
     return only(whole, { type: flags.type, environment: await idOf(flags.env, [...whole.environments.values()]) });

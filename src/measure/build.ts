@@ -1,7 +1,7 @@
 import { DataError } from "../errors.ts";
 import { now } from "../latency/checks.ts";
 import type { Environment } from "../latency/environment.ts";
-import type { Row, UnitKey } from "../latency/row.ts";
+import type { Row } from "../latency/row.ts";
 import type { Run } from "../latency/run.ts";
 import type { UnitSpec } from "../latency/spec.ts";
 import { type LatencyTable, lookup } from "../latency/table.ts";
@@ -65,60 +65,89 @@ export async function buildTable(
   environment: Environment,
   options: BuildOptions,
 ): Promise<BuildReport> {
-  const { table, budget = 180, each = 90, clock = performance, signal, onProgress } = options;
-  const start = clock.now();
-  const seconds = (): number => (clock.now() - start) / 1000;
-  const refused: { unit: string; reason: string }[] = [];
-  const drifts: number[] = [];
-  let [rows, known] = [0, 0];
-  const add = async (spec: UnitSpec, measured: Measured): Promise<void> => {
-    await options.onRow(rowOf(spec, measured, runner, environment, options));
-    rows++;
+  const { budget = 180, each = 90, clock = performance, onProgress } = options;
+  const job: Job = {
+    runner,
+    environment,
+    options,
+    clock,
+    start: clock.now(),
+    rows: 0,
+    known: 0,
+    refused: [],
+    drifts: [],
   };
-  const reference = await openReference(runner, environment, table, clock, add);
-  const one = async (
-    spec: UnitSpec,
-    open: () => Promise<OpenUnit | null>,
-    long: number,
-    until: number,
-  ): Promise<void> => {
-    signal?.throwIfAborted();
-    if (seconds() >= until) return;
-    if (lookup(table, { ...spec, environment: environment.id })) {
-      known++;
-      return;
-    }
-    const unit = `${spec.type} ${spec.form} ${spec.precision}`;
-    onProgress?.({ done: seconds(), total: budget, rows, unit });
-    const opened = await opening(open, unit, refused);
-    if (!opened) return;
-    try {
-      let measured = await measureUnit(clock, reference, opened, long, signal);
-      if (measured.drift > MOST_DRIFT) measured = await measureUnit(clock, reference, opened, long, signal);
-      drifts.push(measured.drift);
-      await add(spec, measured);
-    } finally {
-      await opened.close();
-    }
-  };
+  const reference = await openReference(job);
+  const alone = (spec: UnitSpec, until: number): Promise<void> =>
+    measured(job, reference, spec, { open: () => runner.open(spec), long: each, until });
   try {
-    for (const spec of CALLS) await one(spec, () => runner.open(spec), each, budget);
-    for (const spec of options.first ?? []) await one(spec, () => runner.open(spec), each, budget);
+    for (const spec of [...CALLS, ...(options.first ?? [])]) await alone(spec, budget);
     for (const spec of runner.specs()) {
-      if (seconds() >= (1 - WHOLE_SHARE) * budget) break;
-      await one(spec, () => runner.open(spec), each, budget);
+      if (seconds(job) >= (1 - WHOLE_SHARE) * budget) break;
+      await alone(spec, budget);
     }
-    for (const index of WHOLE) {
-      for (const run of runner.runs) {
-        const open = async () => (await runner.openModel(index, WHOLE_SEED, run))?.unit ?? null;
-        await one(modelSpec(runner, index, run), open, LONG * each, budget);
-      }
+    for (const [index, run] of WHOLE.flatMap((index) => runner.runs.map((run) => [index, run] as const))) {
+      const open = async () => (await runner.openModel(index, WHOLE_SEED, run))?.unit ?? null;
+      await measured(job, reference, modelSpec(runner, index, run), { open, long: LONG * each, until: budget });
     }
   } finally {
     await reference.close();
   }
+  const { rows, known, refused, drifts } = job;
   onProgress?.({ done: budget, total: budget, rows, unit: "" });
   return { rows, known, refused, drift: [Math.min(...drifts, 1), Math.max(...drifts, 1)] };
+}
+
+interface Job {
+  readonly runner: Runner;
+  readonly environment: Environment;
+  readonly options: BuildOptions;
+  readonly clock: Clock;
+  /** By the clock. */
+  readonly start: number;
+  rows: number;
+  known: number;
+  readonly refused: { unit: string; reason: string }[];
+  readonly drifts: number[];
+}
+
+const seconds = ({ clock, start }: Job): number => (clock.now() - start) / 1000;
+
+interface Wish {
+  readonly open: () => Promise<OpenUnit | null>;
+  /** Milliseconds. */
+  readonly long: number;
+  /** Seconds from the start, after which nothing begins. */
+  readonly until: number;
+}
+
+/** One unit, unless it is known. */
+async function measured(job: Job, reference: Reference, spec: UnitSpec, { open, long, until }: Wish): Promise<void> {
+  const { options, environment, clock, refused } = job;
+  const { signal, table, budget = 180 } = options;
+  signal?.throwIfAborted();
+  if (seconds(job) >= until) return;
+  if (lookup(table, { ...spec, environment: environment.id })) {
+    job.known++;
+    return;
+  }
+  const unit = `${spec.type} ${spec.form} ${spec.precision}`;
+  options.onProgress?.({ done: seconds(job), total: budget, rows: job.rows, unit });
+  const opened = await opening(open, unit, refused);
+  if (!opened) return;
+  try {
+    let found = await measureUnit(clock, reference, opened, long, signal);
+    if (found.drift > MOST_DRIFT) found = await measureUnit(clock, reference, opened, long, signal);
+    job.drifts.push(found.drift);
+    await add(job, spec, found);
+  } finally {
+    await opened.close();
+  }
+}
+
+async function add(job: Job, spec: UnitSpec, measured: Measured): Promise<void> {
+  await job.options.onRow(rowOf(job, spec, measured));
+  job.rows++;
 }
 
 /** What calls cost by what goes in and out. */
@@ -149,18 +178,13 @@ async function opening(
 const REFERENCE_MS = 600;
 
 /** The reference, and what it takes: as an earlier build has found it, so that rows of all builds go together. */
-async function openReference(
-  runner: Runner,
-  environment: Environment,
-  table: LatencyTable,
-  clock: Clock,
-  add: (spec: UnitSpec, measured: Measured) => Promise<void>,
-): Promise<Reference & { close(): Promise<void> | void }> {
+async function openReference(job: Job): Promise<Reference & { close(): Promise<void> | void }> {
+  const { runner, environment, options, clock } = job;
   const unit = await runner.open(runner.reference);
   if (!unit) throw new DataError(`${runner.runtime} does not have the unit that all others are compared with`);
   const { run } = unit;
   const spec = { ...runner.reference, type: "reference" };
-  const known = lookup(table, { ...spec, environment: environment.id });
+  const known = lookup(options.table, { ...spec, environment: environment.id });
   if (known) return { run, ms: known.median, close: () => unit.close() };
   const times: number[] = [];
   const end = clock.now() + REFERENCE_MS;
@@ -170,19 +194,14 @@ async function openReference(
     times.push(clock.now() - start);
   }
   // Code is compiled, and compiled better, while it runs.
-  const [low, median, high] = quartiles(times.slice(times.length >> 1));
-  await add(spec, { count: times.length - (times.length >> 1), median, spread: (high - low) / 2, drift: 1 });
+  const late = times.slice(times.length >> 1);
+  const [low, median, high] = quartiles(late);
+  await add(job, spec, { count: late.length, median, spread: (high - low) / 2, drift: 1 });
   return { run, ms: median, close: () => unit.close() };
 }
 
-function rowOf(
-  spec: UnitSpec,
-  { count, median, spread }: Measured,
-  { runtime }: Runner,
-  environment: Environment,
-  { tool, date = now }: BuildOptions,
-): Row {
-  const version = runtime.split(" ")[1] ?? environment.runtime.version;
-  const key: UnitKey = { ...spec, environment: environment.id };
-  return { ...key, count, median, spread, date: date(), tool, runtime: version };
+function rowOf({ runner, environment, options }: Job, spec: UnitSpec, { count, median, spread }: Measured): Row {
+  const version = runner.runtime.split(" ")[1] ?? environment.runtime.version;
+  const { tool, date = now } = options;
+  return { ...spec, environment: environment.id, count, median, spread, date: date(), tool, runtime: version };
 }

@@ -47,121 +47,129 @@ export interface ConvOptions {
 }
 
 export function drawn(seed: number): Drawn {
-  const build = graphBuilder();
   const uniform = random(seed);
-  const units: Unit[] = [];
+  const sheet: Sheet = { build: graphBuilder(), uniform, units: [], sizes: new Map() };
   let given: Flow | undefined;
-  // Of the variance that He's rule asks for.
-  const weight = (name: string, shape: readonly number[], inputs: number): string => {
-    const range = inputs === 0 ? 0.1 : Math.sqrt(6 / inputs);
-    return build.weight(
-      name,
-      shape,
-      Float32Array.from({ length: elementsOf(shape) }, () => range * (2 * uniform() - 1)),
-    );
-  };
-  const add = (
-    unit: Omit<Unit, "inputShape" | "outputShape" | "bytes" | "attributes">,
-    flows: Ends,
-    attributes: Attributes = {},
-  ): Flow => {
-    const { from, to } = flows;
-    // What is not known is a scalar.
-    const bytes = 4 * unit.parameters.reduce((sum, name) => sum + (sizes.get(name) ?? 1), 0);
-    units.push({ ...unit, inputShape: from, outputShape: to, attributes, bytes });
-    return { value: unit.output, shape: to };
-  };
-  const sizes = new Map<string, number>();
-  const parameters = (name: string, shapes: readonly (readonly [string, readonly number[], number])[]): string[] =>
-    shapes.map(([suffix, shape, inputs]) => {
-      sizes.set(`${name}.${suffix}`, elementsOf(shape));
-      return weight(`${name}.${suffix}`, shape, inputs);
-    });
   return {
     pick: (from) => from[Math.floor(uniform() * from.length)] as never,
     chance: (share) => uniform() < share,
     input(shape) {
-      given = { value: build.input("x", FLOAT, shape), shape };
+      given = { value: sheet.build.input("x", FLOAT, shape), shape };
       return given;
     },
-    operator: (name, from, shape, options) => plain(build, add, name, from, shape, options),
-    conv(from, name, { to, kernel, stride = 1, groups = 1, activation = null }) {
-      const [batch = 1, channels = 1, height = 1] = from.shape;
-      const pad = Math.floor(kernel / 2);
-      const size = Math.floor((height + 2 * pad - kernel) / stride) + 1;
-      const shape = [to, channels / groups, kernel, kernel];
-      const names = parameters(name, [
-        ["weight", shape, (channels / groups) * kernel ** 2],
-        ["bias", [to], 0],
-      ]);
-      const kernels = { kernel_shape: [kernel, kernel], strides: [stride, stride], group: groups };
-      const made = build.node("Conv", [from.value, ...names], { ...kernels, pads: [pad, pad, pad, pad] }, { name });
-      const [output, scalars] = activated(build, made, activation);
-      const deep = groups > 1;
-      const facts: UnitWeight = {
-        name: names[0] as string,
-        shape,
-        inputAxis: deep ? 0 : 1,
-        outputAxis: 0,
-        channelAxis: 1,
-      };
-      const unit = {
-        ...{
-          name,
-          type: deep ? ("depthwise" as const) : ("conv" as const),
-          inputs: [from.value],
-          output,
-          weight: facts,
-        },
-        operators: activation ? ["Conv", activation] : ["Conv"],
-        parameters: [...names, ...scalars],
-        macs: batch * to * size * size * elementsOf(shape.slice(1)),
-      };
-      const own = { kernel: [kernel, kernel], strides: [stride, stride], groups };
-      return add(unit, { from: from.shape, to: [batch, to, size, size] }, { ...own, ...named(activation) });
-    },
-    linear(from, name, outputs, activation) {
-      const inputs = from.shape.at(-1) ?? 1;
-      const flat = from.shape.length === 2;
-      const shape = flat ? [outputs, inputs] : [inputs, outputs];
-      const names = parameters(name, [
-        ["weight", shape, inputs],
-        ["bias", [outputs], 0],
-      ]);
-      const [w, b] = names as [string, string];
-      const product = flat
-        ? build.node("Gemm", [from.value, w, b], { transB: 1 }, { name })
-        : build.node("Add", [build.node("MatMul", [from.value, w], {}, { name }), b]);
-      const [output, scalars] = activated(build, product, activation ?? null);
-      const to = [...from.shape.slice(0, -1), outputs];
-      const axes = flat ? { inputAxis: 1, outputAxis: 0 } : { inputAxis: 0, outputAxis: 1 };
-      const unit = {
-        ...{ name, type: "dense" as const, inputs: [from.value], output },
-        parameters: [...names, ...scalars],
-        weight: { name: w, shape, ...axes, channelAxis: -1 },
-        operators: [...(flat ? ["Gemm"] : ["MatMul", "Add"]), ...(activation ? [activation] : [])],
-        macs: elementsOf(from.shape) * outputs,
-      };
-      return add(unit, { from: from.shape, to }, named(activation));
-    },
-    norm(from, name) {
-      const width = from.shape.at(-1) ?? 1;
-      const names = parameters(name, [
-        ["scale", [width], 1],
-        ["shift", [width], 0],
-      ]);
-      const attributes = { axis: -1, epsilon: { float: 1e-5 } };
-      const output = build.node("LayerNormalization", [from.value, ...names], attributes, { name });
-      const unit = { name, type: "norm" as const, operators: ["LayerNormalization"], inputs: [from.value], output };
-      const rest = { weight: null, parameters: names, macs: elementsOf(from.shape) };
-      return add({ ...unit, ...rest }, { from: from.shape, to: from.shape });
-    },
-    finish(last) {
-      build.node("Identity", [last.value], {}, { outputs: ["y"] });
-      build.output("y");
-      return { bytes: build.bytes(), units, input: given as Flow };
+    operator: (name, from, shape, options) => plain(sheet, name, from, shape, options),
+    conv: (from, name, options) => convolution(sheet, from, name, options),
+    linear: (from, name, outputs, activation) => linear(sheet, from, { name, outputs, activation: activation ?? null }),
+    norm: (from, name) => norm(sheet, from, name),
+    finish({ value }) {
+      sheet.build.node("Identity", [value], {}, { outputs: ["y"] });
+      sheet.build.output("y");
+      return { bytes: sheet.build.bytes(), units: sheet.units, input: given as Flow };
     },
   };
+}
+
+interface Sheet {
+  readonly build: GraphBuilder;
+  readonly uniform: () => number;
+  readonly units: Unit[];
+  /** Elements of parameters; one that is not here is a scalar. */
+  readonly sizes: Map<string, number>;
+}
+
+type NewUnit = Omit<Unit, "inputShape" | "outputShape" | "bytes" | "attributes">;
+
+function add({ units, sizes }: Sheet, unit: NewUnit, { from, to }: Ends, attributes: Attributes = {}): Flow {
+  const bytes = 4 * unit.parameters.reduce((sum, name) => sum + (sizes.get(name) ?? 1), 0);
+  units.push({ ...unit, inputShape: from, outputShape: to, attributes, bytes });
+  return { value: unit.output, shape: to };
+}
+
+type NewParameter = readonly [suffix: string, shape: readonly number[], inputs: number];
+
+/** Of the variance that He's rule asks for; with no inputs, small. */
+function parameters({ build, uniform, sizes }: Sheet, name: string, wanted: readonly NewParameter[]): string[] {
+  return wanted.map(([suffix, shape, inputs]) => {
+    const full = `${name}.${suffix}`;
+    const count = elementsOf(shape);
+    sizes.set(full, count);
+    const range = inputs === 0 ? 0.1 : Math.sqrt(6 / inputs);
+    const data = Float32Array.from({ length: count }, () => range * (2 * uniform() - 1));
+    return build.weight(full, shape, data);
+  });
+}
+
+function convolution(sheet: Sheet, from: Flow, name: string, options: ConvOptions): Flow {
+  const { to, kernel, stride = 1, groups = 1, activation = null } = options;
+  const { build } = sheet;
+  const [batch = 1, channels = 1, height = 1] = from.shape;
+  const pad = Math.floor(kernel / 2);
+  const size = Math.floor((height + 2 * pad - kernel) / stride) + 1;
+  const shape = [to, channels / groups, kernel, kernel];
+  const names = parameters(sheet, name, [
+    ["weight", shape, (channels / groups) * kernel ** 2],
+    ["bias", [to], 0],
+  ]);
+  const kernels = { kernel_shape: [kernel, kernel], strides: [stride, stride], group: groups };
+  const made = build.node("Conv", [from.value, ...names], { ...kernels, pads: [pad, pad, pad, pad] }, { name });
+  const [output, scalars] = activated(build, made, activation);
+  const deep = groups > 1;
+  const weight: UnitWeight = {
+    ...{ name: names[0] as string, shape, outputAxis: 0, channelAxis: 1 },
+    inputAxis: deep ? 0 : 1,
+  };
+  const unit = {
+    ...{ name, type: deep ? ("depthwise" as const) : ("conv" as const), inputs: [from.value], output, weight },
+    operators: activation ? ["Conv", activation] : ["Conv"],
+    parameters: [...names, ...scalars],
+    macs: batch * to * size * size * elementsOf(shape.slice(1)),
+  };
+  const own = { kernel: [kernel, kernel], strides: [stride, stride], groups };
+  return add(sheet, unit, { from: from.shape, to: [batch, to, size, size] }, { ...own, ...named(activation) });
+}
+
+interface LinearOptions {
+  readonly name: string;
+  readonly outputs: number;
+  readonly activation: string | null;
+}
+
+function linear(sheet: Sheet, from: Flow, { name, outputs, activation }: LinearOptions): Flow {
+  const { build } = sheet;
+  const inputs = from.shape.at(-1) ?? 1;
+  const flat = from.shape.length === 2;
+  const shape = flat ? [outputs, inputs] : [inputs, outputs];
+  const names = parameters(sheet, name, [
+    ["weight", shape, inputs],
+    ["bias", [outputs], 0],
+  ]);
+  const [w, b] = names as [string, string];
+  const product = flat
+    ? build.node("Gemm", [from.value, w, b], { transB: 1 }, { name })
+    : build.node("Add", [build.node("MatMul", [from.value, w], {}, { name }), b]);
+  const [output, scalars] = activated(build, product, activation);
+  const to = [...from.shape.slice(0, -1), outputs];
+  const axes = flat ? { inputAxis: 1, outputAxis: 0 } : { inputAxis: 0, outputAxis: 1 };
+  const unit = {
+    ...{ name, type: "dense" as const, inputs: [from.value], output, parameters: [...names, ...scalars] },
+    weight: { name: w, shape, ...axes, channelAxis: -1 },
+    operators: [...(flat ? ["Gemm"] : ["MatMul", "Add"]), ...(activation ? [activation] : [])],
+    macs: elementsOf(from.shape) * outputs,
+  };
+  return add(sheet, unit, { from: from.shape, to }, named(activation));
+}
+
+function norm(sheet: Sheet, from: Flow, name: string): Flow {
+  const width = from.shape.at(-1) ?? 1;
+  const names = parameters(sheet, name, [
+    ["scale", [width], 1],
+    ["shift", [width], 0],
+  ]);
+  const attributes = { axis: -1, epsilon: { float: 1e-5 } };
+  const output = sheet.build.node("LayerNormalization", [from.value, ...names], attributes, { name });
+  const unit = { name, type: "norm" as const, operators: ["LayerNormalization"], inputs: [from.value], output };
+  const rest = { weight: null, parameters: names, macs: elementsOf(from.shape) };
+  return add(sheet, { ...unit, ...rest }, { from: from.shape, to: from.shape });
 }
 
 interface Ends {
@@ -179,20 +187,14 @@ function activated(build: GraphBuilder, from: string, activation: string | null)
   return [build.node(activation, [from, ...scalars]), scalars];
 }
 
-type Add = (
-  unit: Omit<Unit, "inputShape" | "outputShape" | "bytes" | "attributes">,
-  ends: Ends,
-  attributes?: Attributes,
-) => Flow;
-
 function plain(
-  build: GraphBuilder,
-  add: Add,
+  sheet: Sheet,
   operator: string,
   from: readonly Flow[],
   shape: readonly number[],
   { type, attributes = {}, scalars = [], integers, macs = 0 }: OperatorOptions = { type: "elementwise" },
 ): Flow {
+  const { build } = sheet;
   const inputs = from.map(({ value }) => value);
   const others = scalars.map((value) => build.scalar(value));
   const sizes = integers ? [build.integers(integers)] : [];
@@ -207,5 +209,5 @@ function plain(
     ...(strides && { strides }),
     ...named(type === "activation" ? operator : null),
   };
-  return add({ ...unit, parameters: others, macs }, { from: from[0]?.shape ?? [], to: shape }, own);
+  return add(sheet, { ...unit, parameters: others, macs }, { from: from[0]?.shape ?? [], to: shape }, own);
 }

@@ -1,7 +1,7 @@
 import type { Attributes, Unit, UnitType, UnitWeight } from "../engine/engine.ts";
 import { elementsOf } from "../latency/spec.ts";
 import { random } from "../random.ts";
-import type { Flow, Pen } from "./drawn.ts";
+import type { ConvOptions, Flow, Pen } from "./drawn.ts";
 
 // The family as layers models of TensorFlow.js, and their units as an engine describes them. Their channels come last; shapes that are passed on are those of
 // the family.
@@ -43,36 +43,8 @@ type LayerKind = readonly [name: string, operator: string, config: object];
  */
 export function layersPen(module: LayersModule | null, seed: number): LayersPen {
   const uniform = random(seed);
-  const units: Unit[] = [];
+  const sheet: Sheet = { module, units: [] };
   let given: Placed | undefined;
-  const add = (
-    type: UnitType,
-    [name, operator, config]: LayerKind,
-    from: readonly Flow[],
-    shape: readonly number[],
-    more: More = {},
-  ): Placed => {
-    const [first] = from as [Placed];
-    const places = from.map((flow) => (flow as Placed).at);
-    const at = module ? made(module, name, config).apply(places.length > 1 ? places : first.at) : {};
-    const value = `v${units.length}`;
-    const [inputShape, outputShape] = [first.shape, shape].map((each) => single(lastly(each))) as [number[], number[]];
-    const { weight = null, macs = 0, attributes = {} } = more;
-    units.push({
-      ...{ name: value, type, operators: [operator], inputs: from.map((flow) => flow.value), output: value },
-      ...{ inputShape, outputShape, weight, parameters: [], attributes, macs, bytes: 0 },
-    });
-    return { value, shape, at };
-  };
-  // An activation of its own is of the unit before it.
-  const behind = (from: Placed, kind: LayerKind, activation: string): Placed => {
-    const last = units.pop() as Unit;
-    const made = add("activation", kind, [from], from.shape);
-    const { outputShape, output } = units.pop() as Unit;
-    const attributes = { ...last.attributes, activation };
-    units.push({ ...last, operators: [...last.operators, kind[1]], outputShape, output, attributes });
-    return made;
-  };
   return {
     pick: (from) => from[Math.floor(uniform() * from.length)] as never,
     chance: (share) => uniform() < share,
@@ -80,62 +52,100 @@ export function layersPen(module: LayersModule | null, seed: number): LayersPen 
       given = { value: "x", shape, at: module ? module.input({ shape: lastly(shape).slice(1) }) : {} };
       return given;
     },
-    operator(name, from, shape, options) {
-      const kind = KINDS[name];
-      if (!kind) throw new RangeError(`there is no layer for "${name}"`);
-      // A row of channels is flat already.
-      if (name === "Flatten" && units.at(-1)?.operators[0] === "GlobalAveragePooling2D")
-        return { ...(from[0] as Placed), shape };
-      if (name === "Relu" && units.at(-1)?.type === "elementwise") return behind(from[0] as Placed, kind, "relu");
-      const attributes = name === "MaxPool" ? { kernel: [2, 2], strides: [2, 2] } : {};
-      const own = options?.type === "activation" ? { activation: name.toLowerCase() } : {};
-      // Of one picture there is a row of channels.
-      const to = name === "GlobalAveragePool" ? shape.slice(0, 2) : shape;
-      return add(options?.type ?? "elementwise", kind, from, to, { attributes: { ...attributes, ...own } });
-    },
-    conv(from, name, { to, kernel, stride = 1, groups = 1, activation }) {
-      const [batch = 1, channels = 1, height = 1] = from.shape;
-      const size = Math.ceil(height / stride);
-      const [kernels, strides] = [
-        [kernel, kernel],
-        [stride, stride],
-      ];
-      const config = { name, kernelSize: kernel, strides: stride, padding: "same" };
-      const shape = [batch, to, size, size];
-      const deep = groups > 1;
-      const fused = activation === "Relu" && !deep ? { activation: "relu" } : {};
-      const weight: UnitWeight = {
-        ...{ name: `${name}/kernel`, shape: [kernel, kernel, channels, deep ? 1 : to], channelAxis: -1 },
-        ...(deep ? { inputAxis: 2, outputAxis: 2 } : { inputAxis: 2, outputAxis: 3 }),
-      };
-      const macs = size * size * elementsOf(weight.shape);
-      const attributes = { kernel: kernels, strides, ...(deep && { groups: channels }), ...fused };
-      const made = deep
-        ? add("depthwise", ["depthwiseConv2d", "DepthwiseConv2D", config], [from], shape, { weight, macs, attributes })
-        : add("conv", ["conv2d", "Conv2D", { ...config, ...fused, filters: to }], [from], shape, {
-            weight,
-            macs,
-            attributes,
-          });
-      if (!activation || "activation" in fused) return made;
-      return behind(made, KINDS[activation] as LayerKind, "relu");
-    },
-    linear(from, name, outputs, activation) {
-      const fused = activation ? { activation: activation.toLowerCase() } : {};
-      const inputs = from.shape.at(-1) ?? 1;
-      const weight = { name: `${name}/kernel`, shape: [inputs, outputs], inputAxis: 0, outputAxis: 1, channelAxis: -1 };
-      const to = [...from.shape.slice(0, -1), outputs];
-      const macs = elementsOf(single(to)) * inputs;
-      const kind = ["dense", "Dense", { name, units: outputs, ...fused }] as const;
-      return add("dense", kind, [from], to, { weight, macs, attributes: fused });
-    },
-    norm: (from, name) => add("norm", ["layerNormalization", "LayerNormalization", { name }], [from], from.shape),
+    operator: (name, from, shape, options) => plain(sheet, name, from, shape, options?.type ?? "elementwise"),
+    conv: (from, name, options) => convolution(sheet, from, name, options),
+    linear: (from, name, outputs, activation) => linear(sheet, from, name, outputs, activation),
+    norm: (from, name) =>
+      add(sheet, "norm", ["layerNormalization", "LayerNormalization", { name }], [from], from.shape),
     finish(last) {
       const { at, shape } = given as Placed;
       const net = module ? module.model({ inputs: at, outputs: (last as Placed).at }) : null;
-      return { net, units, shape: lastly(shape) };
+      return { net, units: sheet.units, shape: lastly(shape) };
     },
   };
+}
+
+interface Sheet {
+  readonly module: LayersModule | null;
+  readonly units: Unit[];
+}
+
+function add(
+  { module, units }: Sheet,
+  type: UnitType,
+  [name, operator, config]: LayerKind,
+  from: readonly Flow[],
+  shape: readonly number[],
+  { weight = null, macs = 0, attributes = {} }: More = {},
+): Placed {
+  const [first] = from as [Placed];
+  const places = from.map((flow) => (flow as Placed).at);
+  const at = module ? made(module, name, config).apply(places.length > 1 ? places : first.at) : {};
+  const value = `v${units.length}`;
+  const [inputShape, outputShape] = [first.shape, shape].map((each) => single(lastly(each))) as [number[], number[]];
+  units.push({
+    ...{ name: value, type, operators: [operator], inputs: from.map((flow) => flow.value), output: value },
+    ...{ inputShape, outputShape, weight, parameters: [], attributes, macs, bytes: 0 },
+  });
+  return { value, shape, at };
+}
+
+/** An activation of its own is of the unit before it. */
+function behind(sheet: Sheet, from: Placed, kind: LayerKind, activation: string): Placed {
+  const { units } = sheet;
+  const last = units.pop() as Unit;
+  const made = add(sheet, "activation", kind, [from], from.shape);
+  const { outputShape, output } = units.pop() as Unit;
+  const attributes = { ...last.attributes, activation };
+  units.push({ ...last, operators: [...last.operators, kind[1]], outputShape, output, attributes });
+  return made;
+}
+
+function plain(sheet: Sheet, name: string, from: readonly Flow[], shape: readonly number[], type: UnitType): Flow {
+  const kind = KINDS[name];
+  if (!kind) throw new RangeError(`there is no layer for "${name}"`);
+  const last = sheet.units.at(-1);
+  // A row of channels is flat already.
+  if (name === "Flatten" && last?.operators[0] === "GlobalAveragePooling2D") return { ...(from[0] as Placed), shape };
+  if (name === "Relu" && last?.type === "elementwise") return behind(sheet, from[0] as Placed, kind, "relu");
+  const attributes = name === "MaxPool" ? { kernel: [2, 2], strides: [2, 2] } : {};
+  const own = type === "activation" ? { activation: name.toLowerCase() } : {};
+  // Of one picture there is a row of channels.
+  const to = name === "GlobalAveragePool" ? shape.slice(0, 2) : shape;
+  return add(sheet, type, kind, from, to, { attributes: { ...attributes, ...own } });
+}
+
+function convolution(sheet: Sheet, from: Flow, name: string, options: ConvOptions): Flow {
+  const { to, kernel, stride = 1, groups = 1, activation } = options;
+  const [batch = 1, channels = 1, height = 1] = from.shape;
+  const size = Math.ceil(height / stride);
+  const config = { name, kernelSize: kernel, strides: stride, padding: "same" };
+  const shape = [batch, to, size, size];
+  const deep = groups > 1;
+  const fused = activation === "Relu" && !deep ? { activation: "relu" } : {};
+  const weight: UnitWeight = {
+    ...{ name: `${name}/kernel`, shape: [kernel, kernel, channels, deep ? 1 : to], channelAxis: -1 },
+    ...{ inputAxis: 2, outputAxis: deep ? 2 : 3 },
+  };
+  const macs = size * size * elementsOf(weight.shape);
+  const sizes = { kernel: [kernel, kernel], strides: [stride, stride], ...(deep && { groups: channels }) };
+  const kind: LayerKind = deep
+    ? ["depthwiseConv2d", "DepthwiseConv2D", config]
+    : ["conv2d", "Conv2D", { ...config, ...fused, filters: to }];
+  const more = { weight, macs, attributes: { ...sizes, ...fused } };
+  const made = add(sheet, deep ? "depthwise" : "conv", kind, [from], shape, more);
+  if (!activation || "activation" in fused) return made;
+  return behind(sheet, made, KINDS[activation] as LayerKind, "relu");
+}
+
+function linear(sheet: Sheet, from: Flow, name: string, outputs: number, activation: string | undefined): Flow {
+  const fused = activation ? { activation: activation.toLowerCase() } : {};
+  const inputs = from.shape.at(-1) ?? 1;
+  const weight = { name: `${name}/kernel`, shape: [inputs, outputs], inputAxis: 0, outputAxis: 1, channelAxis: -1 };
+  const to = [...from.shape.slice(0, -1), outputs];
+  const macs = elementsOf(single(to)) * inputs;
+  const kind = ["dense", "Dense", { name, units: outputs, ...fused }] as const;
+  return add(sheet, "dense", kind, [from], to, { weight, macs, attributes: fused });
 }
 
 interface More {

@@ -21,22 +21,6 @@ export interface TfjsModulesReady {
 export function tfjsRunner(modules: TfjsModulesReady): Runner {
   const { core } = modules;
   const layers = modules.layers as LayersModule;
-  const opened = (net: Net, base: Net | null, shape: readonly number[], copies: number): OpenUnit => {
-    const data = Float32Array.from({ length: elementsOf(shape) }, (_, i) => 0.5 + ((i * 37) % 101) / 101);
-    const x = core.tensor(data, shape);
-    const runner = (each: Net) => () =>
-      core.tidy(() => {
-        // What a model gives is read, as it is by those who ask for it; of many outputs one is enough.
-        const result = each.predict(x);
-        (Array.isArray(result) ? result[0] : result)?.dataSync();
-      });
-    const close = (): void => {
-      x.dispose();
-      net.dispose();
-      base?.dispose();
-    };
-    return { copies, run: runner(net), base: base && runner(base), close };
-  };
   return {
     runtime: `tfjs-${core.getBackend()} ${core.version_core}`,
     reference: tfjsSpec(REFERENCE) as UnitSpec,
@@ -48,26 +32,49 @@ export function tfjsRunner(modules: TfjsModulesReady): Runner {
     },
     family: "layers",
     runs: ["f32"],
-    async open(spec) {
-      if (spec.type === "run") {
-        const shape = [1, listOf(spec, "in")[0] ?? 1];
-        const input = layers.input({ shape: shape.slice(1) });
-        const net = layers.model({ inputs: input, outputs: (layers.layers.reLU as Make)({}).apply(input) });
-        return opened(net, null, shape, 1);
-      }
-      const shape = listOf(spec, "in").map((extent, i) => (i === 0 ? extent * spec.batch : extent));
-      const own = shape.length > 0 ? shape : [spec.batch * numberOf(spec, "rows"), numberOf(spec, "inputs")];
-      const copies = Math.max(2, Math.min(MOST_COPIES, Math.round(LONG / boundOf(ONE_THREAD, spec))));
-      const nets = [copies + 1, 1].map((count) => copied(layers, spec, own, count));
-      const [net, base] = nets;
-      return net && base ? opened(net, base, own, copies) : null;
-    },
+    open: async (spec) => (spec.type === "run" ? openCall(core, layers, spec) : openLayers(core, layers, spec)),
     async openModel(index, seed) {
       const drawn = layersRelative(index, seed, layers);
-      if (!drawn?.net) return null;
-      return { unit: opened(drawn.net, null, drawn.shape, 1), whole: drawn.whole };
+      return drawn?.net ? { unit: opened(core, [drawn.net], drawn.shape, 1), whole: drawn.whole } : null;
     },
   };
+}
+
+type Core = TfjsModulesReady["core"];
+
+/** @param nets - what is run, and what all of it but the copies is */
+function opened(core: Core, [net, base]: readonly [Net, Net?], shape: readonly number[], copies: number): OpenUnit {
+  const x = core.tensor(
+    Float32Array.from({ length: elementsOf(shape) }, (_, i) => 0.5 + ((i * 37) % 101) / 101),
+    shape,
+  );
+  const running = (each: Net) => () =>
+    core.tidy(() => {
+      // What a model gives is read, as it is by those who ask for it; of many outputs one is enough.
+      const result = each.predict(x);
+      (Array.isArray(result) ? result[0] : result)?.dataSync();
+    });
+  const close = (): void => {
+    x.dispose();
+    net.dispose();
+    base?.dispose();
+  };
+  return { copies, run: running(net), base: base ? running(base) : null, close };
+}
+
+function openCall(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit {
+  const shape = [1, listOf(spec, "in")[0] ?? 1];
+  const input = layers.input({ shape: shape.slice(1) });
+  const net = layers.model({ inputs: input, outputs: (layers.layers.reLU as Make)({}).apply(input) });
+  return opened(core, [net], shape, 1);
+}
+
+function openLayers(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit | null {
+  const given = listOf(spec, "in").map((extent, i) => (i === 0 ? extent * spec.batch : extent));
+  const shape = given.length > 0 ? given : [spec.batch * numberOf(spec, "rows"), numberOf(spec, "inputs")];
+  const copies = Math.max(2, Math.min(MOST_COPIES, Math.round(LONG / boundOf(ONE_THREAD, spec))));
+  const [net, base] = [copies + 1, 1].map((count) => copied(layers, spec, shape, count));
+  return net && base ? opened(core, [net, base], shape, copies) : null;
 }
 
 type Make = (config: object) => { apply(from: object | readonly object[]): object };

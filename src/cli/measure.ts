@@ -1,0 +1,148 @@
+import { existsSync } from "node:fs";
+import { open, readFile, rm } from "node:fs/promises";
+import { type Command, Option } from "commander";
+import type { OnnxRuntime } from "../engine/onnx.ts";
+import { runtimeOf } from "../engine/tfjs/runtime.ts";
+import { DataError } from "../errors.ts";
+import { detectEnvironment } from "../latency/detect.ts";
+import { type Environment, RUNTIMES, type RuntimeName } from "../latency/environment.ts";
+import { environmentLine, FIRST_LINE, parseLines, rowLine } from "../latency/lines.ts";
+import { partsOf } from "../latency/parts.ts";
+import { RUNS } from "../latency/run.ts";
+import type { UnitSpec } from "../latency/spec.ts";
+import { addEnvironment, addRow, type LatencyTable, mergeTables, newTable } from "../latency/table.ts";
+import { type BuildReport, buildTable } from "../measure/build.ts";
+import { onnxRunner } from "../measure/ort.ts";
+import type { Runner } from "../measure/runner.ts";
+import { type TfjsModulesReady, tfjsRunner } from "../measure/tfjs.ts";
+import { addToLatencyFile, openLatencyFile } from "../node.ts";
+import { installedRuntimes, openEngine, runtimeModules } from "./engines.ts";
+import { ownVersion } from "./environment.ts";
+import { table } from "./print.ts";
+import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
+
+// quern latency build: measures units here.
+
+interface Flags {
+  readonly json?: boolean;
+  readonly db: string;
+  readonly runtime?: RuntimeName;
+  readonly budget: string;
+  readonly model?: string[];
+  readonly name?: string;
+}
+
+export function addBuildVerb(group: Command): void {
+  group
+    .command("build")
+    .description(
+      "measures units of models in a runtime that is installed here: one operator at a time in many sizes, the most telling first, then whole models. " +
+        "What was found is kept when it is stopped, and not measured again",
+    )
+    .requiredOption("--db <file>", "the SQLite file that rows are added to; it is made if there is none")
+    .addOption(new Option("--runtime <name>", "(default: the first that is installed)").choices(RUNTIMES))
+    .option("--budget <time>", "how long it may take, such as 3m or 90s", "3m")
+    .option("--model <file...>", "models whose units are measured first, so that they are known exactly")
+    .option("--name <text>", "what the environment is called (default: the runtime and where it runs)")
+    .option("--json", "one JSON object on stdout")
+    .action((flags: Flags) => runVerb(flags.json === true, (task) => buildVerb(task, flags)));
+}
+
+async function buildVerb({ signal, progress }: Task, flags: Flags): Promise<Result> {
+  const budget = secondsOf("--budget", flags.budget);
+  const { runner, environment } = await openRuntime(flags);
+  const first = await unitsOf(flags.model ?? []);
+  const journal = await openJournal(flags.db, environment);
+  let report: BuildReport;
+  try {
+    report = await buildTable(runner, environment, {
+      ...{ table: journal.known, tool: ownVersion(), budget, first, signal, onRow: journal.add },
+      onProgress: ({ done, total, rows, unit }) =>
+        progress({ done: Math.round(10 * done), total: Math.round(10 * total), note: `${rows} rows, ${unit}` }),
+    });
+  } finally {
+    // Even what was found before it was stopped.
+    await journal.finish();
+  }
+  const json = { db: flags.db, environment, ...report };
+  return { json, text: () => buildText(flags.db, environment, report) };
+}
+
+async function openRuntime({ runtime: wanted, name }: Flags): Promise<{ runner: Runner; environment: Environment }> {
+  const installed = await installedRuntimes();
+  const found = installed.find((each) => each.name === (wanted ?? each.name));
+  if (!found || found.name === "quern")
+    throw new DataError(
+      `${wanted ?? "no runtime"} is ${wanted ? "not " : ""}installed: npm install ${wanted ?? "onnxruntime-web"}`,
+    );
+  const modules = await runtimeModules(found.name);
+  const environment = await detectEnvironment({ runtime: { ...found, threads: 1 }, name });
+  if (found.name !== "tfjs-wasm") return { runner: onnxRunner(modules as OnnxRuntime), environment };
+  const { core, layers } = await runtimeOf(modules);
+  return { runner: tfjsRunner({ core, layers } as unknown as TfjsModulesReady), environment };
+}
+
+/** Units of models, in every way to run them. */
+async function unitsOf(paths: readonly string[]): Promise<UnitSpec[]> {
+  const specs = new Map<string, UnitSpec>();
+  for (const path of paths) {
+    const { engine } = await openEngine(path);
+    try {
+      const { units } = await engine.describe();
+      for (const run of RUNS) for (const { spec } of partsOf(units, () => run)) specs.set(JSON.stringify(spec), spec);
+    } finally {
+      await engine.close();
+    }
+  }
+  return [...specs.values()];
+}
+
+/** Rows that go to a file of lines as they are found, and into the database in the end: it is written as a whole each time. */
+async function openJournal(db: string, environment: Environment) {
+  const path = `${db}.journal.jsonl`;
+  const found = newTable();
+  if (existsSync(path)) parseLines(await readFile(path), { into: found, torn: true });
+  addEnvironment(found, environment);
+  let known: LatencyTable = found;
+  if (existsSync(db)) {
+    const file = await openLatencyFile(db);
+    known = mergeTables(file.table({ environment: environment.id }), found);
+    await file.close();
+  }
+  addEnvironment(known, environment);
+  const handle = await open(path, "w");
+  await handle.write(FIRST_LINE);
+  for (const each of found.environments.values()) await handle.write(environmentLine(each));
+  for (const rows of found.rows.values()) for (const row of rows.values()) await handle.write(rowLine(row));
+  return {
+    known,
+    async add(row: Parameters<typeof addRow>[1]): Promise<void> {
+      addRow(found, row);
+      if (known !== found) addRow(known, row);
+      await handle.write(rowLine(row));
+    },
+    async finish(): Promise<void> {
+      await handle.close();
+      await addToLatencyFile(db, found);
+      await rm(path);
+    },
+  };
+}
+
+function buildText(db: string, { id, name }: Environment, { rows, known, refused, drift }: BuildReport): string {
+  const reasons = new Map(refused.map(({ unit, reason }) => [unit, reason]));
+  const [least, most] = drift.map((share) => share.toFixed(2));
+  return [
+    `${db}: ${rows} new rows of ${name} (${id}), ${known} known before`,
+    `speed of the machine meanwhile, by the reference: ${least} to ${most} times what it took first`,
+    ...(reasons.size > 0 ? ["", table(["the runtime refuses", "because"], [...reasons], [])] : []),
+  ].join("\n");
+}
+
+/** @throws UsageError */
+export function secondsOf(flag: string, text: string): number {
+  const [, number, unit = "s"] = /^(\d+(?:\.\d+)?) ?(s|m|h)$/.exec(text) ?? [];
+  const seconds = Number(number) * ({ s: 1, m: 60, h: 3600 }[unit] as number);
+  if (seconds > 0) return seconds;
+  throw new UsageError(`${flag} expected a time such as 3m or 90s, got "${text}"`);
+}
