@@ -76,7 +76,7 @@ function add(
   [name, operator, config]: LayerKind,
   from: readonly Flow[],
   shape: readonly number[],
-  { weight = null, macs = 0, attributes = {} }: More = {},
+  { weight, macs = 0, attributes = {} }: More = {},
 ): Placed {
   const [first] = from as [Placed];
   const places = from.map((flow) => (flow as Placed).at);
@@ -85,7 +85,7 @@ function add(
   const [inputShape, outputShape] = [first.shape, shape].map((each) => single(lastly(each))) as [number[], number[]];
   units.push({
     ...{ name: value, type, operators: [operator], inputs: from.map((flow) => flow.value), output: value },
-    ...{ inputShape, outputShape, weight, parameters: [], attributes, macs, bytes: 0 },
+    ...{ inputShape, outputShape, weight: weight ?? null, parameters: [], attributes, macs, bytes: 0 },
   });
   return { value, shape, at };
 }

@@ -45,8 +45,13 @@ export function simple(spec: UnitSpec): Maker | null {
     const node: Maker["node"] = ({ build }, from) => build.node("Reshape", [from, build.integers(out)]);
     return { input, out, fan: "fresh", node };
   }
-  const node = CHAINED[form] ?? (BINARY.includes(form) ? twice(form) : UNARY.includes(form) ? once(form) : null);
-  return node && { input, out: input, fan: "chain", node };
+  const node = chained(form);
+  return node ? { input, out: input, fan: "chain", node } : null;
+}
+
+function chained(form: string): Maker["node"] | undefined {
+  if (BINARY.includes(form)) return twice(form);
+  return UNARY.includes(form) ? once(form) : CHAINED[form];
 }
 
 const BINARY = ["Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"];
@@ -70,7 +75,7 @@ const normalized: Maker["node"] = (context, from, i) => {
 };
 
 /** By form: what takes what the same before it gives. */
-const CHAINED: Readonly<Record<string, Maker["node"]>> = {
+const CHAINED: Readonly<Record<string, Maker["node"] | undefined>> = {
   Softmax: ({ build }, from) => build.node("Softmax", [from], { axis: -1 }),
   Clip: ({ build }, from) => build.node("Clip", [from, build.scalar(-6), build.scalar(6)]),
   "Div+Erf+Add+Mul+Mul": ({ build }, from) => gelu(build, from),
