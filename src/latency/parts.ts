@@ -60,8 +60,9 @@ function integersBehind(graph: Graph, value: string): readonly Unit[] | null {
   return all ? takers : null;
 }
 
-/** Whether a unit of integers ends in codes. */
+/** Whether a unit of integers ends in codes. Behind MatMul and Add of three dimensions there is a Reshape first. */
 function endsInCodes(graph: Graph, unit: Unit): boolean {
+  if (unit.operators[0] === "MatMul") return false;
   const plain = unit.operators.slice(1).every((operator) => operator === "Add" || VANISHING.includes(operator));
   return plain && integersBehind(graph, unit.output) !== null;
 }

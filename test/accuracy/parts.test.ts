@@ -1,0 +1,57 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as native from "onnxruntime-node";
+import { afterAll, expect, test } from "vitest";
+import { bytesSource } from "../../src/index.ts";
+import { partsOf } from "../../src/latency/parts.ts";
+import type { Run } from "../../src/latency/run.ts";
+import type { UnitSpec } from "../../src/latency/spec.ts";
+import { deployed } from "../../src/measure/deployed.ts";
+import { relative } from "../../src/measure/family.ts";
+import { readProgram } from "../../src/model/onnx/program.ts";
+import { walkOver } from "../../src/model/onnx/wire.ts";
+
+// What units become, against what ONNX Runtime writes of the graphs that it runs.
+
+const folder = mkdtempSync(join(tmpdir(), "quern-parts-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function operatorsIn(model: Uint8Array): Promise<Record<string, number>> {
+  const file = join(folder, "optimized.onnx");
+  // Beyond it, native packages lay out channels in blocks.
+  const options = { graphOptimizationLevel: "extended", optimizedModelFilePath: file, logSeverityLevel: 3 } as const;
+  await (await native.InferenceSession.create(model, options)).release();
+  return counted((await readProgram(walkOver(bytesSource(readFileSync(file))))).nodes.map(({ operator }) => operator));
+}
+
+function counted(words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
+}
+
+/** What the runtime calls what a part is about. */
+function nameOf({ type, form, precision }: UnitSpec): string {
+  const conv = type === "conv" || type === "depthwise";
+  if (conv) return precision === "int8" ? "QLinearConv" : "a convolution of floats";
+  if (type === "dense" && precision === "int8") return "QGemm";
+  return { "Div+Erf+Add+Mul+Mul": "Gelu", "Add+LayerNormalization": "SkipLayerNormalization" }[form] ?? form;
+}
+
+const INDICES = Array.from({ length: 28 }, (_, i) => i);
+
+test.each(INDICES.flatMap((index) => (["f32", "int8"] as const).map((run) => [index, run] as [number, Run])))(
+  "graph %i as %s",
+  async (index, run) => {
+    const { bytes, units } = relative(index);
+    const parts = counted(partsOf(units, () => run).map(({ spec }) => nameOf(spec)));
+    const found = await operatorsIn(await deployed(bytes, units, run));
+    const of = (name: string): number => found[name] ?? 0;
+    const wanted = (name: string): number => parts[name] ?? 0;
+    for (const name of ["QLinearConv", "QGemm", "QuantizeLinear", "Gelu", "SkipLayerNormalization"])
+      expect([name, wanted(name)]).toEqual([name, of(name)]);
+    expect(wanted("a convolution of floats")).toBe(of("FusedConv") + of("Conv"));
+    expect(wanted("MatMul+Mul")).toBe(of("FusedMatMul"));
+  },
+);
