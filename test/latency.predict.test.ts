@@ -1,0 +1,227 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Description, Unit } from "../src/engine/engine.ts";
+import { fused } from "../src/latency/fuse.ts";
+import { partsOf } from "../src/latency/parts.ts";
+import { type LatencyModel, latencyModel, predictRun, specsOf } from "../src/latency/predict.ts";
+import { regressor } from "../src/latency/regress.ts";
+import { RUNS } from "../src/latency/run.ts";
+import type { UnitSpec } from "../src/latency/spec.ts";
+import { addEnvironment, addRow, type LatencyTable, newTable } from "../src/latency/table.ts";
+import { workOf } from "../src/latency/work.ts";
+import { design } from "../src/measure/design.ts";
+import { relative } from "../src/measure/family.ts";
+import { wholeFrom, wholeOf } from "../src/measure/whole.ts";
+import { HERE, THERE } from "./latency.rows.ts";
+import { random } from "./random.ts";
+
+const environment = HERE;
+const TOOL = { tool: "0.1.0", runtime: "1.30.0", date: "2026-11-26T08:00:00Z", count: 50 };
+
+/** A machine that takes these times: sums of counts, with a factor that is smooth in the sizes. */
+function trueTime(spec: UnitSpec): number {
+  const { counts, place } = workOf(spec);
+  const { macs = 0, weights = 0, read = 0, written = 0, columns = 0 } = counts;
+  const smooth = 1 + 0.1 * Math.sin(place.reduce((sum, x) => sum + x, 0) / 6);
+  const base = 0.004 + 2e-7 * macs + 1e-7 * weights + 3e-7 * (read + written) + 2e-7 * columns;
+  return (spec.precision === "int8" ? 0.6 : 1) * base * smooth;
+}
+
+function tableOf(specs: Iterable<UnitSpec>, noise = 0): LatencyTable {
+  const table = newTable();
+  addEnvironment(table, environment);
+  const next = random(5);
+  for (const spec of specs) {
+    const median = trueTime(spec) * (1 + noise * (2 * next() - 1));
+    addRow(table, { ...spec, ...TOOL, environment: environment.id, median, spread: 0.01 * median });
+  }
+  return table;
+}
+
+function first(count: number): UnitSpec[] {
+  const specs: UnitSpec[] = [];
+  for (const spec of design()) if (specs.push(spec) === count) break;
+  return specs;
+}
+
+function descriptionOf(index: number): Description {
+  const { units, input } = relative(index);
+  const info = (name: string, shape: readonly number[]) => ({ name, integer: false, shape });
+  return {
+    kind: "other",
+    inputs: [info("x", input.shape)],
+    outputs: [info("y", units.at(-1)?.outputShape ?? [])],
+    units,
+  };
+}
+
+const timeOf = (index: number, run: (typeof RUNS)[number]): number =>
+  specsOf(wholeFrom(relative(index), run)).reduce((sum, spec) => sum + trueTime(spec), 0);
+
+describe("models that the table has never seen", () => {
+  const calls: UnitSpec[] = [16, 4096, 49152].flatMap((from) =>
+    [10, 8192].map((to) => ({
+      ...{ type: "run", form: "run", precision: "f32", batch: 1 },
+      attributes: { in: [from], out: [to] },
+    })),
+  );
+  const model = latencyModel(tableOf([...first(900), ...calls], 0.03), environment);
+
+  test.each(Array.from({ length: 16 }, (_, i) => i))("graph %i of the family", (index) => {
+    for (const run of ["f32", "int8", "w8"] as const) {
+      const { ms, low, high, known } = predictRun(model, descriptionOf(index), () => run);
+      const true_ = timeOf(index, run);
+      expect(Math.abs(ms / true_ - 1)).toBeLessThan(0.1);
+      expect(low).toBeLessThan(true_);
+      expect(high).toBeGreaterThan(true_);
+      expect(known).toBeLessThan(0.5);
+    }
+  });
+
+  test("more work takes no less time, whichever size doubles", () => {
+    const sizes = fc.tuple(
+      fc.integer({ min: 1, max: 60 }),
+      fc.integer({ min: 16, max: 400 }),
+      fc.integer({ min: 16, max: 400 }),
+    );
+    fc.assert(
+      fc.property(sizes, fc.integer({ min: 0, max: 2 }), ([rows, inputs, outputs], which) => {
+        const spec = (factors: readonly number[]): UnitSpec => ({
+          ...{ type: "dense", form: "Gemm", precision: "f32", batch: 1 },
+          attributes: { rows: rows * factors[0], inputs: inputs * factors[1], outputs: outputs * factors[2] },
+        });
+        const doubled = [0, 1, 2].map((i) => (i === which ? 2 : 1));
+        expect(model.unit(spec(doubled)).ms).toBeGreaterThanOrEqual(model.unit(spec([1, 1, 1])).ms);
+      }),
+    );
+  });
+});
+
+test("a row of the very unit is what counts, and all of it is known", () => {
+  const description = descriptionOf(3);
+  const whole = wholeFrom(relative(3), "f32");
+  const known = latencyModel(tableOf(specsOf(whole)), environment);
+  const prediction = predictRun(known, description, () => "f32");
+  expect(prediction.known).toBe(1);
+  expect(prediction.ms).toBeCloseTo(timeOf(3, "f32"), 9);
+  // Attributes in another order are the same unit.
+  const [spec] = specsOf(whole).slice(1);
+  const turned = Object.fromEntries(Object.entries(spec.attributes).reverse());
+  expect(known.unit({ ...spec, attributes: turned }).from).toBe("row");
+});
+
+test("whole models that were measured set the factor of all", () => {
+  const table = tableOf(first(600));
+  for (const index of [0, 1, 2, 3, 5]) {
+    const attributes = { seed: 1, index };
+    const row = { type: "model", form: "family", precision: "f32", batch: 1, attributes, ...TOOL, spread: 0.001 };
+    addRow(table, { ...row, environment: environment.id, median: 1.25 * timeOf(index, "f32") });
+  }
+  const model = latencyModel(table, environment, wholeOf);
+  expect(model.whole.factor).toBeGreaterThan(1.1);
+  expect(model.whole.factor).toBeLessThan(1.4);
+  const bare = latencyModel(table, environment);
+  const [with_, without] = [model, bare].map((each) => predictRun(each, descriptionOf(7), () => "f32").ms);
+  expect(with_ / without).toBeCloseTo(model.whole.factor, 9);
+});
+
+describe("what nothing is known of", () => {
+  const empty = latencyModel(tableOf([]), environment);
+
+  test("is bounded by what machines can do, and never nothing", () => {
+    for (const spec of first(200)) {
+      const { ms, deviation, from } = empty.unit(spec);
+      expect(ms).toBeGreaterThan(0);
+      expect(deviation).toBeGreaterThan(0.5);
+      expect(from).toBe("bound");
+    }
+    const odd: UnitSpec = { type: "other", form: "Mystery", attributes: {}, precision: "f32", batch: 1 };
+    expect(empty.unit(odd).ms).toBeGreaterThan(0);
+  });
+
+  test("makes the interval of a model wide, and its share of rows 0", () => {
+    const { ms, low, high, known } = predictRun(empty, descriptionOf(0), () => "f32");
+    expect(known).toBe(0);
+    expect(high / ms).toBeGreaterThan(1.5);
+    expect(ms / low).toBeGreaterThan(1.5);
+  });
+
+  test("a model without units takes what a call takes", () => {
+    const none: Description = { ...descriptionOf(0), units: [] };
+    expect(predictRun(empty, none, () => "f32").ms).toBeGreaterThan(0);
+  });
+
+  test("rows of other environments tell nothing", () => {
+    const other = THERE;
+    const model: LatencyModel = latencyModel(tableOf(first(50)), other);
+    expect(model.unit(first(1)[0]).from).toBe("bound");
+  });
+});
+
+test("a regressor finds the law behind exact rows", () => {
+  const rows = [1, 2, 5, 9, 30, 64].flatMap((rows) =>
+    [16, 100, 512].map((inputs) => {
+      const spec: UnitSpec = {
+        type: "dense",
+        form: "Gemm",
+        precision: "f32",
+        batch: 1,
+        attributes: { rows, inputs, outputs: 64 },
+      };
+      const median = 0.01 + 1e-7 * rows * inputs * 64;
+      return {
+        ...spec,
+        environment: environment.id,
+        median,
+        spread: 0,
+        count: 9,
+        date: TOOL.date,
+        tool: "0",
+        runtime: "1",
+        pooled: 1,
+        outdated: 0,
+      };
+    }),
+  );
+  const made = regressor(rows);
+  const at = (count: number): number =>
+    made.at(workOf({ ...rows[0], attributes: { rows: count, inputs: 200, outputs: 64 } })).ms;
+  expect(at(20)).toBeCloseTo(0.01 + 1e-7 * 20 * 200 * 64, 3);
+});
+
+describe("parts", () => {
+  const parts = (index: number, run: (typeof RUNS)[number]): string[] =>
+    partsOf(relative(index).units, () => run).map(({ spec }) => `${spec.form} ${spec.precision}`);
+
+  test("floats are what they are", () => {
+    expect(parts(3, "f32")).toEqual(relative(3).units.map(({ operators }) => `${operators.join("+")} f32`));
+  });
+
+  test("units that take the same value share its codes", () => {
+    const codes = parts(1, "int8").filter((part) => part === "QuantizeLinear int8").length;
+    const dense = parts(1, "int8").filter((part) => part.startsWith("MatMul+Add")).length;
+    expect(codes).toBeLessThan(dense);
+    expect(codes).toBeGreaterThan(0);
+  });
+
+  test("every unit is in one part at least, as itself or with others", () => {
+    for (let index = 0; index < 24; index++) {
+      const { units } = relative(index);
+      for (const run of RUNS) {
+        const named = new Set(partsOf(units, () => run).map(({ unit }) => unit));
+        expect(fused(units).every(({ name }) => named.has(name))).toBe(true);
+      }
+    }
+  });
+
+  test("chains that something else takes from are left alone", () => {
+    const unit = (name: string, operators: string[], inputs: string[]): Unit => ({
+      ...{ name, type: "elementwise", operators, inputs, output: name, inputShape: [1, 4], outputShape: [1, 4] },
+      ...{ weight: null, parameters: [], attributes: {}, macs: 0, bytes: 0 },
+    });
+    const sum = unit("sum", ["Add"], ["a", "b"]);
+    const norm: Unit = { ...unit("norm", ["LayerNormalization"], ["sum"]), type: "norm" };
+    expect(fused([sum, norm]).map(({ operators }) => operators)).toEqual([["Add", "LayerNormalization"]]);
+    expect(fused([sum, norm, unit("later", ["Add"], ["sum", "norm"])])).toHaveLength(3);
+  });
+});
