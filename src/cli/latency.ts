@@ -1,24 +1,15 @@
-import { open, readFile, stat } from "node:fs/promises";
 import type { Command } from "commander";
-import { DataError, printed } from "../errors.ts";
 import { canonical } from "../latency/checks.ts";
-import { type Environment, parseEnvironment } from "../latency/environment.ts";
-import { parseLines, printLines } from "../latency/lines.ts";
+import { printLines } from "../latency/lines.ts";
 import type { Latency } from "../latency/pool.ts";
-import {
-  addEnvironment,
-  addRow,
-  type LatencyTable,
-  latencies,
-  mergeTables,
-  newTable,
-  rowsOf,
-} from "../latency/table.ts";
-import { addToLatencyFile, openLatencyFile } from "../node.ts";
+import { type LatencyTable, latencies, mergeTables, rowsOf } from "../latency/table.ts";
+import { addToLatencyFile } from "../node.ts";
 import { withSinks } from "./files.ts";
 import { addBuildVerb } from "./measure.ts";
+import { addPredictVerb } from "./predict.ts";
 import { table } from "./print.ts";
-import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
+import { tableOf } from "./tables.ts";
+import { type Result, runVerb, type Task } from "./terminal.ts";
 
 // quern latency: what is known of how long units take.
 
@@ -43,6 +34,7 @@ export function addLatencyVerbs(program: Command): void {
       .option("--env <what>", "only of this environment: its id, its name, or its JSON file")
       .option("--type <type>", "only units of this type, such as conv");
   addBuildVerb(group);
+  addPredictVerb(group);
   verb(
     "import <files...>",
     "adds the rows of other files to a SQLite file, which is made if there is none",
@@ -115,65 +107,4 @@ async function tablesOf(paths: readonly string[]): Promise<LatencyTable[]> {
   const tables: LatencyTable[] = [];
   for (const path of paths) tables.push(await tableOf(path, {}));
   return tables;
-}
-
-/** Of a file of either kind, told apart by its content. */
-export async function tableOf(path: string, flags: Flags): Promise<LatencyTable> {
-  if (!(await isSqlite(path))) {
-    const whole = await linesOf(path);
-    return only(whole, { type: flags.type, environment: await idOf(flags.env, [...whole.environments.values()]) });
-  }
-  const file = await openLatencyFile(path);
-  try {
-    return file.table({ type: flags.type, environment: await idOf(flags.env, file.environments()) });
-  } finally {
-    await file.close();
-  }
-}
-
-async function isSqlite(path: string): Promise<boolean> {
-  const handle = await open(path, "r");
-  try {
-    if (!(await handle.stat()).isFile())
-      throw new DataError(`${path}: expected a regular file, got a folder, pipe or device`);
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(6), 0, 6, 0);
-    return bytesRead === 6 && buffer.toString("latin1") === "SQLite";
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Strings of more are not to be had everywhere. */
-const MOST_BYTES = 2 ** 28;
-
-async function linesOf(path: string): Promise<LatencyTable> {
-  const { size } = await stat(path);
-  if (size > MOST_BYTES) throw new DataError(`${path}: expected at most ${MOST_BYTES} bytes, got ${size}`);
-  try {
-    return parseLines(await readFile(path));
-  } catch (error) {
-    throw error instanceof DataError ? new DataError(`${path}: ${error.message}`) : error;
-  }
-}
-
-function only(whole: LatencyTable, where: { type: string | undefined; environment: string | undefined }): LatencyTable {
-  const part = newTable();
-  for (const each of whole.environments.values())
-    if ((where.environment ?? each.id) === each.id) addEnvironment(part, each);
-  for (const row of rowsOf(whole, where)) addRow(part, row);
-  return part;
-}
-
-async function idOf(wanted: string | undefined, known: readonly Environment[]): Promise<string | undefined> {
-  if (wanted === undefined) return undefined;
-  if (wanted.endsWith(".json")) return parseEnvironment(await readFile(wanted, "utf8"), wanted).id;
-  const found = known.filter(({ id, name }) => id === wanted || name === wanted);
-  if (found.length > 1)
-    throw new UsageError(`--env: ${found.length} environments are called ${printed(wanted)}: give an id`);
-  const [one] = found;
-  if (!one)
-    throw new UsageError(
-      `--env: there is no environment ${printed(wanted)}: ${known.map(({ id }) => id).join(", ") || "none"}`,
-    );
-  return one.id;
 }

@@ -1,0 +1,103 @@
+import type { Command } from "commander";
+import type { Description } from "../engine/engine.ts";
+import type { Environment } from "../latency/environment.ts";
+import { partsOf } from "../latency/parts.ts";
+import { type LatencyModel, latencyModel, predictRun } from "../latency/predict.ts";
+import { RUNS, type Run } from "../latency/run.ts";
+import { supports } from "../latency/support.ts";
+import type { LatencyTable } from "../latency/table.ts";
+import { wholeOf } from "../measure/whole.ts";
+import { openEngine } from "./engines.ts";
+import { wholeNumber } from "./numbers.ts";
+import { table } from "./print.ts";
+import { environmentIn, tableOf } from "./tables.ts";
+import { type Result, runVerb } from "./terminal.ts";
+
+// quern latency predict: how long a model would take.
+
+interface Flags {
+  readonly json?: boolean;
+  readonly db: string;
+  readonly env?: string;
+  readonly batch?: string;
+  readonly units?: boolean;
+}
+
+export function addPredictVerb(group: Command): void {
+  group
+    .command("predict <model>")
+    .description(
+      "tells from a table how long a model would take in an environment: as floats, in integers, and with weights that are integers in memory",
+    )
+    .requiredOption("--db <file>", "the table: a SQLite file, or lines of JSON")
+    .option("--env <what>", "the environment: its id, its name, or its JSON file (default: the only one of the table)")
+    .option("--batch <n>", "samples that are run at once (default: 1)")
+    .option("--units", "every part by itself, too")
+    .option("--json", "one JSON object on stdout")
+    .action((model: string, flags: Flags) => runVerb(flags.json === true, () => predictVerb(model, flags)));
+}
+
+/** What an environment has to have for each way to run. */
+const NEEDED: Readonly<Record<Run, string>> = {
+  f32: "f32",
+  int8: "QDQ",
+  w8: "DequantizeLinear int8",
+  w4: "MatMulNBits",
+};
+
+async function predictVerb(path: string, flags: Flags): Promise<Result> {
+  const known = await tableOf(flags.db, {});
+  const environment = await environmentIn(known, flags.env);
+  const batch = wholeNumber("--batch", flags.batch, 1) ?? 1;
+  const description = await descriptionOf(path);
+  const model = latencyModel(known, environment, wholeOf);
+  const runs = RUNS.filter((run) => supports(environment, NEEDED[run]).ok);
+  const predictions = runs.map((run) => ({ run, ...predictRun(model, description, () => run, batch) }));
+  const units = flags.units ? runs.flatMap((run) => unitsOf(model, description, run, batch)) : null;
+  const json = { model: path, environment, batch, predictions, units };
+  return { json, text: () => predictionText({ path, environment, predictions, units, rows: rowsIn(known) }) };
+}
+
+async function descriptionOf(path: string): Promise<Description> {
+  const { engine } = await openEngine(path);
+  try {
+    return await engine.describe();
+  } finally {
+    await engine.close();
+  }
+}
+
+function unitsOf(model: LatencyModel, { units }: Description, run: Run, batch: number) {
+  return partsOf(units, () => run, batch).map(({ spec, unit }) => ({
+    run,
+    unit,
+    form: spec.form,
+    ...model.unit(spec),
+  }));
+}
+
+function rowsIn({ rows }: LatencyTable): number {
+  return [...rows.values()].reduce((sum, same) => sum + same.size, 0);
+}
+
+interface Told {
+  readonly path: string;
+  readonly environment: Environment;
+  readonly predictions: readonly { run: Run; ms: number; low: number; high: number; known: number }[];
+  readonly units: readonly { run: Run; unit: string; form: string; ms: number; from: string }[] | null;
+  readonly rows: number;
+}
+
+function predictionText({ path, environment, predictions, units, rows }: Told): string {
+  const ms = (x: number): string => x.toPrecision(3);
+  const whole = predictions.map(({ run, known, ...each }) => {
+    return [run, ms(each.ms), `${ms(each.low)} to ${ms(each.high)}`, `${Math.round(100 * known)} %`];
+  });
+  const parts = (units ?? []).map((each) => [each.run, each.unit, each.form, ms(each.ms), each.from]);
+  return [
+    `${path} in ${environment.name} (${environment.id}), from ${rows} rows`,
+    "",
+    table(["run", "ms", "9 of 10 times", "from rows of the very units"], whole, [1, 3]),
+    ...(units ? ["", table(["run", "unit", "operators", "ms", "from"], parts, [3])] : []),
+  ].join("\n");
+}
