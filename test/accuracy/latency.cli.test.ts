@@ -1,0 +1,100 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { relative } from "../../src/measure/family.ts";
+import { CLI, type Ended, quernIn } from "../command.ts";
+
+// quern latency build and predict as a user runs them, with the real runtimes.
+
+let folder = "";
+const quern = (...args: string[]): Promise<Ended> => quernIn(folder, ...args);
+const path = (name: string) => join(folder, name);
+
+async function json(...args: string[]) {
+  const { code, stdout, stderr } = await quern(...args, "--json");
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "quern-latency-"));
+  await symlink(fileURLToPath(new URL("node_modules", import.meta.url)), path("node_modules"));
+  await writeFile(path("net.onnx"), relative(3).bytes);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test.each(["onnxruntime-web", "onnxruntime-node", "tfjs-wasm"])("units of %s", async (runtime) => {
+  const db = `${runtime}.sqlite`;
+  const build = ["latency", "build", "--runtime", runtime, "--db", db, "--budget", "4s"];
+  const first = await json(...build);
+  expect(first).toMatchObject({ db, known: 0, refused: [], environment: { runtime: { name: runtime } } });
+  expect(first.rows).toBeGreaterThan(5);
+  expect(existsSync(path(`${db}.journal.jsonl`))).toBe(false);
+  const again = await json(...build);
+  expect(again.known).toBeGreaterThan(5);
+  expect(again.environment.id).toBe(first.environment.id);
+  const { latencies } = await json("latency", "show", db);
+  expect(latencies.length).toBe(first.rows + again.rows);
+  const types = new Set(latencies.map(({ type }: { type: string }) => type));
+  expect([...types]).toEqual(expect.arrayContaining(["conv", "reference", "run"]));
+  // Half of a run's noise may be more than what a unit takes.
+  expect(latencies.filter(({ median }: { median: number }) => median > 0).length).toBeGreaterThan(5);
+});
+
+test("units of a model are measured first, and then nearly all of its time is known", async () => {
+  const build = ["latency", "build", "--runtime", "onnxruntime-web", "--db", "net.sqlite", "--budget", "12s"];
+  await json(...build, "--model", "net.onnx");
+  const { predictions, units } = await json("latency", "predict", "net.onnx", "--db", "net.sqlite", "--units");
+  expect(predictions.map(({ run }: { run: string }) => run)).toEqual(["f32", "int8", "w8", "w4"]);
+  for (const { ms, low, high } of predictions) {
+    expect(ms).toBeGreaterThan(low);
+    expect(ms).toBeLessThan(high);
+  }
+  expect(predictions[0].known).toBeGreaterThan(0.5);
+  expect(
+    units.filter(({ from, run }: { from: string; run: string }) => run === "f32" && from === "row").length,
+  ).toBeGreaterThan(2);
+});
+
+test("what was found before it was killed is there afterwards", async () => {
+  const args = ["latency", "build", "--runtime", "onnxruntime-web", "--db", "killed.sqlite", "--budget", "60s"];
+  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: "ignore" });
+  const journal = path("killed.sqlite.journal.jsonl");
+  const rows = async (): Promise<number> =>
+    existsSync(journal) ? (await readFile(journal, "utf8")).split("\n").length : 0;
+  while ((await rows()) < 8) await setTimeout(50);
+  child.kill("SIGKILL");
+  await new Promise((resolve) => child.once("exit", resolve));
+  const found = (await rows()) - 3;
+  expect(existsSync(path("killed.sqlite"))).toBe(false);
+  const resumed = await json(...args.slice(0, -1), "3s");
+  expect(resumed.known).toBeGreaterThanOrEqual(found - 1);
+  expect(existsSync(journal)).toBe(false);
+});
+
+test("stopped, it keeps what was found", async () => {
+  const args = ["latency", "build", "--runtime", "onnxruntime-web", "--db", "stopped.sqlite", "--budget", "60s"];
+  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: "ignore" });
+  const journal = path("stopped.sqlite.journal.jsonl");
+  while (!existsSync(journal) || (await readFile(journal, "utf8")).split("\n").length < 8) await setTimeout(50);
+  child.kill("SIGINT");
+  const code = await new Promise((resolve) => child.once("exit", resolve));
+  expect(code).toBe(130);
+  const { latencies } = await json("latency", "show", "stopped.sqlite");
+  expect(latencies.length).toBeGreaterThan(4);
+});
+
+test("says what to do", async () => {
+  const missing = await quern("latency", "build", "--runtime", "onnxruntime-web");
+  expect(missing.stderr).toContain("--db");
+  const budget = await quern("latency", "build", "--db", "x.sqlite", "--budget", "soon");
+  expect([budget.code, budget.stderr]).toEqual([2, 'quern: --budget expected a time such as 3m or 90s, got "soon"\n']);
+  const none = await quern("latency", "predict", "net.onnx", "--db", "net.sqlite", "--env", "moon");
+  expect(none.code).toBe(2);
+  expect(none.stderr).toContain('there is no environment "moon"');
+});
