@@ -11,7 +11,12 @@ const PAGE = 65536;
  * Bytes that reading a file takes beside the tensors: its header, the memory of the kernels, and chunks on their way.
  * @param window - stored bytes that may be fetched ahead
  */
-export function peakBeside(kernels: Kernels, prelude: Prelude, headerBytes: number, window: number): number {
+export function peakBeside(
+  kernels: Kernels,
+  prelude: Pick<Prelude, "largestStored" | "largestDecoded">,
+  headerBytes: number,
+  window: number,
+): number {
   const { largestStored, largestDecoded } = prelude;
   // Core kernels leave what they cannot decode to others, with a memory of their own.
   const memories = isCore(kernels) ? 2 : 1;

@@ -1,20 +1,16 @@
 import { type ByteSink, hex } from "../bytes.ts";
-import type { Smoothing } from "../codec/factors.ts";
+import type { Resolved } from "../codec/inputs.ts";
 import { resolveAll } from "../codec/resolve.ts";
 import type { CodeName } from "../codec/stream.ts";
-import { argument } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
-import { type Plan, parsePlan, parseSteps, printPlan, printSteps, stepsFor } from "../plan.ts";
+import { type Plan, printPlan, printSteps } from "../plan.ts";
 import { bytesOf, type LazyTensor, type Model } from "../tensor.ts";
+import { type AskedFile, askedFile, chunkCount, describeFile, type FileOptions } from "./asked.ts";
 import { type Budget, spendBudget } from "./budget.ts";
-import { encodeDescription } from "./description.ts";
 import { encodedChunks } from "./encoded.ts";
 import { headerBuilder, headerLength } from "./format.ts";
-import { type Group, type Grouped, groupTensors, headOf } from "./grouping.ts";
-import type { Stage, UnitActivations } from "./prelude.ts";
-import { encodeRecords } from "./records.ts";
+import { type Group, type Grouped, groupTensors } from "./grouping.ts";
 import { portion } from "./sections.ts";
-import { orderByStages, type StageRule } from "./stages.ts";
 import type { Sealed } from "./tasks.ts";
 import type { Place, Workers } from "./workers.ts";
 
@@ -28,7 +24,7 @@ export interface Progress {
   readonly total: number;
 }
 
-export interface PackOptions {
+export interface PackOptions extends FileOptions {
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Stops before the next chunk; pack then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
@@ -37,14 +33,6 @@ export interface PackOptions {
   budget?: Budget | undefined;
   /** Encode chunks on other threads, several at once; the file's bytes are the same. */
   workers?: Workers | undefined;
-  /** What `smooth` goes by, by name of tensor; default: the weights alone, all input channels in the first group. */
-  smoothing?: ReadonlyMap<string, Smoothing> | undefined;
-  /** Stages of the model's use, first to last: tensors are laid out in their order, and readers can ask for one. Default: the model's order. */
-  stages?: readonly StageRule[] | undefined;
-  /** The graph that the weights belong to, kept in the header: see modelGraph. The header takes at most 100 MB. */
-  graph?: Uint8Array | null | undefined;
-  /** What is done to the inputs of the graph's units, so that it can be run in integers. */
-  activations?: readonly UnitActivations[] | undefined;
 }
 
 /** What pack did to one tensor. */
@@ -90,19 +78,17 @@ export async function pack(
   sink: ByteSink,
   options: PackOptions = {},
 ): Promise<PackReport> {
-  const rules = typeof plan === "string" ? parsePlan(plan) : plan;
-  for (const { steps } of rules) parseSteps(printSteps(steps));
+  const file = askedFile(given, plan, options);
+  const { model, records } = file;
   const kernels = options.kernels ?? (await loadKernels());
   // Kernels that only decode are refused here, before anything is read.
   kernels.arena(0, "encode");
   const place = { kernels, workers: options.workers };
-  const { model, stages } = options.stages ? orderByStages(given, options.stages) : { model: given, stages: null };
-  const records = encodeRecords({ stages, graph: options.graph ?? null, activations: options.activations ?? null });
-  const { grouped, json } = await decide(place, model, rules, stages, records, options);
+  const grouped = groupTensors(await resolve(place, file, options));
   const { groups, placed } = grouped;
   const sums = () => ({ codes: {}, zeros: 0, storedBytes: 0, decodedBytes: 0 });
   const jobs = groups.map((group): Job => ({ ...group, sums: sums() }));
-  const header = headerBuilder(json, records, chunksOf(groups));
+  const header = headerBuilder(describeFile(file, grouped), records, chunkCount(groups));
   const total = jobs.reduce((sum, { layout }) => sum + bytesOf(layout.tensor.dtype, layout.elements), 0);
   let done = 0;
   for await (const { group: job, chunk } of encodedChunks(place, jobs, options.signal)) {
@@ -119,7 +105,7 @@ export async function pack(
   await sink.close();
   const fileBytes = bytes.length + tensors.reduce((sum, tensor) => sum + tensor.storedBytes, 0);
   return {
-    plan: printPlan(rules),
+    plan: printPlan(file.plan),
     sha256: hex(sha256),
     fileBytes,
     headerBytes: bytes.length,
@@ -128,34 +114,12 @@ export async function pack(
   };
 }
 
-// What is done to each tensor, and the JSON part of the header that says so.
-async function decide(
-  place: Place,
-  model: Model,
-  rules: Plan,
-  stages: readonly Stage[] | null,
-  records: Uint8Array,
-  options: PackOptions,
-): Promise<{ grouped: Grouped; json: Uint8Array }> {
-  const stageOf = (stages ?? []).flatMap(([name, count]) => Array<string>(count).fill(name));
-  const asked = model.tensors.map((tensor, i) => {
-    const smoothing = options.smoothing?.get(tensor.name);
-    return { tensor, steps: stepsFor(rules, tensor), smoothing, stage: stageOf[i] };
-  });
-  const names = new Set(model.tensors.map((tensor) => tensor.name));
-  argument(names.size === asked.length, "model", "tensors with unique names", `${asked.length - names.size} repeated`);
-  const describe = ({ groups, placed }: Grouped) =>
-    encodeDescription(printPlan(rules), model.metadata, groups.map(headOf), placed);
-  const header = (grouped: Grouped) => headerLength(describe(grouped), records, chunksOf(grouped.groups));
-  const resolved = options.budget
-    ? await spendBudget(place, asked, options.budget, header, options)
-    : await resolveAll(place.kernels, asked, options.signal);
-  const grouped = groupTensors(resolved);
-  return { grouped, json: describe(grouped) };
-}
-
-function chunksOf(groups: readonly Group[]): number {
-  return groups.reduce((sum, { layout }) => sum + layout.chunks, 0);
+// What is done to each tensor.
+function resolve(place: Place, file: AskedFile, options: PackOptions): Promise<Resolved[]> {
+  const { asked, records } = file;
+  if (!options.budget) return resolveAll(place.kernels, asked, options.signal);
+  const header = (grouped: Grouped) => headerLength(describeFile(file, grouped), records, chunkCount(grouped.groups));
+  return spendBudget(place, asked, options.budget, header, options);
 }
 
 function note(sums: Job["sums"], { code, bytes, shape, zeros }: Sealed): void {
