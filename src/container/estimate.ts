@@ -5,7 +5,7 @@ import { coreKernels } from "../kernels/core.ts";
 import { CHUNK_BYTES, type Kernels, loadKernels } from "../kernels.ts";
 import { type Plan, printSteps, type Step } from "../plan.ts";
 import { elementCount, type Model } from "../tensor.ts";
-import { type AskedFile, askedFile, chunkCount, describeFile, type FileOptions } from "./asked.ts";
+import { askedFile, chunkCount, describeFile, type FileOptions } from "./asked.ts";
 import { type ChunkCost, type CostOptions, groupCosts } from "./cost.ts";
 import { headerLength } from "./format.ts";
 import { type Group, type Grouped, groupTensors } from "./grouping.ts";
@@ -94,12 +94,14 @@ export function costTable(kernels: Kernels, model: Model): CostTable {
       const keys = keysOf(file.asked);
       const all = await resolve(file.asked, keys, options.signal);
       const grouped = groupTensors(all);
+      // What no header can hold is refused before anything is encoded.
+      const header = headerLength(describeFile(file, grouped), file.records, chunkCount(grouped.groups));
       const tensorKeys = new Map(all.map(({ tensor }, i) => [tensor.name, keys[i] as string]));
       const groupKeys = grouped.groups.map((group) => groupKey(group, tensorKeys));
       await fill(grouped.groups, groupKeys, options);
       readers ??= readingKernels();
       const chunks = groupKeys.map((key) => costs.get(key) as readonly ChunkCost[]);
-      return composed(await readers, file, grouped, chunks, options.window);
+      return composed(await readers, header, grouped, chunks, options.window);
     },
     get encoded() {
       return encoded;
@@ -152,12 +154,11 @@ function groupKey({ names, source }: Group, keys: ReadonlyMap<string, string>): 
 
 function composed(
   kernels: Kernels,
-  file: AskedFile,
+  headerBytes: number,
   grouped: Grouped,
   costs: readonly (readonly ChunkCost[])[],
   window = 2 * CHUNK_BYTES,
 ): FileEstimate {
-  const headerBytes = headerLength(describeFile(file, grouped), file.records, chunkCount(grouped.groups));
   const chunks = costs.flat();
   const tensors = tensorsOf(grouped, costs);
   const most = (of: (chunk: ChunkCost) => number): number => chunks.reduce((all, chunk) => Math.max(all, of(chunk)), 0);
