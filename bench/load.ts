@@ -7,11 +7,12 @@ import { type Figure, holds, printFigures, type Section } from "./load/figures.t
 import { first } from "./load/first.ts";
 import { gigabit } from "./load/gigabit.ts";
 import { memory } from "./load/memory.ts";
+import { predict } from "./load/predict.ts";
 import { newBench } from "./load/processes.ts";
 import { total } from "./load/total.ts";
 import { machine } from "./report.ts";
 
-const SECTIONS: Record<string, Section> = { memory, cuts, first, total, gigabit, aborts };
+const SECTIONS: Record<string, Section> = { memory, cuts, first, total, gigabit, aborts, predict };
 const RUNS = { full: 7, quick: 1 };
 
 const { values, positionals } = parseArgs({

@@ -11,7 +11,21 @@ import type { Order, Orders } from "./serve.ts";
 // sources, as a loader of TypeScript would be counted in their memory and time.
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const CLIENTS = ["hold", "memory", "plain", "quern", "first", "zstd", "zstd19", "gzip", "aborts", "killed"] as const;
+const CLIENTS = [
+  "hold",
+  "memory",
+  "plain",
+  "quern",
+  "first",
+  "zstd",
+  "zstd19",
+  "gzip",
+  "aborts",
+  "killed",
+  "loads",
+  "line",
+  "decode",
+] as const;
 export type Client = (typeof CLIENTS)[number];
 
 export interface Bench {

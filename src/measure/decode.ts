@@ -1,0 +1,135 @@
+import { memorySink } from "../bytes.ts";
+import { pack } from "../container/writer.ts";
+import type { Kernels } from "../kernels.ts";
+import type { UnitKey } from "../latency/row.ts";
+import { open } from "../load/open.ts";
+import { random } from "../random.ts";
+import { type DType, type LazyTensor, lazyTensor, type Model, narrow } from "../tensor.ts";
+
+// Units of loading: seeded files in memory that are opened, or whose tensors are decoded, as a page does it.
+
+/** A unit that can be timed. */
+export interface DecodeUnit {
+  readonly spec: Omit<UnitKey, "environment">;
+  /** Gets ready. Each run then does the unit once. */
+  open(): Promise<{ run(): Promise<void>; close(): void }>;
+}
+
+/** What tensors are like, and what is done to them. */
+interface Kind {
+  readonly form: string;
+  readonly dtype: DType;
+  readonly plan: string;
+  /** Of the codes, in steps. */
+  readonly sigma: number;
+}
+
+/** What a file holds: `tensors` of `elements` each. */
+interface Case extends Kind {
+  readonly elements: number;
+  readonly tensors: number;
+}
+
+const KIB = 1024;
+/** Elements whose f32 take 16 KiB, 256 KiB and 4 MiB, of the smaller ones several: in the caches of one core, in that of all. */
+const SIZES: readonly (readonly [elements: number, tensors: number])[] = [
+  [4 * KIB, 48],
+  [64 * KIB, 6],
+  [1024 * KIB, 1],
+];
+/** 16 MiB of f32: beyond caches. */
+const LARGEST = [4096 * KIB, 1] as const;
+const KINDS: readonly Kind[] = [
+  { form: "int8", dtype: "F32", plan: "int8 channel > auto", sigma: 30 },
+  { form: "int8", dtype: "F32", plan: "int8 channel > auto", sigma: 4 },
+  { form: "int8", dtype: "F32", plan: "prune 0.8 > int8 channel > auto", sigma: 30 },
+  { form: "int8", dtype: "F32", plan: "smooth 0.5 > int8 channel > auto", sigma: 30 },
+  { form: "int4", dtype: "F32", plan: "int4 group 32 > auto", sigma: 30 },
+  { form: "f32", dtype: "F32", plan: "lossless", sigma: 30 },
+  { form: "f16", dtype: "F16", plan: "lossless", sigma: 30 },
+];
+/** Tensors of files that are only opened. */
+const OPENED = [4, 32, 256];
+const COLUMNS = 512;
+
+/**
+ * Units of the type "decode" with the form "open", which read a header, or that of what chunks hold, such as "int8". The same kernels give the same
+ * units, whatever the machine. Takes a second or two: every file is packed.
+ * @param kernels - some that encode
+ */
+export async function decodeUnits(kernels: Kernels): Promise<DecodeUnit[]> {
+  const units: DecodeUnit[] = [];
+  for (const tensors of OPENED) {
+    const bytes = await fileOf(kernels, { ...(KINDS[0] as Kind), elements: 2 * KIB, tensors });
+    const { totals } = await open(bytes);
+    const spec = specOf("open", { header: totals.header, tensors });
+    units.push({ spec, open: async () => ({ run: () => opened(bytes), close() {} }) });
+  }
+  for (const [i, kind] of KINDS.entries()) {
+    for (const [elements, tensors] of i === 0 ? [...SIZES, LARGEST] : SIZES) {
+      const bytes = await fileOf(kernels, { ...kind, elements, tensors });
+      const spec = specOf(kind.form, await attributesOf(kernels, bytes));
+      units.push({ spec, open: () => decoding(bytes) });
+    }
+  }
+  return units;
+}
+
+function specOf(form: string, attributes: UnitKey["attributes"]): DecodeUnit["spec"] {
+  return { type: "decode", form, attributes, precision: "f32", batch: 1 };
+}
+
+async function attributesOf(kernels: Kernels, bytes: Uint8Array): Promise<UnitKey["attributes"]> {
+  const { index, totals, explain } = await open(bytes, { kernels });
+  let [steps, smooth] = [0, false];
+  for (let i = 0; i < totals.chunks; i++) {
+    const streams = await explain(i);
+    steps += streams.reduce((sum, stream) => sum + stream.steps, 0);
+    smooth ||= streams[0]?.part === "factors";
+  }
+  const elements = index.reduce((sum, entry) => sum + entry.elements, 0);
+  const { file, header, chunks } = totals;
+  const sizes = { stored: file - header, steps: Math.round(steps), elements, chunks, tensors: index.length };
+  return smooth ? { ...sizes, smooth: elements } : sizes;
+}
+
+async function opened(bytes: Uint8Array): Promise<void> {
+  (await open(bytes)).close();
+}
+
+async function decoding(bytes: Uint8Array): ReturnType<DecodeUnit["open"]> {
+  const file = await open(bytes);
+  return {
+    async run() {
+      let last = 0;
+      for await (const { data } of file.stream()) last += data[0] as number;
+      if (!Number.isFinite(last)) throw new Error("a tensor that is not finite");
+    },
+    close: () => file.close(),
+  };
+}
+
+async function fileOf(kernels: Kernels, of: Case): Promise<Uint8Array> {
+  const sink = memorySink();
+  await pack(modelOf(of), of.plan, sink, { kernels });
+  return sink.bytes();
+}
+
+function modelOf({ dtype, elements, tensors, sigma }: Case): Model {
+  const next = random(elements + sigma);
+  const made = Array.from({ length: tensors }, (_, i): LazyTensor => {
+    const bytes = narrow(dtype, weights(elements, sigma, next));
+    return lazyTensor({ name: `layer.${i}.weight`, dtype, shape: [elements / COLUMNS, COLUMNS], bytes });
+  });
+  return { metadata: null, tensors: made };
+}
+
+// Sums of uniform numbers, about Gaussian. The first of a row is 127 steps, which makes a step 1.
+function weights(count: number, sigma: number, next: () => number): Float32Array {
+  return new Float32Array(count).map((_, i) => {
+    if (i % COLUMNS === 0) return 127;
+    // The sum of four has a variance of a third.
+    const sum = next() + next() + next() + next() - 2;
+    return Math.max(-127, Math.min(127, sigma * Math.sqrt(3) * sum));
+  });
+}
