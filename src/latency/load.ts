@@ -18,7 +18,7 @@ export interface LoadPlan {
   readonly connected?: boolean | undefined;
 }
 
-/** `ms`: until the last tensor is there, as f32. `known` is the share of it that is spent waiting for the line, whose speed was measured. */
+/** `ms`: until the last tensor is there, as f32. `known` is the share of it that the line would take alone, whose speed was measured. */
 export interface LoadPrediction extends Prediction {
   /** Until the first tensor is there. */
   readonly first: Interval;
@@ -70,8 +70,13 @@ export function predictLoad(
   const low = at({ trip: trip / TRIP, rate: rate * LINE, slower: 1 / speed.factor });
   const high = at({ trip: trip * TRIP, rate: rate / LINE, slower: speed.factor });
   const slow = slowStart(file.fileBytes, trip, rate);
-  const interval = (of: "first" | "last"): Interval => ({ ms: middle[of], low: low[of], high: high[of] + slow });
-  const known = middle.last > 0 ? middle.waited / middle.last : 0;
+  const interval = (of: "first" | "last"): Interval => {
+    const ms = middle[of];
+    // Who decodes more slowly may find a connection free that another would have opened.
+    return { ms, low: Math.min(low[of], ms), high: Math.max(high[of], ms) + slow };
+  };
+  const alone = at({ trip, rate, slower: 0 }).last;
+  const known = middle.last > 0 ? Math.min(1, alone / middle.last) : 0;
   const elements = file.tensors.reduce((sum, tensor) => sum + tensor.elements, 0);
   const memory = file.peak + 4 * elements;
   return { prediction: { ...interval("last"), known, first: interval("first"), memory }, reason: null };

@@ -36,8 +36,6 @@ export interface Times {
   /** When the first tensor is there, and the last. */
   readonly first: number;
   readonly last: number;
-  /** Time in which nothing was done but to wait for the line. */
-  readonly waited: number;
 }
 
 export function simulated(file: LoadFile, requests: Requests, speed: DecodeSpeed, pace: Pace): Times {
@@ -46,21 +44,18 @@ export function simulated(file: LoadFile, requests: Requests, speed: DecodeSpeed
   if (headerBytes > line.asked()) line.ask(headerBytes, line.arrival(PRELUDE));
   const headerAt = line.arrival(headerBytes);
   let now = headerAt + pace.slower * speed.open(headerBytes, tensors.length);
-  let waited = headerAt;
   if (fileBytes > line.asked()) line.ask(fileBytes, now);
   let [done, place, first] = [0, headerBytes, -1];
   for (const tensor of tensors) {
     for (; done < tensor.firstChunk + tensor.chunks; done++) {
       const chunk = chunks[done] as LoadFile["chunks"][number];
       place += chunk.stored;
-      const wait = Math.max(0, line.arrival(place) - now);
-      waited += wait;
-      now += wait + pace.slower * speed.chunk(chunk);
+      now = Math.max(now, line.arrival(place)) + pace.slower * speed.chunk(chunk);
     }
     now += pace.slower * speed.tensor;
     if (first < 0) first = now;
   }
-  return { first: Math.max(first, headerAt), last: now, waited };
+  return { first: first < 0 ? now : first, last: now };
 }
 
 /** Bytes of the file as requests bring them, from the first to the last; the line carries one after the other. */
