@@ -195,6 +195,23 @@ describe("a table of costs", () => {
     expect(table.encoded).toBe(encoded + 2);
   });
 
+  test("has tensors by themselves, which files then have", async () => {
+    const table = costTable(SIMD, MODEL);
+    const steps = parseSteps("int4 group 32 > auto");
+    const cost = await table.tensor("fc.weight", steps);
+    expect(cost).toEqual(await tensorCost(SIMD, MODEL.tensors[2], steps));
+    const bias = await table.tensor("fc.bias", parseSteps("lossless"));
+    expect(bias.chunks).toHaveLength(1);
+    expect(await table.tensor("none", steps)).toMatchObject({ bytes: 0, chunks: [] });
+    const { encoded } = table;
+    const { chunks, tensors } = await table.estimate("fc.weight=int4 group 32 > auto; raw");
+    const { firstChunk, chunks: count } = tensors[2];
+    expect(chunks.slice(firstChunk, firstChunk + count)).toEqual(cost.chunks);
+    expect(table.encoded).toBe(encoded + chunks.length - count);
+    await expect(table.tensor("gone", steps)).rejects.toThrow('"name" expected a tensor of the model, got "gone"');
+    await expect(table.tensor("ids", steps)).rejects.toThrow(PlanError);
+  });
+
   test("knows what smoothing went by", async () => {
     const table = costTable(SIMD, MODEL);
     const plan = "fc.weight=smooth 0.5 > int8 channel > auto; lossless";

@@ -1,14 +1,14 @@
-import type { Smoothing } from "../codec/factors.ts";
-import type { Asked, Resolved } from "../codec/inputs.ts";
-import { resolveAll } from "../codec/resolve.ts";
+import type { Resolved } from "../codec/inputs.ts";
+import { argument } from "../errors.ts";
 import { coreKernels } from "../kernels/core.ts";
 import { CHUNK_BYTES, type Kernels, loadKernels } from "../kernels.ts";
-import { type Plan, printSteps, type Step } from "../plan.ts";
+import type { Plan, Step } from "../plan.ts";
 import { elementCount, type Model } from "../tensor.ts";
 import { askedFile, chunkCount, describeFile, type FileOptions } from "./asked.ts";
-import { type ChunkCost, type CostOptions, groupCosts } from "./cost.ts";
+import { type ChunkCost, type CostOptions, costOf, type TensorCost } from "./cost.ts";
+import { costCache } from "./costs.ts";
 import { headerLength } from "./format.ts";
-import { type Group, type Grouped, groupTensors } from "./grouping.ts";
+import { type Grouped, groupTensors } from "./grouping.ts";
 import { peakBeside } from "./peak.ts";
 import { portion } from "./sections.ts";
 
@@ -54,6 +54,16 @@ export interface CostTable {
    * @throws as pack
    */
   estimate(plan: Plan | string, options?: EstimateOptions): Promise<FileEstimate>;
+  /**
+   * What a tensor costs by itself under these steps. An estimate need not encode it again, unless it shares a chunk there. Of
+   * `prune S global` the threshold is that of this tensor alone.
+   * @throws as tensorCost; RangeError if the model has no such tensor
+   */
+  tensor(
+    name: string,
+    steps: readonly Step[],
+    options?: CostOptions & Pick<FileOptions, "smoothing">,
+  ): Promise<TensorCost>;
   /** Chunks that were encoded so far. */
   readonly encoded: number;
 }
@@ -61,50 +71,29 @@ export interface CostTable {
 /** A table of what the tensors of a model cost, empty at first. @param kernels - some that encode */
 export function costTable(kernels: Kernels, model: Model): CostTable {
   kernels.arena(0, "encode");
-  const [resolved, costs] = [new Map<string, Resolved>(), new Map<string, readonly ChunkCost[]>()];
-  const keysOf = keyMaker();
+  const cache = costCache(kernels);
   let readers: Promise<Kernels> | undefined;
-  let encoded = 0;
-
-  async function resolve(asked: readonly Asked[], keys: readonly string[], signal?: AbortSignal): Promise<Resolved[]> {
-    // Those that have a threshold in common are all known or all unknown: their names are in the key.
-    const unknown = asked.filter((_, i) => !resolved.has(keys[i] as string));
-    const found = new Map((await resolveAll(kernels, unknown, signal)).map((one) => [one.tensor.name, one]));
-    return asked.map(({ tensor, stage }, i) => {
-      const key = keys[i] as string;
-      const one = found.get(tensor.name) ?? (resolved.get(key) as Resolved);
-      resolved.set(key, one);
-      return { ...one, stage };
-    });
-  }
-
-  async function fill(groups: readonly Group[], keys: readonly string[], options: EstimateOptions): Promise<void> {
-    const keyOf = new Map(groups.map((group, i) => [group, keys[i] as string]));
-    const unknown = groups.filter((group) => !costs.has(keyOf.get(group) as string));
-    const place = { kernels, workers: options.workers };
-    for (const [group, chunks] of await groupCosts(place, unknown, options)) {
-      costs.set(keyOf.get(group) as string, chunks);
-      encoded += chunks.length;
-    }
-  }
-
   return {
+    async tensor(name, steps, options = {}) {
+      const tensor = model.tensors.find((each) => each.name === name);
+      argument(tensor !== undefined, "name", "a tensor of the model", name);
+      const found = await cache.resolve([{ tensor, steps, smoothing: options.smoothing?.get(name) }], options.signal);
+      const { groups } = groupTensors(found.resolved);
+      const [chunks = []] = await cache.costs(groups, found.keys, options);
+      return costOf(found.resolved[0] as Resolved, chunks);
+    },
     async estimate(plan, options = {}) {
       const file = askedFile(model, plan, options);
-      const keys = keysOf(file.asked);
-      const all = await resolve(file.asked, keys, options.signal);
-      const grouped = groupTensors(all);
+      const { resolved, keys } = await cache.resolve(file.asked, options.signal);
+      const grouped = groupTensors(resolved);
       // What no header can hold is refused before anything is encoded.
-      const header = headerLength(describeFile(file, grouped), file.records, chunkCount(grouped.groups));
-      const tensorKeys = new Map(all.map(({ tensor }, i) => [tensor.name, keys[i] as string]));
-      const groupKeys = grouped.groups.map((group) => groupKey(group, tensorKeys));
-      await fill(grouped.groups, groupKeys, options);
+      const headerBytes = headerLength(describeFile(file, grouped), file.records, chunkCount(grouped.groups));
+      const costs = await cache.costs(grouped.groups, keys, options);
       readers ??= readingKernels();
-      const chunks = groupKeys.map((key) => costs.get(key) as readonly ChunkCost[]);
-      return composed(await readers, header, grouped, chunks, options.window);
+      return composed(await readers, headerBytes, grouped, costs, options.window);
     },
     get encoded() {
-      return encoded;
+      return cache.encoded;
     },
   };
 }
@@ -112,44 +101,6 @@ export function costTable(kernels: Kernels, model: Model): CostTable {
 /** The kernels that open takes. */
 async function readingKernels(): Promise<Kernels> {
   return (await coreKernels()) ?? loadKernels({ encode: false });
-}
-
-/** What the costs of each tensor follow from, besides its elements. */
-function keyMaker() {
-  const smoothings = numbering<Smoothing>(new WeakMap());
-  const together = numbering<string>(new Map());
-  return (asked: readonly Asked[]): string[] => {
-    const owns = asked.map(({ tensor, steps, smoothing }) => {
-      const smooth = steps[0]?.op === "smooth" && smoothing ? smoothings(smoothing) : null;
-      return [tensor.name, printSteps(steps), smooth] as const;
-    });
-    const alike = new Map<readonly Step[], string[]>();
-    for (const [i, { steps }] of asked.entries()) {
-      const others = alike.get(steps) ?? [];
-      others.push(JSON.stringify(owns[i]));
-      alike.set(steps, others);
-    }
-    return asked.map(({ steps }, i) => {
-      // Their threshold is one over all that have these steps.
-      const shared = steps.some((step) => step.op === "prune" && step.by === "magnitude" && step.over === "model");
-      return JSON.stringify([owns[i], shared ? together(String(alike.get(steps))) : null]);
-    });
-  };
-}
-
-/** Numbers for what comes, the same for the same. */
-function numbering<T>(known: { get(key: T): number | undefined; set(key: T, number: number): unknown }) {
-  let next = 0;
-  return (key: T): number => {
-    const number = known.get(key) ?? next++;
-    known.set(key, number);
-    return number;
-  };
-}
-
-function groupKey({ names, source }: Group, keys: ReadonlyMap<string, string>): string {
-  const [first] = names as [string];
-  return names.length === 1 ? (keys.get(first) as string) : JSON.stringify([names, printSteps(source.steps)]);
 }
 
 function composed(
