@@ -169,7 +169,7 @@ describe("an estimate is exact", () => {
           return expect(packed(modelOf(made), text)).rejects.toThrow(error.message);
         });
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });

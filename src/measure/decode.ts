@@ -116,20 +116,29 @@ async function fileOf(kernels: Kernels, of: Case): Promise<Uint8Array> {
 }
 
 function modelOf({ dtype, elements, tensors, sigma }: Case): Model {
-  const next = random(elements + sigma);
   const made = Array.from({ length: tensors }, (_, i): LazyTensor => {
-    const bytes = narrow(dtype, weights(elements, sigma, next));
+    const bytes = narrow(dtype, weights(elements, sigma, i));
     return lazyTensor({ name: `layer.${i}.weight`, dtype, shape: [elements / COLUMNS, COLUMNS], bytes });
   });
   return { metadata: null, tensors: made };
 }
 
-// Sums of uniform numbers, about Gaussian. The first of a row is 127 steps, which makes a step 1.
-function weights(count: number, sigma: number, next: () => number): Float32Array {
-  return new Float32Array(count).map((_, i) => {
-    if (i % COLUMNS === 0) return 127;
-    // The sum of four has a variance of a third.
-    const sum = next() + next() + next() + next() - 2;
-    return Math.max(-127, Math.min(127, sigma * Math.sqrt(3) * sum));
-  });
+const DRAWN = 65_536;
+let drawn: Float32Array | undefined;
+
+// Sums of uniform numbers, about Gaussian, of a variance of one. Drawn once: nothing that is measured looks so far back as to see them come again.
+function gaussian(): Float32Array {
+  const next = random(DRAWN);
+  return new Float32Array(DRAWN).map(() => Math.sqrt(3) * (next() + next() + next() + next() - 2));
+}
+
+// The first of a row is 127 steps, which makes a step 1.
+function weights(count: number, sigma: number, tensor: number): Float32Array {
+  drawn ??= gaussian();
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    const value = sigma * (drawn[(i + 97 * tensor) % DRAWN] as number);
+    values[i] = i % COLUMNS === 0 ? 127 : Math.max(-127, Math.min(127, value));
+  }
+  return values;
 }
