@@ -1,8 +1,13 @@
 import { existsSync, readdirSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { commonTask } from "../src/container/common.ts";
 import { tensorCost } from "../src/container/cost.ts";
 import { costTable, type EstimateOptions, type FileEstimate } from "../src/container/estimate.ts";
+import { parseHeader, parsePrelude } from "../src/container/format.ts";
+import { commonHeader, commonPrelude } from "../src/container/header.ts";
+import { restLength } from "../src/container/prelude.ts";
+import type { Section } from "../src/container/sections.ts";
 import {
   DataError,
   type Model,
@@ -13,6 +18,8 @@ import {
   readModel,
   type Smoothing,
 } from "../src/index.ts";
+import { coreKernels } from "../src/kernels/core.ts";
+import type { Kernels } from "../src/kernels.ts";
 import { fileSource } from "../src/node.ts";
 import { elementCount } from "../src/tensor.ts";
 import { DECODERS, floatsAs, modelOf, noise, packed, SCALAR, SIMD, tensorOf } from "./files.ts";
@@ -24,6 +31,7 @@ import { weights } from "./helpers.ts";
 async function measured(model: Model, plan: string, options: EstimateOptions = {}): Promise<FileEstimate> {
   const { bytes, report } = await packed(model, plan, options);
   const { totals, index } = await open(bytes, { window: options.window });
+  const { rareHeader, isRare } = await rarity(bytes);
   const file = await open(bytes, { kernels: SIMD });
   const chunks = [];
   for (let i = 0; i < totals.chunks; i++) {
@@ -37,11 +45,13 @@ async function measured(model: Model, plan: string, options: EstimateOptions = {
       smooth: streams[0]?.part === "factors",
       form: codes ? expect.stringMatching(/^int(4|8|16)$/) : owner?.dtype.toLowerCase(),
       elements: expect.any(Number),
+      rare: isRare(i),
     });
   }
   return {
     fileBytes: bytes.length,
     headerBytes: report.headerBytes,
+    rareHeader,
     chunks,
     tensors: index.map(({ name, plan, elements, firstChunk, chunks, storedBytes }) => ({
       name,
@@ -54,6 +64,26 @@ async function measured(model: Model, plan: string, options: EstimateOptions = {
     elements: index.reduce((sum, { elements }) => sum + elements, 0),
     peak: totals.peak,
   };
+}
+
+/** What of a file the common readers leave to others. */
+async function rarity(bytes: Uint8Array) {
+  const core = (await coreKernels()) as Kernels;
+  const [head, prelude] = [bytes.subarray(0, 88), await commonPrelude(bytes.subarray(0, 88), bytes.length)];
+  const known = prelude ?? parsePrelude(head, bytes.length);
+  const rest = bytes.subarray(88, 88 + restLength(known));
+  const common = prelude && (await commonHeader(prelude, head, rest));
+  const header = common ?? parseHeader(SIMD, known, head, rest);
+  const isRare = (index: number): boolean => {
+    const { layout, firstChunk } = header.sections.findLast(
+      (section) => section.firstChunk <= index && section.layout.chunks > 0,
+    ) as Section;
+    const chunk = header.chunk(index);
+    const part = bytes.subarray(chunk.offset, chunk.offset + chunk.bytes);
+    const span = { layout, first: index - firstChunk, chunks: [chunk], bytes: part, cached: false };
+    return commonTask(core, { kind: "floats", span, into: null, copied: 0 }) === null;
+  };
+  return { rareHeader: common === null, isRare };
 }
 
 async function expectExact(model: Model, plan: string, options: EstimateOptions = {}): Promise<FileEstimate> {

@@ -18,16 +18,16 @@ import { serve } from "./server.ts";
 /** 1000 bytes a millisecond. */
 const LINE = { bandwidth: 8e6, roundTrip: 10 };
 const PLACE = newEnvironment({ ...FACTS, line: LINE });
-const SPEED: DecodeSpeed = { open: () => 5, chunk: ({ steps }) => steps, tensor: 1, factor: 2, rows: 9 };
+const SPEED: DecodeSpeed = { open: () => 5, chunk: ({ steps }) => steps, rare: 7, tensor: 1, factor: 2, rows: 9 };
 
 function chunkOf(stored: number, steps: number): ChunkWork {
-  return { stored, steps, elements: 1000, form: "int8", smooth: false };
+  return { stored, steps, elements: 1000, form: "int8", smooth: false, rare: false };
 }
 
 function fileOf(headerBytes: number, chunks: readonly ChunkWork[]): LoadFile {
   const fileBytes = chunks.reduce((sum, { stored }) => sum + stored, headerBytes);
   const tensors = chunks.map(({ elements }, i) => ({ firstChunk: i, chunks: 1, elements }));
-  return { headerBytes, fileBytes, chunks, tensors, peak: 5e5 };
+  return { headerBytes, rareHeader: false, fileBytes, chunks, tensors, peak: 5e5 };
 }
 
 function predicted(file: LoadFile, plan?: LoadPlan, place = PLACE, speed = SPEED): LoadPrediction {
@@ -76,6 +76,17 @@ describe("a timeline", () => {
     expect(bound.ms).toBeCloseTo(start + (11_000 - 8192) / 1000 + 10 * 41, 9);
     expect(bound.known).toBeLessThan(0.3);
     expect(hidden.known).toBeGreaterThan(0.9);
+  });
+
+  test("of what needs more code, which is loaded once", () => {
+    const rare = { ...chunkOf(2000, 3), rare: true };
+    const plan = { connected: true };
+    const of = (chunks: ChunkWork[], rareHeader = false) => predicted({ ...fileOf(1000, chunks), rareHeader }, plan).ms;
+    const common = of([chunkOf(2000, 3), chunkOf(2000, 3)]);
+    expect(of([chunkOf(2000, 3), rare]) - common).toBeCloseTo(7, 9);
+    expect(of([rare, rare]) - common).toBeCloseTo(7, 9);
+    expect(of([rare, rare], true) - common).toBeCloseTo(7, 9);
+    expect(of([chunkOf(2000, 3), chunkOf(2000, 3)], true) - common).toBeCloseTo(7, 9);
   });
 
   test("of tensors that share a chunk, and of none", () => {
@@ -178,10 +189,11 @@ describe("the speed of decoding", () => {
   /** Rows that take what coefficients say, times what `noise` gives. */
   function rowsOf(environment: Environment, noise: () => number): Row[] {
     const row = { ...ROW, environment: environment.id, type: "decode", precision: "f32" };
-    const opened = [10, 100, 1000].map((tensors) => {
+    const opened = [10, 100, 1000, 20, 50].map((tensors, i) => {
+      const rare = i > 2 ? 1 : 0;
       const header = 400 + 90 * tensors + tensors ** 1.2;
-      const median = (0.5 + 1e-5 * header + 2e-3 * tensors) * noise();
-      return { ...row, form: "open", attributes: { header, tensors }, median };
+      const median = (0.5 + 1e-5 * header + 2e-3 * tensors + 4 * rare) * noise();
+      return { ...row, form: "open", attributes: { header, tensors, rare }, median };
     });
     const next = random(5);
     const decoded = Array.from({ length: 40 }, (_, i) => {
@@ -190,9 +202,11 @@ describe("the speed of decoding", () => {
       const chunks = tensors + Math.ceil(20 * next());
       const [stored, steps] = [elements * next(), 4 * elements * next()];
       const smooth = i % 3 ? 0 : elements;
+      const rare = i % 5 ? 0 : chunks;
       const each = form === "int8" ? 1e-6 : 3e-7;
-      const work = 0.02 * tensors + 0.01 * chunks + 1e-7 * stored + 2e-7 * steps + 5e-7 * smooth + each * elements;
-      const attributes = { elements, tensors, chunks, stored, steps, ...(smooth ? { smooth } : {}) };
+      const work =
+        0.02 * tensors + 0.01 * chunks + 1e-7 * stored + 2e-7 * steps + 5e-7 * smooth + 0.3 * rare + each * elements;
+      const attributes = { elements, tensors, chunks, stored, steps, ...(smooth && { smooth }), rare };
       return { ...row, form, attributes, median: work * noise() };
     });
     return [...opened, ...decoded];
@@ -206,16 +220,18 @@ describe("the speed of decoding", () => {
   }
 
   test("is found from rows of quern's own kernels on the same machine", () => {
-    const { open, chunk, tensor, factor, rows } = decodeSpeed(
+    const { open, chunk, tensor, rare, factor, rows } = decodeSpeed(
       tableOf(() => 1),
       PLACE,
     );
-    expect(rows).toBe(43);
+    expect(rows).toBe(45);
     expect(open(5000, 20)).toBeCloseTo(0.5 + 0.05 + 0.04, 4);
     expect(tensor).toBeCloseTo(0.02, 4);
-    const work = { stored: 1e5, steps: 1e6, elements: 2e5, form: "int8", smooth: false };
+    const work = { stored: 1e5, steps: 1e6, elements: 2e5, form: "int8", smooth: false, rare: false };
     expect(chunk(work)).toBeCloseTo(0.01 + 0.01 + 0.2 + 0.2, 3);
     expect(chunk({ ...work, smooth: true })).toBeCloseTo(0.52, 3);
+    expect(chunk({ ...work, rare: true })).toBeCloseTo(0.42 + 0.3, 3);
+    expect(rare).toBeCloseTo(4, 4);
     expect(chunk({ ...work, form: "f32" })).toBeCloseTo(0.01 + 0.01 + 0.2 + 0.06, 3);
     // What was not measured is as slow as the slowest.
     expect(chunk({ ...work, form: "bf16" })).toBe(chunk(work));
@@ -251,7 +267,7 @@ describe("the speed of decoding", () => {
       ).toBe(0);
     const few = newTable();
     addEnvironment(few, own);
-    for (const row of rowsOf(own, () => 1).slice(0, 7)) addRow(few, row);
+    for (const row of rowsOf(own, () => 1).slice(0, 9)) addRow(few, row);
     expect(decodeSpeed(few, PLACE).rows).toBe(0);
   });
 });

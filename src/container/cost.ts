@@ -1,4 +1,6 @@
-import { explainChunk } from "../codec/explain.ts";
+import type { CodeName } from "../codec/code.ts";
+import { isCommon } from "../codec/common.ts";
+import { explainChunk, type StreamReport } from "../codec/explain.ts";
 import type { Resolved } from "../codec/inputs.ts";
 import { chunkShape, type Layout } from "../codec/layout.ts";
 import { resolveOne } from "../codec/resolve.ts";
@@ -26,6 +28,8 @@ export interface ChunkCost {
   readonly form: string;
   /** Whether its elements are divided by factors. */
   readonly smooth: boolean;
+  /** Whether it is none of those that most files have, so that a reader loads more code to decode it. */
+  readonly rare: boolean;
 }
 
 /** A tensor under some steps, in chunks of its own. */
@@ -121,5 +125,14 @@ function chunkCost(kernels: Kernels, layout: Layout, index: number, { bytes }: S
     elements: count,
     form: coding ? `int${coding.bits}` : tensor.dtype.toLowerCase(),
     smooth: smooth !== null,
+    rare: !isCommon(layout) || streams.some(isRare),
   };
+}
+
+const COMMON: readonly CodeName[] = ["raw", "constant", "planes", "pivot", "mask"];
+
+/** Whether a stream is of a code that the common reader leaves to others: codec/common.ts. */
+export function isRare({ code, inside }: StreamReport): boolean {
+  const masks = code === "mask" && inside.some((stream) => stream.code === "mask");
+  return masks || !COMMON.includes(code) || inside.some(isRare);
 }

@@ -1,9 +1,12 @@
+import { asciiText } from "../bytes.ts";
 import type { Resolved } from "../codec/inputs.ts";
+import { commonSteps } from "../codec/steps.ts";
 import { argument } from "../errors.ts";
 import { coreKernels } from "../kernels/core.ts";
 import { CHUNK_BYTES, type Kernels, loadKernels } from "../kernels.ts";
-import type { Plan, Step } from "../plan.ts";
-import { elementCount, type Model } from "../tensor.ts";
+import { type Plan, printSteps, type Step } from "../plan.ts";
+import { WIDTHS } from "../tensor/plain.ts";
+import { type DType, elementCount, type Model } from "../tensor.ts";
 import { askedFile, chunkCount, describeFile, type FileOptions } from "./asked.ts";
 import { type ChunkCost, type CostOptions, costOf, type TensorCost } from "./cost.ts";
 import { costCache } from "./costs.ts";
@@ -33,6 +36,8 @@ export interface TensorEstimate {
 export interface FileEstimate {
   readonly fileBytes: number;
   readonly headerBytes: number;
+  /** Whether the header is none of those that most files have, so that a reader loads more code to read it. */
+  readonly rareHeader: boolean;
   /** In the order of the file. */
   readonly chunks: readonly ChunkCost[];
   readonly tensors: readonly TensorEstimate[];
@@ -87,10 +92,12 @@ export function costTable(kernels: Kernels, model: Model): CostTable {
       const { resolved, keys } = await cache.resolve(file.asked, options.signal);
       const grouped = groupTensors(resolved);
       // What no header can hold is refused before anything is encoded.
-      const headerBytes = headerLength(describeFile(file, grouped), file.records, chunkCount(grouped.groups));
+      const json = describeFile(file, grouped);
+      const headerBytes = headerLength(json, file.records, chunkCount(grouped.groups));
       const costs = await cache.costs(grouped.groups, keys, options);
       readers ??= readingKernels();
-      return composed(await readers, headerBytes, grouped, costs, options.window);
+      const composed = composedOf(await readers, headerBytes, grouped, costs, options.window);
+      return { ...composed, rareHeader: file.records.length > 0 || isRare(json, grouped) };
     },
     get encoded() {
       return cache.encoded;
@@ -103,13 +110,13 @@ async function readingKernels(): Promise<Kernels> {
   return (await coreKernels()) ?? loadKernels({ encode: false });
 }
 
-function composed(
+function composedOf(
   kernels: Kernels,
   headerBytes: number,
   grouped: Grouped,
   costs: readonly (readonly ChunkCost[])[],
   window = 2 * CHUNK_BYTES,
-): FileEstimate {
+): Omit<FileEstimate, "rareHeader"> {
   const chunks = costs.flat();
   const tensors = tensorsOf(grouped, costs);
   const most = (of: (chunk: ChunkCost) => number): number => chunks.reduce((all, chunk) => Math.max(all, of(chunk)), 0);
@@ -122,6 +129,21 @@ function composed(
     elements: tensors.reduce((sum, { elements }) => sum + elements, 0),
     peak: peakBeside(kernels, prelude, headerBytes, window),
   };
+}
+
+// As header.ts finds it.
+function isRare(json: Uint8Array, { groups }: Grouped): boolean {
+  const texts = new Set(groups.map(({ source }) => `${source.tensor.dtype} ${printSteps(source.steps)}`));
+  return asciiText(json).includes("\\u") || [...texts].some((text) => !isCommon(text));
+}
+
+function isCommon(text: string): boolean {
+  const [dtype = "", ...steps] = text.split(" ");
+  try {
+    return dtype in WIDTHS && commonSteps(steps.join(" "), dtype as DType).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 function tensorsOf({ groups, placed }: Grouped, costs: readonly (readonly ChunkCost[])[]): TensorEstimate[] {

@@ -17,12 +17,16 @@ export interface ChunkWork {
   readonly form: string;
   /** Whether its elements are divided by factors. */
   readonly smooth: boolean;
+  /** Whether more code is needed to decode it than for most. */
+  readonly rare: boolean;
 }
 
 /** Milliseconds. */
 export interface DecodeSpeed {
   open(headerBytes: number, tensors: number): number;
   chunk(chunk: ChunkWork): number;
+  /** What that code takes to be loaded for a file, if it was loaded for another one before. */
+  readonly rare: number;
   /** What a tensor takes beside its chunks. */
   readonly tensor: number;
   /** A time is between its part by this factor and its multiple by it 9 times out of 10. */
@@ -31,11 +35,9 @@ export interface DecodeSpeed {
   readonly rows: number;
 }
 
-/** 90 % of a normal distribution lie within so many standard deviations. */
-const NINETY = 1.645;
 /** No set of rows is so good that the next time would not be off by this. */
 const LEAST_FACTOR = 1.1;
-const SHARED = ["tensors", "chunks", "stored", "steps", "smooth"] as const;
+const SHARED = ["tensors", "chunks", "stored", "steps", "smooth", "rare"] as const;
 /** So many rows of forms are the fewest that say something: as many as there are coefficients for one form. */
 const FEWEST = SHARED.length + 1;
 
@@ -65,19 +67,32 @@ function fitted(rows: readonly Latency[]): DecodeSpeed | null {
     ...SHARED.map((name) => numberOf(row, name)),
     ...forms.map((form) => (form === row.form ? numberOf(row, "elements") : 0)),
   ];
-  const openOf = (row: Latency): number[] => [1, numberOf(row, "header"), numberOf(row, "tensors")];
+  const openOf = (row: Latency): number[] => [
+    1,
+    numberOf(row, "header"),
+    numberOf(row, "tensors"),
+    numberOf(row, "rare"),
+  ];
   const [opening, decoding] = [leastSquares(opened, openOf), leastSquares(decoded, featuresOf)];
-  const [tensor, chunk, stored, step, unsmooth] = decoding.coefficients as [number, number, number, number, number];
+  const [tensor, chunk, stored, step, unsmooth, rare] = decoding.coefficients as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const perElement = new Map(forms.map((form, i) => [form, decoding.coefficients[SHARED.length + i] as number]));
   // What was not measured is not faster than what was.
   const slowest = Math.max(...perElement.values());
-  const [once, header, entry] = opening.coefficients as [number, number, number];
+  const [once, header, entry, kernels] = opening.coefficients as [number, number, number, number];
   return {
     open: (bytes, tensors) => once + header * bytes + entry * tensors,
-    chunk({ stored: bytes, steps, elements, form, smooth }) {
-      const each = (perElement.get(form) ?? slowest) + (smooth ? unsmooth : 0);
-      return chunk + stored * bytes + step * steps + each * elements;
+    chunk({ stored: bytes, steps, elements, form, ...is }) {
+      const each = (perElement.get(form) ?? slowest) + (is.smooth ? unsmooth : 0);
+      return (is.rare ? chunk + rare : chunk) + stored * bytes + step * steps + each * elements;
     },
+    rare: kernels,
     tensor,
     factor: Math.max(decoding.factor, opening.factor, LEAST_FACTOR),
     rows: opened.length + decoded.length,
@@ -98,9 +113,11 @@ function leastSquares(rows: readonly Latency[], featuresOf: (row: Latency) => nu
   const errors = shares.map((row) =>
     Math.log(row.reduce((sum, value, j) => sum + value * (coefficients[j] as number), 0)),
   );
+  // The error that nine of ten do not exceed, as far as rows are more than coefficients: other programs make some rows absurd.
+  const sizes = errors.map(Math.abs).sort((a, b) => a - b);
   const free = Math.max(1, timed.length - coefficients.filter((value) => value > 0).length);
-  const deviation = Math.sqrt(errors.reduce((sum, error) => sum + error ** 2, 0) / free);
-  return { coefficients, factor: Math.exp(NINETY * deviation) };
+  const ninth = sizes[Math.min(sizes.length - 1, Math.floor(0.9 * sizes.length))] ?? 0;
+  return { coefficients, factor: Math.exp(ninth * Math.sqrt(timed.length / free)) };
 }
 
 /**
@@ -110,8 +127,9 @@ function leastSquares(rows: readonly Latency[], featuresOf: (row: Latency) => nu
 export function boundSpeed(): DecodeSpeed {
   return {
     open: (headerBytes, tensors) => 1 + 2e-5 * headerBytes + 0.01 * tensors,
-    chunk: ({ stored, steps, elements, smooth }) =>
-      0.01 + 2e-7 * stored + 1.1e-7 * steps + (smooth ? 3e-6 : 1e-6) * elements,
+    chunk: ({ stored, steps, elements, smooth, rare }) =>
+      (rare ? 0.3 : 0.01) + 2e-7 * stored + 1.1e-7 * steps + (smooth ? 3e-6 : 1e-6) * elements,
+    rare: 3,
     tensor: 0.01,
     factor: 5,
     rows: 0,

@@ -9,6 +9,8 @@ export const PRELUDE = 88;
 export interface LoadFile {
   readonly fileBytes: number;
   readonly headerBytes: number;
+  /** Whether more code is needed to read the header than for most. */
+  readonly rareHeader: boolean;
   /** In the order of the file. */
   readonly chunks: readonly ChunkWork[];
   /** In the order in which they are loaded. Small ones may share a chunk. */
@@ -43,14 +45,17 @@ export function simulated(file: LoadFile, requests: Requests, speed: DecodeSpeed
   const line = lineOf(requests, pace, fileBytes);
   if (headerBytes > line.asked()) line.ask(headerBytes, line.arrival(PRELUDE));
   const headerAt = line.arrival(headerBytes);
-  let now = headerAt + pace.slower * speed.open(headerBytes, tensors.length);
+  let now = headerAt + pace.slower * (speed.open(headerBytes, tensors.length) + (file.rareHeader ? speed.rare : 0));
   if (fileBytes > line.asked()) line.ask(fileBytes, now);
-  let [done, place, first] = [0, headerBytes, -1];
+  let [done, place, first, loaded] = [0, headerBytes, -1, file.rareHeader];
   for (const tensor of tensors) {
     for (; done < tensor.firstChunk + tensor.chunks; done++) {
       const chunk = chunks[done] as LoadFile["chunks"][number];
       place += chunk.stored;
-      now = Math.max(now, line.arrival(place)) + pace.slower * speed.chunk(chunk);
+      // What rare chunks need is loaded once for a file.
+      const more = chunk.rare && !loaded ? speed.rare : 0;
+      loaded ||= chunk.rare;
+      now = Math.max(now, line.arrival(place)) + pace.slower * (more + speed.chunk(chunk));
     }
     now += pace.slower * speed.tensor;
     if (first < 0) first = now;

@@ -1,4 +1,5 @@
 import { memorySink } from "../bytes.ts";
+import { isRare } from "../container/cost.ts";
 import { pack } from "../container/writer.ts";
 import type { Kernels } from "../kernels.ts";
 import type { UnitKey } from "../latency/row.ts";
@@ -48,8 +49,14 @@ const KINDS: readonly Kind[] = [
   { form: "f32", dtype: "F32", plan: "lossless", sigma: 30 },
   { form: "f16", dtype: "F16", plan: "lossless", sigma: 30 },
 ];
-/** Tensors of files that are only opened. */
-const OPENED = [4, 32, 256];
+/** Tensors of files that are only opened; headers with stages are rare. */
+const OPENED: readonly (readonly [tensors: number, rare: boolean])[] = [
+  [4, false],
+  [32, false],
+  [256, false],
+  [4, true],
+  [32, true],
+];
 const COLUMNS = 512;
 
 /**
@@ -59,10 +66,10 @@ const COLUMNS = 512;
  */
 export async function decodeUnits(kernels: Kernels): Promise<DecodeUnit[]> {
   const units: DecodeUnit[] = [];
-  for (const tensors of OPENED) {
-    const bytes = await fileOf(kernels, { ...(KINDS[0] as Kind), elements: 2 * KIB, tensors });
+  for (const [tensors, rare] of OPENED) {
+    const bytes = await fileOf(kernels, { ...(KINDS[0] as Kind), elements: 2 * KIB, tensors }, rare);
     const { totals } = await open(bytes);
-    const spec = specOf("open", { header: totals.header, tensors });
+    const spec = specOf("open", { header: totals.header, tensors, ...(rare && { rare: 1 }) });
     units.push({ spec, open: async () => ({ run: () => opened(bytes), close() {} }) });
   }
   for (const [i, kind] of KINDS.entries()) {
@@ -81,16 +88,18 @@ function specOf(form: string, attributes: UnitKey["attributes"]): DecodeUnit["sp
 
 async function attributesOf(kernels: Kernels, bytes: Uint8Array): Promise<UnitKey["attributes"]> {
   const { index, totals, explain } = await open(bytes, { kernels });
-  let [steps, smooth] = [0, false];
+  let [steps, smooth, rare] = [0, 0, 0];
   for (let i = 0; i < totals.chunks; i++) {
     const streams = await explain(i);
     steps += streams.reduce((sum, stream) => sum + stream.steps, 0);
-    smooth ||= streams[0]?.part === "factors";
+    const divided = streams[0]?.part === "factors";
+    if (divided) smooth += streams.at(-1)?.decoded ?? 0;
+    if (divided || streams.some(isRare)) rare++;
   }
   const elements = index.reduce((sum, entry) => sum + entry.elements, 0);
   const { file, header, chunks } = totals;
   const sizes = { stored: file - header, steps: Math.round(steps), elements, chunks, tensors: index.length };
-  return smooth ? { ...sizes, smooth: elements } : sizes;
+  return { ...sizes, ...(smooth && { smooth }), ...(rare && { rare }) };
 }
 
 async function opened(bytes: Uint8Array): Promise<void> {
@@ -109,9 +118,10 @@ async function decoding(bytes: Uint8Array): ReturnType<DecodeUnit["open"]> {
   };
 }
 
-async function fileOf(kernels: Kernels, of: Case): Promise<Uint8Array> {
+async function fileOf(kernels: Kernels, of: Case, staged = false): Promise<Uint8Array> {
   const sink = memorySink();
-  await pack(modelOf(of), of.plan, sink, { kernels });
+  const stages = staged ? [{ name: "all", tensors: ["*"] }] : undefined;
+  await pack(modelOf(of), of.plan, sink, { kernels, stages });
   return sink.bytes();
 }
 
