@@ -100,19 +100,24 @@ function rowsOf(megabits: number, name: string, prediction: LoadPrediction, proc
   return (["ms", "first"] as const).map((of) => {
     const measured = median(processes.flatMap((ran) => ran[of].slice(1)));
     const { ms, low, high } = of === "ms" ? prediction : prediction.first;
-    const text = `${ms.toFixed(2)} ms (${low.toFixed(2)} to ${high.toFixed(2)}), measured ${measured.toFixed(2)}`;
+    const within = low <= measured && measured <= high ? "" : OUTSIDE;
+    const text = `${ms.toFixed(2)} ms (${low.toFixed(2)} to ${high.toFixed(2)}), measured ${measured.toFixed(2)}${within}`;
     const bar = of === "ms" ? { most: 10 } : null;
     const value = 100 * Math.abs(ms / measured - 1);
     return { section, name: of === "ms" ? name : "- its first tensor", value, unit: "%", bar, of: text };
   });
 }
 
+const OUTSIDE = ", outside";
+
 function summary(figures: readonly Figure[]): Figure[] {
   return [...new Set(figures.map(({ section }) => section))].map((section) => {
-    const errors = figures.filter((figure) => figure.section === section && figure.bar).map(({ value }) => value);
+    const whole = figures.filter((figure) => figure.section === section && figure.bar);
+    const errors = whole.map(({ value }) => value);
     const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
-    const within = errors.filter((error) => error <= 10).length;
-    const of = `${within} of ${errors.length} within 10 %, the largest ${Math.max(...errors).toFixed(1)} %`;
+    const inside = whole.filter(({ of }) => !of.endsWith(OUTSIDE)).length;
+    const close = errors.filter((error) => error <= 10).length;
+    const of = `of ${errors.length} loads ${close} within 10 %, ${inside} within the interval; the largest error ${Math.max(...errors).toFixed(1)} %`;
     return { section: "Mean error of load times", name: section, value: mean, unit: "%", bar: { most: 10 }, of };
   });
 }
