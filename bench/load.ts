@@ -1,4 +1,4 @@
-// npm run bench:load [-- SECTION...] [-- --quick --json --runs 7]: what streaming loading takes, with the bar beside each figure. The server and
+// npm run bench:load [-- SECTION...] [-- --quick --best --json --runs 7]: what streaming loading takes, with the bar beside each figure. The server and
 // every client are processes of their own.
 import { parseArgs } from "node:util";
 import { aborts } from "./load/aborts.ts";
@@ -16,7 +16,12 @@ const SECTIONS: Record<string, Section> = { memory, cuts, first, total, gigabit,
 const RUNS = { full: 7, quick: 1 };
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: "boolean" }, quick: { type: "boolean" }, runs: { type: "string" } },
+  options: {
+    json: { type: "boolean" },
+    quick: { type: "boolean" },
+    best: { type: "boolean" },
+    runs: { type: "string" },
+  },
   allowPositionals: true,
 });
 const unknown = positionals.find((name) => !(name in SECTIONS));
@@ -31,7 +36,7 @@ try {
   for (const [name, section] of Object.entries(SECTIONS)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
     try {
-      figures.push(...(await section(bench, { quick, runs, status })));
+      figures.push(...(await section(bench, { quick, best: values.best === true, runs, status })));
     } catch (error) {
       // The others still have figures to show.
       console.error(`bench: ${name}:`, error);

@@ -1,6 +1,10 @@
-// Measures the line to an address.
+// Measures the line to an address; with `best`, takes the least of many round trips.
 import { measureLine } from "../../../src/latency/line.ts";
 import { args, report } from "./report.ts";
 
-const { url, mostBytes } = args<{ url: string; mostBytes: number }>();
-report(await measureLine(url, { mostBytes, tries: 40 }));
+const { url, mostBytes, best } = args<{ url: string; mostBytes: number; best: boolean }>();
+const line = await measureLine(url, { mostBytes, tries: 40 });
+let { roundTrip } = line;
+for (let i = 0; best && i < 20; i++)
+  roundTrip = Math.min(roundTrip, (await measureLine(url, { mostBytes: 64e3, tries: 1 })).roundTrip);
+report({ ...line, roundTrip });
