@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { costTable } from "../src/container/estimate.ts";
 import { boundSpeed, type ChunkWork, type DecodeSpeed, decodeSpeed } from "../src/latency/decoding.ts";
 import { type LoadFile, type LoadPlan, type LoadPrediction, predictLoad } from "../src/latency/load.ts";
-import { nonNegative } from "../src/latency/nonnegative.ts";
+import { nonNegative } from "../src/latency/nnls.ts";
 import { keyText } from "../src/latency/row.ts";
 import { addEnvironment, addRow, type Environment, newEnvironment, newTable, type Row } from "../src/latency.ts";
 import { decodeUnits } from "../src/measure/decode.ts";

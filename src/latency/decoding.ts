@@ -1,6 +1,6 @@
 import { canonical } from "./checks.ts";
 import { type Environment, environmentId } from "./environment.ts";
-import { nonNegative } from "./nonnegative.ts";
+import { nonNegative } from "./nnls.ts";
 import type { Latency } from "./pool.ts";
 import { type LatencyTable, latencies } from "./table.ts";
 

@@ -2,19 +2,14 @@ import { memorySink } from "../bytes.ts";
 import { isRare } from "../container/cost.ts";
 import { pack } from "../container/writer.ts";
 import type { Kernels } from "../kernels.ts";
-import type { UnitKey } from "../latency/row.ts";
+import type { UnitAttributes } from "../latency/row.ts";
+import type { UnitSpec } from "../latency/spec.ts";
 import { open } from "../load/open.ts";
 import { random } from "../random.ts";
 import { type DType, type LazyTensor, lazyTensor, type Model, narrow } from "../tensor.ts";
+import type { OpenUnit, Timed } from "./unit.ts";
 
 // Units of loading: seeded files in memory that are opened, or whose tensors are decoded, as a page does it.
-
-/** A unit that can be timed. */
-export interface DecodeUnit {
-  readonly spec: Omit<UnitKey, "environment">;
-  /** Gets ready. Each run then does the unit once. */
-  open(): Promise<{ run(): Promise<void>; close(): void }>;
-}
 
 /** What tensors are like, and what is done to them. */
 interface Kind {
@@ -49,6 +44,8 @@ const KINDS: readonly Kind[] = [
   { form: "f32", dtype: "F32", plan: "lossless", sigma: 30 },
   { form: "f16", dtype: "F16", plan: "lossless", sigma: 30 },
 ];
+/** A run does a unit once, and nothing beside. */
+const ALONE = { copies: 1, base: null } as const;
 /** Tensors of files that are only opened; headers with stages are rare. */
 const OPENED: readonly (readonly [tensors: number, rare: boolean])[] = [
   [4, false],
@@ -64,13 +61,13 @@ const COLUMNS = 512;
  * units, whatever the machine. Takes a second or two: every file is packed.
  * @param kernels - some that encode
  */
-export async function decodeUnits(kernels: Kernels): Promise<DecodeUnit[]> {
-  const units: DecodeUnit[] = [];
+export async function decodeUnits(kernels: Kernels): Promise<Timed[]> {
+  const units: Timed[] = [];
   for (const [tensors, rare] of OPENED) {
     const bytes = await fileOf(kernels, { ...(KINDS[0] as Kind), elements: 2 * KIB, tensors }, rare);
     const { totals } = await open(bytes);
     const spec = specOf("open", { header: totals.header, tensors, ...(rare && { rare: 1 }) });
-    units.push({ spec, open: async () => ({ run: () => opened(bytes), close() {} }) });
+    units.push({ spec, open: async () => ({ ...ALONE, run: () => opened(bytes), close() {} }) });
   }
   for (const [i, kind] of KINDS.entries()) {
     for (const [elements, tensors] of i === 0 ? [...SIZES, LARGEST] : SIZES) {
@@ -82,11 +79,11 @@ export async function decodeUnits(kernels: Kernels): Promise<DecodeUnit[]> {
   return units;
 }
 
-function specOf(form: string, attributes: UnitKey["attributes"]): DecodeUnit["spec"] {
+function specOf(form: string, attributes: UnitAttributes): UnitSpec {
   return { type: "decode", form, attributes, precision: "f32", batch: 1 };
 }
 
-async function attributesOf(kernels: Kernels, bytes: Uint8Array): Promise<UnitKey["attributes"]> {
+async function attributesOf(kernels: Kernels, bytes: Uint8Array): Promise<UnitAttributes> {
   const { index, totals, explain } = await open(bytes, { kernels });
   let [steps, smooth, rare] = [0, 0, 0];
   for (let i = 0; i < totals.chunks; i++) {
@@ -106,9 +103,10 @@ async function opened(bytes: Uint8Array): Promise<void> {
   (await open(bytes)).close();
 }
 
-async function decoding(bytes: Uint8Array): ReturnType<DecodeUnit["open"]> {
+async function decoding(bytes: Uint8Array): Promise<OpenUnit> {
   const file = await open(bytes);
   return {
+    ...ALONE,
     async run() {
       let last = 0;
       for await (const { data } of file.stream()) last += data[0] as number;
