@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import type { OnnxRuntime } from "../engine/onnx.ts";
 import { runtimeOf } from "../engine/tfjs/runtime.ts";
 import { DataError } from "../errors.ts";
+import { loadKernels } from "../kernels.ts";
 import { detectEnvironment } from "../latency/detect.ts";
 import { type Environment, RUNTIMES, type RuntimeName } from "../latency/environment.ts";
 import { environmentLine, FIRST_LINE, parseLines, rowLine } from "../latency/lines.ts";
@@ -13,6 +14,7 @@ import type { UnitSpec } from "../latency/spec.ts";
 import { addEnvironment, addRow, type LatencyTable, mergeTables, newTable } from "../latency/table.ts";
 import { type BuildReport, buildTable } from "../measure/build.ts";
 import { onnxRunner } from "../measure/ort.ts";
+import { quernRunner } from "../measure/quern.ts";
 import type { Runner } from "../measure/runner.ts";
 import { type TfjsModulesReady, tfjsRunner } from "../measure/tfjs.ts";
 import { addToLatencyFile, openLatencyFile } from "../node.ts";
@@ -69,13 +71,18 @@ async function buildVerb({ signal, progress }: Task, flags: Flags): Promise<Resu
 }
 
 async function openRuntime({ runtime: wanted, name }: Flags): Promise<{ runner: Runner; environment: Environment }> {
+  if (wanted === "quern") {
+    const version = ownVersion();
+    const environment = await detectEnvironment({ runtime: { name: wanted, version, threads: 1 }, name });
+    return { runner: await quernRunner(await loadKernels(), version), environment };
+  }
   const installed = await installedRuntimes();
   const found = installed.find((each) => each.name === (wanted ?? each.name));
-  if (!found || found.name === "quern")
+  if (!found)
     throw new DataError(
       `${wanted ?? "no runtime"} is ${wanted ? "not " : ""}installed: npm install ${wanted ?? "onnxruntime-web"}`,
     );
-  const modules = await runtimeModules(found.name);
+  const modules = await runtimeModules(found.name as Exclude<RuntimeName, "quern">);
   const environment = await detectEnvironment({ runtime: { ...found, threads: 1 }, name });
   if (found.name !== "tfjs-wasm") return { runner: onnxRunner(modules as OnnxRuntime), environment };
   const { core, layers } = await runtimeOf(modules);

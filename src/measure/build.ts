@@ -18,7 +18,7 @@ export interface BuildOptions {
   readonly budget?: number | undefined;
   /** Units to begin with, such as those of a model. */
   readonly first?: readonly UnitSpec[] | undefined;
-  /** What a unit gets, in milliseconds. Default: 90 */
+  /** What a unit gets, in milliseconds. Default: what the runner says */
   readonly each?: number | undefined;
   readonly clock?: Clock | undefined;
   /** UTC, to the second. */
@@ -65,7 +65,7 @@ export async function buildTable(
   environment: Environment,
   options: BuildOptions,
 ): Promise<BuildReport> {
-  const { budget = 180, each = 90, clock = performance, onProgress } = options;
+  const { budget = 180, each = runner.each ?? 90, clock = performance, onProgress } = options;
   const job: Job = {
     runner,
     environment,

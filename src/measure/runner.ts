@@ -11,6 +11,8 @@ export interface Runner {
   readonly reference: UnitSpec;
   /** Units worth knowing, in order, without an end. */
   specs(): Iterable<UnitSpec>;
+  /** What a unit gets, in milliseconds. Default: 90 */
+  readonly each?: number;
   /** What its whole models are called in rows: see wholeOf. */
   readonly family: "family" | "layers";
   /** How whole models can be run. */
