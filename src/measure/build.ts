@@ -5,7 +5,8 @@ import type { Row } from "../latency/row.ts";
 import type { Run } from "../latency/run.ts";
 import type { UnitSpec } from "../latency/spec.ts";
 import { type LatencyTable, lookup } from "../latency/table.ts";
-import { type Clock, type Measured, measureUnit, quartiles, type Reference } from "./loop.ts";
+import { type Clock, meter, withResolution } from "./clock.ts";
+import { type Measured, measureUnit, quartiles, type Reference } from "./loop.ts";
 import type { Runner } from "./runner.ts";
 import type { OpenUnit } from "./unit.ts";
 
@@ -65,7 +66,8 @@ export async function buildTable(
   environment: Environment,
   options: BuildOptions,
 ): Promise<BuildReport> {
-  const { budget = 180, each = 90, clock = performance, onProgress } = options;
+  const { budget = 180, each = 90, onProgress } = options;
+  const clock = withResolution(options.clock ?? performance);
   const job: Job = {
     runner,
     environment,
@@ -183,16 +185,14 @@ async function openReference(job: Job): Promise<Reference & { close(): Promise<v
   const unit = await runner.open(runner.reference);
   if (!unit) throw new DataError(`${runner.runtime} does not have the unit that all others are compared with`);
   const { run } = unit;
+  const { warm, read } = meter(clock, run);
+  const times: number[] = [];
+  const end = clock.now() + REFERENCE_MS;
+  await warm();
+  while (clock.now() < end || times.length < 32) times.push(await read());
   const spec = { ...runner.reference, type: "reference" };
   const known = lookup(options.table, { ...spec, environment: environment.id });
   if (known) return { run, ms: known.median, close: () => unit.close() };
-  const times: number[] = [];
-  const end = clock.now() + REFERENCE_MS;
-  while (clock.now() < end || times.length < 32) {
-    const start = clock.now();
-    await run();
-    times.push(clock.now() - start);
-  }
   // Code is compiled, and compiled better, while it runs.
   const late = times.slice(times.length >> 1);
   const [low, median, high] = quartiles(late);

@@ -1,0 +1,129 @@
+import type { OnnxRuntime } from "../../../src/engine/onnx/runtime.ts";
+import { detectEnvironment } from "../../../src/latency/detect.ts";
+import type { Environment, RuntimeName } from "../../../src/latency/environment.ts";
+import { environmentLine, parseLines, rowLine } from "../../../src/latency/lines.ts";
+import type { Row } from "../../../src/latency/row.ts";
+import type { Run } from "../../../src/latency/run.ts";
+import { addEnvironment, addRow, type LatencyTable, lookup, newTable } from "../../../src/latency/table.ts";
+import { type BuildProgress, type BuildReport, buildTable } from "../../../src/measure/build.ts";
+import { withResolution } from "../../../src/measure/clock.ts";
+import { relative } from "../../../src/measure/family.ts";
+import { type Measured, measureUnit } from "../../../src/measure/loop.ts";
+import { onnxRunner } from "../../../src/measure/ort.ts";
+import type { Runner } from "../../../src/measure/runner.ts";
+
+// Where the page measures: beside it, so that it can be used meanwhile.
+
+export interface LatencyAsked {
+  /** Of this quern. */
+  readonly tool: string;
+  /** Earlier records, as lines; "": none. */
+  readonly known: string;
+  /** The CPU's name, if the user gives it. */
+  readonly cpu?: string | undefined;
+  /** Seconds. 0: what all is compared with, and nothing else */
+  readonly budget: number;
+  /** Whole models of the family, by index: each is measured in all ways it can be run when the table is built. */
+  readonly models?: readonly number[] | undefined;
+  /** Milliseconds that each of them gets. */
+  readonly each?: number | undefined;
+}
+
+export interface MeasuredModel extends Measured {
+  /** Index. */
+  readonly i: number;
+  readonly name: string;
+  readonly run: Run;
+}
+
+export type LatencyTold =
+  | { readonly kind: "environment"; readonly environment: Environment; readonly line: string; readonly clock: number }
+  | { readonly kind: "progress"; readonly progress: BuildProgress }
+  | { readonly kind: "row"; readonly row: Row; readonly line: string }
+  | {
+      readonly kind: "model";
+      readonly model: Measured & { readonly i: number; readonly name: string; readonly run: Run };
+    }
+  | { readonly kind: "over"; readonly report: BuildReport }
+  | { readonly kind: "failed"; readonly message: string; readonly cancelled: boolean };
+
+/** Where the server has the runtime: the build for one thread and more on the CPU, which is what Node gets too. */
+const FOLDER = "/ort/";
+
+const control = new AbortController();
+const tell = (told: LatencyTold): void => postMessage(told);
+
+/** Lets messages in: sessions of one thread never do. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+async function loaded(): Promise<OnnxRuntime> {
+  const ort = await import(`${FOLDER}ort.wasm.min.mjs`);
+  Object.assign(ort.env.wasm, { numThreads: 1, wasmPaths: new URL(FOLDER, location.href).href });
+  return ort;
+}
+
+async function measure(asked: LatencyAsked): Promise<BuildReport> {
+  const runner = onnxRunner(await loaded());
+  const [name, version] = runner.runtime.split(" ") as [RuntimeName, string];
+  const environment = await detectEnvironment({ runtime: { name, version, threads: 1 }, cpu: asked.cpu });
+  const table = asked.known === "" ? newTable() : parseLines(asked.known);
+  addEnvironment(table, environment);
+  const clock = withResolution(performance);
+  tell({ kind: "environment", environment, line: environmentLine(environment), clock: clock.resolution });
+  const report = await buildTable(runner, environment, {
+    ...{ table, clock, tool: asked.tool, budget: asked.budget, signal: control.signal },
+    async onRow(row) {
+      addRow(table, row);
+      tell({ kind: "row", row, line: rowLine(row) });
+      await breathe();
+    },
+    onProgress: (progress) => tell({ kind: "progress", progress }),
+  });
+  if (asked.models) await measureModels(runner, environment, table, asked);
+  return report;
+}
+
+/** Runs of the reference before models are measured. */
+const WARM_RUNS = 500;
+const EACH = 300;
+
+async function measureModels(runner: Runner, environment: Environment, table: LatencyTable, asked: LatencyAsked) {
+  const key = { ...runner.reference, type: "reference", environment: environment.id };
+  const ms = lookup(table, key)?.median as number;
+  const reference = await runner.open(runner.reference);
+  if (!reference) return;
+  for (let i = 0; i < WARM_RUNS; i++) await reference.run();
+  const clock = withResolution(performance);
+  for (const i of asked.models ?? []) {
+    const model = relative(i);
+    for (const run of runner.runs) {
+      const opened = await runner.openModel(model, run);
+      if (!opened) continue;
+      const { run: beside } = reference;
+      const measured = await measureUnit(clock, { run: beside, ms }, opened, asked.each ?? EACH, control.signal);
+      await opened.close();
+      tell({ kind: "model", model: { i, name: model.name, run, ...measured } });
+      await breathe();
+    }
+  }
+  await reference.close();
+}
+
+onmessage = async ({ data }: MessageEvent<LatencyAsked | "cancel">) => {
+  if (data === "cancel") return control.abort(new DOMException("cancelled", "AbortError"));
+  try {
+    tell({ kind: "over", report: await measure(data) });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    tell({ kind: "failed", message, cancelled: control.signal.aborted });
+  }
+};
