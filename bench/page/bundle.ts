@@ -18,7 +18,6 @@ const STATIC = [
   ["/", "index.html", HTML],
   ["/latency", "latency.html", HTML],
   ["/style.css", "style.css", "text/css"],
-  ["/latency.css", "latency.css", "text/css"],
   ["/icon.svg", "icon.svg", "image/svg+xml"],
 ] as const;
 

@@ -118,7 +118,7 @@ async function measureModels(runner: Runner, environment: Environment, table: La
   await reference.close();
 }
 
-onmessage = async ({ data }: MessageEvent<LatencyAsked | "cancel">) => {
+addEventListener("message", async ({ data }: MessageEvent<LatencyAsked | "cancel">) => {
   if (data === "cancel") return control.abort(new DOMException("cancelled", "AbortError"));
   try {
     tell({ kind: "over", report: await measure(data) });
@@ -126,4 +126,4 @@ onmessage = async ({ data }: MessageEvent<LatencyAsked | "cancel">) => {
     const message = error instanceof Error ? error.message : String(error);
     tell({ kind: "failed", message, cancelled: control.signal.aborted });
   }
-};
+});
