@@ -1,15 +1,10 @@
 // node test/browser/latency.build.mjs -o chromium.jsonl [--budget 180] [--resume] [--models chromium.models.json --count 36 --each 300]
 // What the page's latency builder measures, without anybody who looks at it: rows as lines as they are found, then whole models of the family as JSON.
 // Needs `npm ci --prefix test/browser`, and onnxruntime-web in test/accuracy.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
-import { FLAGS } from "./site.mjs";
+import { launched, startPages } from "./served.mjs";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FIRST_LINE = '{"quern":"latency","version":1}\n';
 
 const { values } = parseArgs({
@@ -83,16 +78,12 @@ async function main(page, tool) {
   await page.evaluate(measured, asked);
 }
 
-const args = ["--import", "tsx", "bench/page/serve.ts", "--port", "0", ...(values.ort ? ["--ort", values.ort] : [])];
-const server = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+const { server, url } = await startPages(...(values.ort ? ["--ort", values.ort] : []));
 let browser;
 try {
-  const [line] = await once(server.stdout, "data");
-  const [url] = /http:\S+/.exec(`${line}`);
   const { tool, runtime, install } = await (await fetch(`${url}latency.json`)).json();
   if (!runtime) throw new Error(`onnxruntime-web is not installed: ${install}`);
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
+  browser = await launched();
   const page = await browser.newPage();
   await page.goto(`${url}latency`);
   await main(page, tool);

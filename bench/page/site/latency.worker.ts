@@ -88,34 +88,42 @@ async function measure(asked: LatencyAsked): Promise<BuildReport> {
     },
     onProgress: (progress) => tell({ kind: "progress", progress }),
   });
-  if (asked.models) await measureModels(runner, environment, table, asked);
-  return report;
+  const refused = await measureModels(runner, environment, table, asked);
+  return { ...report, refused: [...report.refused, ...refused] };
 }
 
 /** Runs of the reference before models are measured. */
 const WARM_RUNS = 500;
 const EACH = 300;
 
+/** Tells of models one by one. @returns those that the runtime refuses */
 async function measureModels(runner: Runner, environment: Environment, table: LatencyTable, asked: LatencyAsked) {
+  const refused: { unit: string; reason: string }[] = [];
+  const { models = [], each = EACH } = asked;
+  const reference = models.length > 0 ? await runner.open(runner.reference) : null;
+  if (!reference) return refused;
   const key = { ...runner.reference, type: "reference", environment: environment.id };
-  const ms = lookup(table, key)?.median as number;
-  const reference = await runner.open(runner.reference);
-  if (!reference) return;
+  const beside = { run: reference.run, ms: lookup(table, key)?.median as number };
   for (let i = 0; i < WARM_RUNS; i++) await reference.run();
   const clock = withResolution(performance);
-  for (const i of asked.models ?? []) {
+  for (const i of models) {
     const model = relative(i);
     for (const run of runner.runs) {
-      const opened = await runner.openModel(model, run);
-      if (!opened) continue;
-      const { run: beside } = reference;
-      const measured = await measureUnit(clock, { run: beside, ms }, opened, asked.each ?? EACH, control.signal);
-      await opened.close();
-      tell({ kind: "model", model: { i, name: model.name, run, ...measured } });
+      try {
+        const opened = await runner.openModel(model, run);
+        if (!opened) continue;
+        const measured = await measureUnit(clock, beside, opened, each, control.signal);
+        await opened.close();
+        tell({ kind: "model", model: { i, name: model.name, run, ...measured } });
+      } catch (error) {
+        control.signal.throwIfAborted();
+        refused.push({ unit: `${model.name} ${run}`, reason: `${(error as Error)?.message ?? error}` });
+      }
       await breathe();
     }
   }
   await reference.close();
+  return refused;
 }
 
 addEventListener("message", async ({ data }: MessageEvent<LatencyAsked | "cancel">) => {
