@@ -1,11 +1,16 @@
-// node test/browser/latency.build.mjs -o chromium.jsonl [--budget 180] [--resume] [--models chromium.models.json --count 36 --each 300]
-// What the page's latency builder measures, without anybody who looks at it: rows as lines as they are found, then whole models of the family as JSON.
+// node test/browser/latency.build.mjs -o chromium.jsonl [--budget 180] [--resume] [--models chromium.json --graphs 72 --each 400]
+// What the page's latency builder measures, without anybody who looks at it: rows as lines as they are found, then the graphs of the family that are
+// held out, every third one, as test/accuracy/latency.bench.ts has them. That then says how well they are told:
+// tsx test/accuracy/latency.bench.ts --budget 0 --table chromium.jsonl --measured chromium.json
 // Needs `npm ci --prefix test/browser`, and onnxruntime-web in test/accuracy.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { launched, startPages } from "./served.mjs";
 
 const FIRST_LINE = '{"quern":"latency","version":1}\n';
+
+/** The last of every three. */
+const HELD_OUT = 3;
 
 const { values } = parseArgs({
   options: {
@@ -16,18 +21,19 @@ const { values } = parseArgs({
     /** Of the CPU: pages are not told. */
     cpu: { type: "string" },
     models: { type: "string" },
-    /** Models of the family from 0 on, or those of `indexes`: "0-11,20". */
-    count: { type: "string", default: "36" },
+    graphs: { type: "string", default: "72" },
+    /** Others than every third one: "0-11,20". */
     indexes: { type: "string" },
     /** Milliseconds for each model and way to run it. */
-    each: { type: "string", default: "300" },
+    each: { type: "string", default: "400" },
     ort: { type: "string" },
   },
 });
 if (!values.output) throw new Error("-o FILE.jsonl is needed");
 
 function indexes() {
-  if (!values.indexes) return Array.from({ length: Number(values.count) }, (_, i) => i);
+  if (!values.indexes)
+    return Array.from({ length: Math.floor(Number(values.graphs) / HELD_OUT) }, (_, i) => HELD_OUT * (i + 1) - 1);
   return values.indexes.split(",").flatMap((part) => {
     const [from, to = from] = part.split("-").map(Number);
     return Array.from({ length: to - from + 1 }, (_, i) => from + i);

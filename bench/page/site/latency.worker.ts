@@ -7,7 +7,7 @@ import type { Run } from "../../../src/latency/run.ts";
 import { addEnvironment, addRow, type LatencyTable, lookup, newTable } from "../../../src/latency/table.ts";
 import { type BuildProgress, type BuildReport, buildTable } from "../../../src/measure/build.ts";
 import { withResolution } from "../../../src/measure/clock.ts";
-import { relative } from "../../../src/measure/family.ts";
+import { nameOf } from "../../../src/measure/family.ts";
 import { type Measured, measureUnit } from "../../../src/measure/loop.ts";
 import { onnxRunner } from "../../../src/measure/ort.ts";
 import type { Runner } from "../../../src/measure/runner.ts";
@@ -29,11 +29,12 @@ export interface LatencyAsked {
   readonly each?: number | undefined;
 }
 
-export interface MeasuredModel extends Measured {
-  /** Index. */
-  readonly i: number;
+export interface MeasuredModel extends Omit<Measured, "median"> {
+  readonly index: number;
   readonly name: string;
   readonly run: Run;
+  /** The median, as of units. */
+  readonly ms: number;
 }
 
 export type LatencyTold =
@@ -94,7 +95,9 @@ async function measure(asked: LatencyAsked): Promise<BuildReport> {
 
 /** Runs of the reference before models are measured. */
 const WARM_RUNS = 500;
-const EACH = 300;
+const EACH = 400;
+/** Of the models that are held out of all tables. */
+const SEED = 1;
 
 /** Tells of models one by one. @returns those that the runtime refuses */
 async function measureModels(runner: Runner, environment: Environment, table: LatencyTable, asked: LatencyAsked) {
@@ -106,18 +109,17 @@ async function measureModels(runner: Runner, environment: Environment, table: La
   const beside = { run: reference.run, ms: lookup(table, key)?.median as number };
   for (let i = 0; i < WARM_RUNS; i++) await reference.run();
   const clock = withResolution(performance);
-  for (const i of models) {
-    const model = relative(i);
+  for (const index of models) {
     for (const run of runner.runs) {
       try {
-        const opened = await runner.openModel(model, run);
+        const opened = await runner.openModel(index, SEED, run);
         if (!opened) continue;
-        const measured = await measureUnit(clock, beside, opened, each, control.signal);
-        await opened.close();
-        tell({ kind: "model", model: { i, name: model.name, run, ...measured } });
+        const { median: ms, ...more } = await measureUnit(clock, beside, opened.unit, each, control.signal);
+        await opened.unit.close();
+        tell({ kind: "model", model: { index, name: nameOf(index), run, ms, ...more } });
       } catch (error) {
         control.signal.throwIfAborted();
-        refused.push({ unit: `${model.name} ${run}`, reason: `${(error as Error)?.message ?? error}` });
+        refused.push({ unit: `${nameOf(index)} ${run}`, reason: `${(error as Error)?.message ?? error}` });
       }
       await breathe();
     }
