@@ -41,10 +41,7 @@ export type LatencyTold =
   | { readonly kind: "environment"; readonly environment: Environment; readonly line: string; readonly clock: number }
   | { readonly kind: "progress"; readonly progress: BuildProgress }
   | { readonly kind: "row"; readonly row: Row; readonly line: string }
-  | {
-      readonly kind: "model";
-      readonly model: Measured & { readonly i: number; readonly name: string; readonly run: Run };
-    }
+  | { readonly kind: "model"; readonly model: MeasuredModel }
   | { readonly kind: "over"; readonly report: BuildReport }
   | { readonly kind: "failed"; readonly message: string; readonly cancelled: boolean };
 
