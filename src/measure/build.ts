@@ -9,6 +9,7 @@ import { type Clock, meter, withResolution } from "./clock.ts";
 import { type Measured, measureUnit, quartiles, type Reference } from "./loop.ts";
 import type { Runner } from "./runner.ts";
 import type { OpenUnit } from "./unit.ts";
+import { warmUp } from "./warm.ts";
 
 export interface BuildOptions {
   /** Rows that are there already are not measured again. */
@@ -21,13 +22,15 @@ export interface BuildOptions {
   readonly first?: readonly UnitSpec[] | undefined;
   /** What a unit gets, in milliseconds. Default: 90 */
   readonly each?: number | undefined;
+  /** Share of the budget in which units are run before any is measured, for engines that compile code well only then: see warm.ts. Default: 0 */
+  readonly warm?: number | undefined;
   readonly clock?: Clock | undefined;
   /** UTC, to the second. */
   readonly date?: (() => string) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Rows as they are found. */
   readonly onRow: (row: Row) => Promise<void> | void;
-  readonly onProgress?: ((progress: BuildProgress) => void) | undefined;
+  readonly onProgress?: ((progress: BuildProgress) => Promise<void> | void) | undefined;
 }
 
 export interface BuildProgress {
@@ -66,7 +69,7 @@ export async function buildTable(
   environment: Environment,
   options: BuildOptions,
 ): Promise<BuildReport> {
-  const { budget = 180, each = 90, onProgress } = options;
+  const { budget = 180, each = 90, warm = 0 } = options;
   const clock = withResolution(options.clock ?? performance);
   const job: Job = {
     runner,
@@ -79,6 +82,8 @@ export async function buildTable(
     refused: [],
     drifts: [],
   };
+  const onUnit = (spec: UnitSpec) => tell(job, `warm-up, ${nameOf(spec)}`);
+  await warmUp(runner, clock, { seconds: warm * budget, signal: options.signal, onUnit });
   const reference = await openReference(job);
   const alone = (spec: UnitSpec, until: number): Promise<void> =>
     measured(job, reference, spec, { open: () => runner.open(spec), long: each, until });
@@ -96,7 +101,7 @@ export async function buildTable(
     await reference.close();
   }
   const { rows, known, refused, drifts } = job;
-  onProgress?.({ done: budget, total: budget, rows, unit: "" });
+  await options.onProgress?.({ done: budget, total: budget, rows, unit: "" });
   return { rows, known, refused, drift: [Math.min(...drifts, 1), Math.max(...drifts, 1)] };
 }
 
@@ -115,6 +120,13 @@ interface Job {
 
 const seconds = ({ clock, start }: Job): number => (clock.now() - start) / 1000;
 
+const nameOf = ({ type, form, precision }: UnitSpec): string => `${type} ${form} ${precision}`;
+
+async function tell(job: Job, unit: string): Promise<void> {
+  const { budget = 180, onProgress } = job.options;
+  await onProgress?.({ done: seconds(job), total: budget, rows: job.rows, unit });
+}
+
 interface Wish {
   readonly open: () => Promise<OpenUnit | null>;
   /** Milliseconds. */
@@ -126,15 +138,15 @@ interface Wish {
 /** One unit, unless it is known. */
 async function measured(job: Job, reference: Reference, spec: UnitSpec, { open, long, until }: Wish): Promise<void> {
   const { options, environment, clock, refused } = job;
-  const { signal, table, budget = 180 } = options;
+  const { signal, table } = options;
   signal?.throwIfAborted();
   if (seconds(job) >= until) return;
   if (lookup(table, { ...spec, environment: environment.id })) {
     job.known++;
     return;
   }
-  const unit = `${spec.type} ${spec.form} ${spec.precision}`;
-  options.onProgress?.({ done: seconds(job), total: budget, rows: job.rows, unit });
+  const unit = nameOf(spec);
+  await tell(job, unit);
   const opened = await opening(open, unit, refused);
   if (!opened) return;
   try {

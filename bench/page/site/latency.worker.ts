@@ -48,6 +48,9 @@ export type LatencyTold =
 /** Where the server has the runtime: the build for one thread and more on the CPU, which is what Node gets too. */
 const FOLDER = "/ort/";
 
+/** Pages compile the runtime anew each time, and well only what has run for a while. */
+const WARM = 0.1;
+
 const control = new AbortController();
 const tell = (told: LatencyTold): void => postMessage(told);
 
@@ -78,13 +81,15 @@ async function measure(asked: LatencyAsked): Promise<BuildReport> {
   const clock = withResolution(performance);
   tell({ kind: "environment", environment, line: environmentLine(environment), clock: clock.resolution });
   const report = await buildTable(runner, environment, {
-    ...{ table, clock, tool: asked.tool, budget: asked.budget, signal: control.signal },
-    async onRow(row) {
+    ...{ table, clock, tool: asked.tool, budget: asked.budget, warm: WARM, signal: control.signal },
+    onRow(row) {
       addRow(table, row);
       tell({ kind: "row", row, line: rowLine(row) });
+    },
+    async onProgress(progress) {
+      tell({ kind: "progress", progress });
       await breathe();
     },
-    onProgress: (progress) => tell({ kind: "progress", progress }),
   });
   const refused = await measureModels(runner, environment, table, asked);
   return { ...report, refused: [...report.refused, ...refused] };
