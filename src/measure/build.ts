@@ -83,7 +83,7 @@ export async function buildTable(
     drifts: [],
   };
   const onUnit = (spec: UnitSpec) => tell(job, `warm-up, ${nameOf(spec)}`);
-  await warmUp(runner, clock, { seconds: warm * budget, signal: options.signal, onUnit });
+  await warmUp(runner, clock, { first: CALLS, seconds: warm * budget, signal: options.signal, onUnit });
   const reference = await openReference(job);
   const alone = (spec: UnitSpec, until: number): Promise<void> =>
     measured(job, reference, spec, { open: () => runner.open(spec), long: each, until });

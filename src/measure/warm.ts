@@ -9,6 +9,8 @@ import type { Runner } from "./runner.ts";
 const UNITS = 144;
 
 export interface WarmOptions {
+  /** Units before those of the runner's own. */
+  readonly first: readonly UnitSpec[];
   /** Together; some units are not run where it is over before. */
   readonly seconds: number;
   readonly signal?: AbortSignal | undefined;
@@ -17,14 +19,18 @@ export interface WarmOptions {
 }
 
 /** Runs units of all kinds, and measures nothing. Units that the runtime refuses are left out. @throws the signal's reason */
-export async function warmUp(runner: Runner, clock: Clock, { seconds, signal, onUnit }: WarmOptions): Promise<void> {
+export async function warmUp(
+  runner: Runner,
+  clock: Clock,
+  { first, seconds, signal, onUnit }: WarmOptions,
+): Promise<void> {
   if (seconds <= 0) return;
   const start = clock.now();
-  let count = 0;
-  for (const spec of runner.specs()) {
+  const units = [...first, ...firstOf(runner.specs(), UNITS)];
+  for (const [i, spec] of units.entries()) {
+    if (clock.now() >= start + 1000 * seconds) return;
     // A unit that took longer to open leaves less for those behind it.
-    const until = start + (1000 * seconds * ++count) / UNITS;
-    if (count > UNITS || clock.now() >= start + 1000 * seconds) return;
+    const until = start + (1000 * seconds * (i + 1)) / units.length;
     signal?.throwIfAborted();
     await onUnit(spec);
     const unit = await Promise.resolve(runner.open(spec)).catch(() => null);
@@ -38,4 +44,10 @@ export async function warmUp(runner: Runner, clock: Clock, { seconds, signal, on
       await unit.close();
     }
   }
+}
+
+function firstOf<T>(all: Iterable<T>, most: number): T[] {
+  const found: T[] = [];
+  for (const each of all) if (found.push(each) >= most) break;
+  return found;
 }
