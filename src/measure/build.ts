@@ -22,7 +22,7 @@ export interface BuildOptions {
   readonly first?: readonly UnitSpec[] | undefined;
   /** What a unit gets, in milliseconds. Default: 90 */
   readonly each?: number | undefined;
-  /** Share of the budget in which units are run before any is measured, for engines that compile code well only then: see warm.ts. Default: 0 */
+  /** Seconds of the budget in which units are run before any is measured, for engines that compile code well only then: see warm.ts. Default: 0 */
   readonly warm?: number | undefined;
   readonly clock?: Clock | undefined;
   /** UTC, to the second. */
@@ -83,7 +83,7 @@ export async function buildTable(
     drifts: [],
   };
   const onUnit = (spec: UnitSpec) => tell(job, `warm-up, ${nameOf(spec)}`);
-  await warmUp(runner, clock, { first: CALLS, seconds: warm * budget, signal: options.signal, onUnit });
+  await warmUp(runner, clock, { first: CALLS, seconds: warm, signal: options.signal, onUnit });
   const reference = await openReference(job);
   const alone = (spec: UnitSpec, until: number): Promise<void> =>
     measured(job, reference, spec, { open: () => runner.open(spec), long: each, until });

@@ -74,6 +74,7 @@ function take(told: LatencyTold): boolean {
     view.environment(told.environment, told.clock);
   } else if (told.kind === "row") {
     addRow(table, told.row);
+    download.disabled = false;
     view.changed();
   } else if (told.kind === "progress") view.progress(told.progress);
   else if (told.kind === "over") view.over(told.report);

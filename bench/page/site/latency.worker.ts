@@ -49,7 +49,8 @@ export type LatencyTold =
 const FOLDER = "/ort/";
 
 /** Pages compile the runtime anew each time, and well only what has run for a while. */
-const WARM = 0.1;
+const WARM_SHARE = 0.1;
+const MOST_WARM = 18;
 
 const control = new AbortController();
 const tell = (told: LatencyTold): void => postMessage(told);
@@ -81,7 +82,8 @@ async function measure(asked: LatencyAsked): Promise<BuildReport> {
   const clock = withResolution(performance);
   tell({ kind: "environment", environment, line: environmentLine(environment), clock: clock.resolution });
   const report = await buildTable(runner, environment, {
-    ...{ table, clock, tool: asked.tool, budget: asked.budget, warm: WARM, signal: control.signal },
+    ...{ table, clock, tool: asked.tool, budget: asked.budget, signal: control.signal },
+    warm: Math.min(WARM_SHARE * asked.budget, MOST_WARM),
     onRow(row) {
       addRow(table, row);
       tell({ kind: "row", row, line: rowLine(row) });
