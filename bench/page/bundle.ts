@@ -11,8 +11,15 @@ export interface Asset {
 }
 
 const SITE = fileURLToPath(new URL("site", import.meta.url));
-const SCRIPTS = ["page.ts", "pack.worker.ts", "race.worker.ts"];
-const STATIC = { "index.html": "text/html; charset=utf-8", "style.css": "text/css", "icon.svg": "image/svg+xml" };
+const SCRIPTS = ["page.ts", "pack.worker.ts", "race.worker.ts", "latency.page.ts", "latency.worker.ts"];
+const HTML = "text/html; charset=utf-8";
+/** What each address has, and as what. */
+const STATIC = [
+  ["/", "index.html", HTML],
+  ["/latency", "latency.html", HTML],
+  ["/style.css", "style.css", "text/css"],
+  ["/icon.svg", "icon.svg", "image/svg+xml"],
+] as const;
 
 /** Every file by its path, "/" the page. */
 export async function siteAssets(): Promise<Map<string, Asset>> {
@@ -29,7 +36,6 @@ export async function siteAssets(): Promise<Map<string, Asset>> {
   });
   for (const { path, contents } of outputFiles)
     assets.set(`/${basename(path)}`, { type: "text/javascript; charset=utf-8", body: contents });
-  for (const [name, type] of Object.entries(STATIC))
-    assets.set(name === "index.html" ? "/" : `/${name}`, { type, body: await readFile(join(SITE, name)) });
+  for (const [path, name, type] of STATIC) assets.set(path, { type, body: await readFile(join(SITE, name)) });
   return assets;
 }

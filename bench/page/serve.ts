@@ -7,12 +7,13 @@ import { type Asset, siteAssets } from "./bundle.ts";
 import { raceCodes } from "./codes.ts";
 import { type Line, newLine } from "./line.ts";
 import { type Served, servedModels } from "./models.ts";
+import { ortAssets } from "./ort.ts";
 
 const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
     "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  // Isolated, so that the page may measure its memory.
+  // Isolated, so that the page may measure its memory, and times to 5 us and not to 100.
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",
   "cross-origin-resource-policy": "same-origin",
@@ -29,9 +30,16 @@ interface Site {
   lineOf(id: string): Line;
 }
 
-/** Makes the models, then serves the page. @param port - 0 for any that is free */
-export async function servePage(port: number): Promise<{ url: string; close(): Promise<void> }> {
-  const [assets, models, codes] = await Promise.all([siteAssets(), servedModels(), raceCodes()]);
+/** Makes the models, then serves the pages. @param port - 0 for any that is free @param ort - the folder of onnxruntime-web */
+export async function servePage(port: number, ort?: string): Promise<{ url: string; close(): Promise<void> }> {
+  const [assets, models, codes, runtime] = await Promise.all([
+    siteAssets(),
+    servedModels(),
+    raceCodes(),
+    ortAssets(ort),
+  ]);
+  for (const [path, asset] of runtime.assets) assets.set(path, asset);
+  assets.set("/latency.json", json(runtime.facts));
   assets.set("/models.json", json(models.map(({ bytes, ...told }) => ({ ...told, fileBytes: bytes.length }))));
   assets.set("/codes.json", json({ sigma: codes.sigma, chunks: codes.chunks }));
   assets.set("/codes.bin", { type: "application/octet-stream", body: codes.bytes });
@@ -107,8 +115,10 @@ function closed(server: Server): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { port: { type: "string", default: "8080" } } });
-  const { url, close } = await servePage(Number(values.port));
+  const { values } = parseArgs({
+    options: { port: { type: "string", default: "8080" }, ort: { type: "string" } },
+  });
+  const { url, close } = await servePage(Number(values.port), values.ort);
   console.log(`${url}  (Ctrl-C ends it)`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void close());
 }

@@ -5,9 +5,11 @@ import type { Row } from "../latency/row.ts";
 import type { Run } from "../latency/run.ts";
 import type { UnitSpec } from "../latency/spec.ts";
 import { type LatencyTable, lookup } from "../latency/table.ts";
-import { type Clock, type Measured, measureUnit, quartiles, type Reference } from "./loop.ts";
+import { type Clock, meter, withResolution } from "./clock.ts";
+import { type Measured, measureUnit, quartiles, type Reference } from "./loop.ts";
 import type { Runner } from "./runner.ts";
 import type { OpenUnit } from "./unit.ts";
+import { warmUp } from "./warm.ts";
 
 export interface BuildOptions {
   /** Rows that are there already are not measured again. */
@@ -20,13 +22,15 @@ export interface BuildOptions {
   readonly first?: readonly UnitSpec[] | undefined;
   /** What a unit gets, in milliseconds. Default: what the runner says */
   readonly each?: number | undefined;
+  /** Seconds of the budget in which units are run before any is measured, for engines that compile code well only then: see warm.ts. Default: a twelfth, at most 15 */
+  readonly warm?: number | undefined;
   readonly clock?: Clock | undefined;
   /** UTC, to the second. */
   readonly date?: (() => string) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Rows as they are found. */
   readonly onRow: (row: Row) => Promise<void> | void;
-  readonly onProgress?: ((progress: BuildProgress) => void) | undefined;
+  readonly onProgress?: ((progress: BuildProgress) => Promise<void> | void) | undefined;
 }
 
 export interface BuildProgress {
@@ -55,6 +59,8 @@ const WHOLE: readonly number[] = [0, 1, 2, 3, 5, 6, 7, 4, 9, 10, 11, 8];
 /** A unit that ran while the machine was this much slower is measured again. */
 const MOST_DRIFT = 1.6;
 const LONG = 2.5;
+/** Of the budget, and in seconds: code of WebAssembly is compiled well only when it has run. */
+const [WARM_SHARE, MOST_WARM] = [0.08, 15];
 
 /**
  * Measures units of a runtime, the most telling first, and then whole models, until the time is up. Whatever was found stays found, whenever it ends.
@@ -65,7 +71,8 @@ export async function buildTable(
   environment: Environment,
   options: BuildOptions,
 ): Promise<BuildReport> {
-  const { budget = 180, each = runner.each ?? 90, clock = performance, onProgress } = options;
+  const { budget = 180, each = runner.each ?? 90, warm = Math.min(MOST_WARM, WARM_SHARE * budget) } = options;
+  const clock = withResolution(options.clock ?? performance);
   const job: Job = {
     runner,
     environment,
@@ -77,6 +84,8 @@ export async function buildTable(
     refused: [],
     drifts: [],
   };
+  const onUnit = (spec: UnitSpec) => tell(job, `warm-up, ${nameOf(spec)}`);
+  await warmUp(runner, clock, { first: CALLS, seconds: warm, signal: options.signal, onUnit });
   const reference = await openReference(job);
   const alone = (spec: UnitSpec, until: number): Promise<void> =>
     measured(job, reference, spec, { open: () => runner.open(spec), long: each, until });
@@ -94,7 +103,7 @@ export async function buildTable(
     await reference.close();
   }
   const { rows, known, refused, drifts } = job;
-  onProgress?.({ done: budget, total: budget, rows, unit: "" });
+  await options.onProgress?.({ done: budget, total: budget, rows, unit: "" });
   return { rows, known, refused, drift: [Math.min(...drifts, 1), Math.max(...drifts, 1)] };
 }
 
@@ -113,6 +122,13 @@ interface Job {
 
 const seconds = ({ clock, start }: Job): number => (clock.now() - start) / 1000;
 
+const nameOf = ({ type, form, precision }: UnitSpec): string => `${type} ${form} ${precision}`;
+
+async function tell(job: Job, unit: string): Promise<void> {
+  const { budget = 180, onProgress } = job.options;
+  await onProgress?.({ done: seconds(job), total: budget, rows: job.rows, unit });
+}
+
 interface Wish {
   readonly open: () => Promise<OpenUnit | null>;
   /** Milliseconds. */
@@ -124,15 +140,15 @@ interface Wish {
 /** One unit, unless it is known. */
 async function measured(job: Job, reference: Reference, spec: UnitSpec, { open, long, until }: Wish): Promise<void> {
   const { options, environment, clock, refused } = job;
-  const { signal, table, budget = 180 } = options;
+  const { signal, table } = options;
   signal?.throwIfAborted();
   if (seconds(job) >= until) return;
   if (lookup(table, { ...spec, environment: environment.id })) {
     job.known++;
     return;
   }
-  const unit = `${spec.type} ${spec.form} ${spec.precision}`;
-  options.onProgress?.({ done: seconds(job), total: budget, rows: job.rows, unit });
+  const unit = nameOf(spec);
+  await tell(job, unit);
   const opened = await opening(open, unit, refused);
   if (!opened) return;
   try {
@@ -183,16 +199,14 @@ async function openReference(job: Job): Promise<Reference & { close(): Promise<v
   const unit = await runner.open(runner.reference);
   if (!unit) throw new DataError(`${runner.runtime} does not have the unit that all others are compared with`);
   const { run } = unit;
+  const { warm, read } = meter(clock, run);
+  const times: number[] = [];
+  const end = clock.now() + REFERENCE_MS;
+  await warm();
+  while (clock.now() < end || times.length < 32) times.push(await read());
   const spec = { ...runner.reference, type: "reference" };
   const known = lookup(options.table, { ...spec, environment: environment.id });
   if (known) return { run, ms: known.median, close: () => unit.close() };
-  const times: number[] = [];
-  const end = clock.now() + REFERENCE_MS;
-  while (clock.now() < end || times.length < 32) {
-    const start = clock.now();
-    await run();
-    times.push(clock.now() - start);
-  }
   // Code is compiled, and compiled better, while it runs.
   const late = times.slice(times.length >> 1);
   const [low, median, high] = quartiles(late);

@@ -1,11 +1,7 @@
+import { type Clock, type Meter, meter } from "./clock.ts";
 import type { OpenUnit } from "./unit.ts";
 
 // Times of a unit beside a reference, in turn: machines get slower and faster by halves within seconds, and then both do.
-
-export interface Clock {
-  /** Milliseconds. */
-  now(): number;
-}
 
 export interface Reference {
   run(): Promise<unknown> | unknown;
@@ -36,21 +32,18 @@ export async function measureUnit(
   budget: number,
   signal?: AbortSignal,
 ): Promise<Measured> {
-  const timed = async (task: () => unknown): Promise<number> => {
-    const start = clock.now();
-    await task();
-    return clock.now() - start;
-  };
+  const meters = [reference.run, run, ...(base ? [base] : [])].map((task) => meter(clock, task));
   const [shares, references]: [number[], number[]] = [[], []];
   const end = clock.now() + budget;
   for (let round = 0; round < DROPPED + LEAST || clock.now() < end; round++) {
     signal?.throwIfAborted();
-    const other = await timed(reference.run);
-    const whole = await timed(run);
-    const beside = base ? await timed(base) : 0;
-    if (round < DROPPED) continue;
+    if (round < DROPPED) {
+      for (const { warm } of meters) await warm();
+      continue;
+    }
+    const [other, whole, beside] = (await inTurn(meters)) as [number, number, number?];
     references.push(other);
-    shares.push((whole - beside) / copies / Math.max(other, 1e-6));
+    shares.push((whole - (beside ?? 0)) / copies / Math.max(other, 1e-6));
   }
   const [low, median, high] = quartiles(shares);
   const { ms } = reference;
@@ -61,6 +54,12 @@ export async function measureUnit(
     spread: ((high - low) / 2) * ms,
     drift: quartiles(references)[1] / ms,
   };
+}
+
+async function inTurn(meters: readonly Meter[]): Promise<number[]> {
+  const readings: number[] = [];
+  for (const { read } of meters) readings.push(await read());
+  return readings;
 }
 
 /** The quartiles of numbers. */

@@ -1,20 +1,14 @@
 // npm run test:browser: the page of `npm run page` in a real Chromium, on a line that is slow, is cut and damages. Needs `npm run build`.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import axe from "axe-core";
-import { chromium } from "playwright-core";
 import { bytesSource, memorySink, open, pack, readSafetensors } from "../../dist/index.js";
-import { FLAGS } from "./site.mjs";
+import { DESKTOP, fitAndAccessible, launched, PHONE, startPages } from "./served.mjs";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const DIGITS = new URL("../../bench/demo/digits-cnn.safetensors", import.meta.url);
-const DESKTOP = { width: 1280, height: 900 };
-const PHONE = { width: 360, height: 780 };
 // Chromium's own words for what was cut.
 const CUT = /net::ERR_(CONTENT_LENGTH_MISMATCH|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)/;
 
@@ -25,12 +19,8 @@ let page;
 let trouble;
 
 before(async () => {
-  server = spawn(process.execPath, ["--import", "tsx", "bench/page/serve.ts", "--port", "0"], { cwd: ROOT });
-  server.stderr.pipe(process.stderr);
-  const [line] = await once(server.stdout, "data");
-  url = /http:\S+/.exec(`${line}`)[0];
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
+  ({ server, url } = await startPages());
+  browser = await launched();
 });
 
 after(async () => {
@@ -107,17 +97,6 @@ function noTrouble(allowed = /^$/) {
     trouble.filter((one) => !allowed.test(one)),
     [],
   );
-}
-
-/** That nothing is wider than the window, and that axe finds nothing. */
-async function fitAndAccessible() {
-  const [wide, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.ok(wide <= window, `${wide} pixels wide in a window of ${window}`);
-  await page.evaluate(axe.source);
-  const violations = await page.evaluate(async () =>
-    (await globalThis.axe.run()).violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
-  );
-  assert.deepEqual(violations, []);
 }
 
 describe("loading", () => {
@@ -345,14 +324,14 @@ for (const [name, options] of Object.entries({
   test(`on ${name} all fits and is accessible, before and after`, async () => {
     await page.context().close();
     await opened(options);
-    await fitAndAccessible();
+    await fitAndAccessible(page);
     await set({ rate: "0", damage: "once" });
     await load();
     await race();
-    await fitAndAccessible();
+    await fitAndAccessible(page);
     await set({ damage: "always" });
     await load();
-    await fitAndAccessible();
+    await fitAndAccessible(page);
     noTrouble();
   });
 }

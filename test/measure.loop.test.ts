@@ -1,0 +1,202 @@
+import { describe, expect, test } from "vitest";
+import { meter, withResolution } from "../src/measure/clock.ts";
+import { measureUnit, quartiles } from "../src/measure/loop.ts";
+import type { OpenUnit } from "../src/measure/unit.ts";
+
+// A machine whose time is made: tasks take what they are said to take, and the clock tells as much of it as it is said to tell.
+
+interface Machine {
+  /** Milliseconds that have passed. */
+  time: number;
+  /** How much longer everything takes than at first. */
+  slower: number;
+  readonly log: string[];
+  now(): number;
+  /** A task that takes so long: a number, or one for each time. */
+  task(name: string, ms: number | ((run: number) => number)): () => Promise<void>;
+}
+
+/** @param resolution - what the clock tells apart @param look - what looking at it takes */
+function machine(resolution: number, look = 0): Machine {
+  return {
+    time: 0,
+    slower: 1,
+    log: [],
+    now() {
+      this.time += look;
+      return resolution * Math.floor(this.time / resolution);
+    },
+    task(name, ms) {
+      let run = 0;
+      return async () => {
+        this.log.push(name);
+        this.time += this.slower * (typeof ms === "number" ? ms : ms(run));
+        run++;
+      };
+    },
+  };
+}
+
+const FINE = 2 ** -20;
+
+function unit(on: Machine, ms: number | ((run: number) => number), base: number | null = 1, copies = 1): OpenUnit {
+  const close = () => {};
+  return { copies, run: on.task("run", ms), base: base === null ? null : on.task("base", base), close };
+}
+
+const reference = (on: Machine, ms = 2) => ({ run: on.task("reference", ms), ms });
+
+describe("a clock's resolution", () => {
+  test.each([0.125, 0.0078125, 1])("of %s ms is found", (resolution) => {
+    expect(withResolution(machine(resolution, 0.0009765625)).resolution).toBe(resolution);
+  });
+
+  test("is what it tells of itself, and then it is not looked at", () => {
+    const clock = { now: () => expect.unreachable(), resolution: 0.1 };
+    expect(withResolution(clock).resolution).toBe(0.1);
+  });
+
+  test("is the least of its steps, as there may be others between two looks", () => {
+    const on = machine(0.125);
+    let looks = 0;
+    const now = () => {
+      on.time += [0.5, 0.0625, 3][looks++ % 3];
+      return on.now();
+    };
+    expect(withResolution({ now }).resolution).toBe(0.125);
+  });
+
+  test("of one that stands does not keep anybody waiting", () => {
+    expect(withResolution({ now: () => 7 }).resolution).toBe(0);
+  });
+
+  test("of this process is far below what units take", () => {
+    const clock = withResolution(performance);
+    expect(clock.resolution).toBeLessThan(0.01);
+    expect(clock.now()).toBeLessThanOrEqual(performance.now());
+  });
+});
+
+describe("a meter", () => {
+  test("of a fine clock runs its task once a reading", async () => {
+    const on = machine(FINE);
+    const { warm, read } = meter({ now: () => on.now(), resolution: FINE }, on.task("x", 0.25));
+    await warm();
+    expect(on.log).toHaveLength(1);
+    expect(await read()).toBe(0.25);
+    expect(on.log).toHaveLength(2);
+  });
+
+  test("of a coarse clock runs it so often that a reading is 50 times what the clock tells apart", async () => {
+    const on = machine(0.125);
+    const { warm, read } = meter({ now: () => on.now(), resolution: 0.125 }, on.task("x", 0.03));
+    await warm();
+    const before = on.time;
+    expect(await read()).toBeCloseTo(0.03, 3);
+    const took = on.time - before;
+    expect(took).toBeGreaterThanOrEqual(50 * 0.125);
+    expect(took).toBeLessThan(100 * 0.125 + 0.125);
+  });
+
+  test("of a clock that does not tell its resolution takes it to be fine", async () => {
+    const on = machine(1);
+    const { warm } = meter({ now: () => on.now() }, on.task("x", 0));
+    await warm();
+    expect(on.log).toHaveLength(1);
+  });
+
+  test("of a task that takes no time at all comes to an end", async () => {
+    const on = machine(1);
+    const { warm, read } = meter({ now: () => on.now(), resolution: 1 }, () => {});
+    await warm();
+    expect(await read()).toBe(0);
+  });
+});
+
+describe("measuring a unit", () => {
+  test("takes reference, unit and base in turn, and drops the first three rounds", async () => {
+    const on = machine(FINE);
+    // Rounds that are dropped take a hundred times as long.
+    const slow = unit(on, (run) => (run < 3 ? 500 : 5));
+    const { count, median, spread, drift } = await measureUnit(on, reference(on), slow, 0);
+    expect(on.log.slice(0, 6)).toEqual(["reference", "run", "base", "reference", "run", "base"]);
+    expect(on.log).toHaveLength(3 * (3 + 9));
+    expect([count, median, spread, drift]).toEqual([9, 4, 0, 1]);
+  });
+
+  test("goes on until the time is up, and takes 9 rounds where it is up at once", async () => {
+    const on = machine(FINE);
+    // A round takes 8 ms.
+    expect((await measureUnit(on, reference(on), unit(on, 5), 800)).count).toBe(100 - 3);
+    expect((await measureUnit(on, reference(on), unit(on, 5), 1)).count).toBe(9);
+  });
+
+  test("divides by the copies, and takes a base that is null for nothing", async () => {
+    const on = machine(FINE);
+    expect((await measureUnit(on, reference(on), unit(on, 9, 1, 4), 0)).median).toBe(2);
+    expect((await measureUnit(on, reference(on), unit(on, 9, null, 4), 0)).median).toBe(2.25);
+  });
+
+  test("on a machine that has become slower gives what it took before, and says so", async () => {
+    const on = machine(FINE);
+    on.slower = 1.5;
+    const { median, drift } = await measureUnit(on, reference(on), unit(on, 5), 0);
+    expect([median, drift]).toEqual([4, 1.5]);
+  });
+
+  test("on one that becomes slower and faster meanwhile gives the same", async () => {
+    const on = machine(FINE);
+    const beside = on.task("reference", 2);
+    let rounds = 0;
+    const changing = () => {
+      on.slower = [1, 1.25, 2][rounds++ % 3];
+      return beside();
+    };
+    const { median, spread, drift } = await measureUnit(on, { run: changing, ms: 2 }, unit(on, 5), 400);
+    expect([median, spread]).toEqual([4, 0]);
+    expect(drift).toBe(1.25);
+  });
+
+  test("gives the median and half of the distance between the quartiles", async () => {
+    const on = machine(FINE);
+    // After the three that are dropped: 1 to 9, and outliers that do not count.
+    const times = [4, 2, 8, 1, 900, 3, 7, 5, 6];
+    const { median, spread } = await measureUnit(
+      on,
+      reference(on),
+      unit(on, (run) => times[run - 3] ?? 0, null),
+      0,
+    );
+    expect([median, spread]).toEqual([5, 2]);
+  });
+
+  test("never gives less than nothing", async () => {
+    const on = machine(FINE);
+    expect((await measureUnit(on, reference(on), unit(on, 1, 3), 0)).median).toBe(0);
+  });
+
+  test("with a clock of 0.1 ms finds what takes a tenth of that", async () => {
+    const on = machine(0.1);
+    const clock = { now: () => on.now(), resolution: 0.1 };
+    const { median, drift } = await measureUnit(clock, reference(on, 0.04), unit(on, 0.015, 0.005), 0);
+    expect(median / 0.01).toBeGreaterThan(0.9);
+    expect(median / 0.01).toBeLessThan(1.1);
+    expect(drift).toBeCloseTo(1, 1);
+  });
+
+  test("ends with the reason of the signal", async () => {
+    const on = machine(FINE);
+    const control = new AbortController();
+    const stopping = unit(on, (run) => {
+      if (run === 4) control.abort(new Error("enough"));
+      return 5;
+    });
+    await expect(measureUnit(on, reference(on), stopping, 1e6, control.signal)).rejects.toThrow("enough");
+    expect(on.log.filter((name) => name === "run")).toHaveLength(5);
+  });
+});
+
+test("quartiles lie between values where there is none of their own", () => {
+  expect(quartiles([4, 1, 3, 2])).toEqual([1.75, 2.5, 3.25]);
+  expect(quartiles([7])).toEqual([7, 7, 7]);
+});
