@@ -1,4 +1,5 @@
 import type { Description, Unit } from "../engine/engine.ts";
+import { AGAIN, type Calibration, calibrate, groupOf, type Known } from "./calibrate.ts";
 import type { Environment } from "./environment.ts";
 import type { Prediction } from "./interval.ts";
 import { type Part, partsOf, type RunOf } from "./parts.ts";
@@ -17,8 +18,8 @@ export interface LatencyModel {
   readonly environment: Environment;
   /** A unit by itself: its own row, else a regression over rows of its kind, else a bound on what machines can do. Never 0. */
   unit(spec: UnitSpec): UnitPrediction;
-  /** What times of whole models are to sums of units, and the standard deviation of its logarithm between models. */
-  readonly whole: { readonly factor: number; readonly deviation: number };
+  /** What whole models were found to take beside their units. */
+  readonly whole: Calibration;
 }
 
 export interface UnitPrediction {
@@ -41,8 +42,6 @@ export interface Whole {
 const FEWEST = 4;
 /** Half of the distance between the quartiles of a normal distribution, in standard deviations. */
 const HALF_QUARTILES = 0.6745;
-/** Of measurements of the same, minutes apart. */
-const AGAIN = 0.02;
 /** Where nothing is known but what machines can do: a factor of five either way. */
 const BOUND_DEVIATION = 1;
 
@@ -81,8 +80,11 @@ export function latencyModel(
     if (found) return { ...found.at(work), from: "regression" };
     return { ms: boundOf(environment, spec), deviation: BOUND_DEVIATION, from: "bound" };
   };
-  const bare: LatencyModel = { environment, unit, whole: { factor: 1, deviation: 0.1 } };
-  return { ...bare, whole: calibrated(bare, rows, wholeOf) };
+  const known = rows.flatMap((row): Known[] => {
+    const whole = row.type === "model" ? wholeOf(row) : null;
+    return whole ? [{ ms: row.median, parts: timesOf(unit, specsOf(whole)) }] : [];
+  });
+  return { environment, unit, whole: calibrate(known) };
 }
 
 function keyOf({ type, form, attributes, precision, batch }: UnitSpec | Row): string {
@@ -95,31 +97,13 @@ function keyOf({ type, form, attributes, precision, batch }: UnitSpec | Row): st
   ]);
 }
 
-/** Fewest whole models that a factor is made of. */
-const FEWEST_WHOLE = 3;
-
-/** The median of what whole models take by what their units do. */
-function calibrated(
-  model: LatencyModel,
-  rows: readonly Latency[],
-  wholeOf: (row: Latency) => Whole | null,
-): LatencyModel["whole"] {
-  const logarithms = rows.flatMap((row) => {
-    const whole = row.type === "model" ? wholeOf(row) : null;
-    return whole ? [Math.log(row.median / summed(model, specsOf(whole)).ms)] : [];
-  });
-  if (logarithms.length < FEWEST_WHOLE) return model.whole;
-  const middle = medianOf(logarithms);
-  // The median of distances, which one odd model does not move, made a standard deviation.
-  const distance = medianOf(logarithms.map((x) => Math.abs(x - middle)));
-  return { factor: Math.exp(middle), deviation: Math.max(AGAIN, distance / HALF_QUARTILES) };
+interface Time extends UnitPrediction {
+  readonly group: string;
 }
 
-function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length >> 1;
-  const [a, b] = [sorted[half - 1] ?? 0, sorted[half] ?? 0];
-  return sorted.length % 2 === 1 ? b : (a + b) / 2;
+/** What parts of a model take by themselves. */
+function timesOf(unit: LatencyModel["unit"], specs: readonly UnitSpec[]): Time[] {
+  return specs.map((spec) => ({ ...unit(spec), group: groupOf(spec) }));
 }
 
 /** The parts of a model, and what a call of it costs beside them. */
@@ -143,10 +127,10 @@ interface Sum {
 /** Rows and neighbours that several units have in common err together: half of what a unit may err by is taken as common to all. */
 const COMMON = 0.5;
 
-function summed(model: LatencyModel, specs: readonly UnitSpec[]): Sum {
+function summed({ unit, whole }: LatencyModel, specs: readonly UnitSpec[]): Sum {
   let [ms, known, together, apart] = [0, 0, 0, 0];
-  for (const spec of specs) {
-    const { ms: own, deviation, from } = model.unit(spec);
+  for (const { ms: alone, deviation, from, group } of timesOf(unit, specs)) {
+    const own = alone * whole.factor(group);
     ms += own;
     if (from === "row") known += own;
     together += own * deviation;
@@ -168,8 +152,6 @@ export function predictRun(model: LatencyModel, description: Description, runOf:
 
 export function predictWhole(model: LatencyModel, whole: Whole): Prediction {
   const { ms, deviation, known } = summed(model, specsOf(whole));
-  const { factor, deviation: between } = model.whole;
-  const most = Math.exp(NINE_OF_TEN * Math.hypot(deviation, between));
-  const middle = ms * factor;
-  return { ms: middle, low: middle / most, high: middle * most, known };
+  const most = Math.exp(NINE_OF_TEN * Math.hypot(deviation, model.whole.deviation));
+  return { ms, low: ms / most, high: ms * most, known };
 }

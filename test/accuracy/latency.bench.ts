@@ -123,8 +123,7 @@ function rankCorrelation(a: readonly number[], b: readonly number[]): number {
   return 1 - (6 * squares) / (a.length * (a.length ** 2 - 1));
 }
 
-const { factor, deviation } = model.whole;
-console.log(`${environment.id}: whole models take ${factor.toFixed(3)} of their units' sum, +- ${percent(deviation)}`);
+console.log(`${environment.id}: whole models are within ${percent(model.whole.deviation)} of their units`);
 for (const run of [...runner.runs, "all"]) {
   const rows = told.filter((each) => run === "all" || each.run === run);
   if (rows.length === 0) continue;
