@@ -1,4 +1,4 @@
-import type { UnitSpec } from "../latency/spec.ts";
+import { elementsOf, type UnitSpec } from "../latency/spec.ts";
 import { FLOAT, graphBuilder } from "../model/onnx/build.ts";
 import { random } from "../random.ts";
 import { pool, simple } from "./onnx/moves.ts";
@@ -19,6 +19,8 @@ export function unitGraphs(spec: UnitSpec, copies: number): UnitGraphs | null {
   const make = makerOf(spec);
   if (!make) return null;
   const [shape, out] = [make.input, make.out].map((each) => scaled(each, spec.batch)) as [number[], number[]];
+  // A runtime keeps the channels of convolutions in blocks, until somebody wants them otherwise.
+  const picture = PICTURES.includes(spec.type) && shape.length === 4 && elementsOf(out.slice(2)) > 1;
   const graph = (with_: boolean): Uint8Array => {
     const build = graphBuilder(spec.precision === "w4" ? 21 : 17);
     const x = build.input("x", FLOAT, shape);
@@ -28,12 +30,15 @@ export function unitGraphs(spec: UnitSpec, copies: number): UnitGraphs | null {
     if (make.fan === "chain") {
       let at = make.integers ? quantized(context, x, 0) : x;
       for (let i = 0; with_ && i < copies; i++) at = make.node(context, at, i);
-      ends.push(corner(context, at, shape, 0));
+      ends.push(corner(context, at, shape, { copy: 0, picture }));
     } else {
       const shared = make.fan === "fan" ? readied(context, make, x, 0) : null;
       for (let i = 0; i < copies; i++) {
         const from = shared ?? readied(context, make, x, i + 1);
-        ends.push(with_ ? corner(context, make.node(context, from, i), out, i) : corner(context, from, shape, i));
+        const which = { copy: i, picture };
+        ends.push(
+          with_ ? corner(context, make.node(context, from, i), out, which) : corner(context, from, shape, which),
+        );
       }
     }
     const last = ends.length > 1 ? build.node("Concat", ends, { axis: 0 }) : (ends[0] as string);
@@ -52,17 +57,31 @@ function readied(context: Context, { integers, fan }: Maker, x: string, copy: nu
   return fan === "fresh" ? context.build.node("Add", [x, context.build.scalar(0.01 * copy)]) : x;
 }
 
-// One element of a value, which differs from copy to copy. Runtimes exchange it with transpositions, which then have nothing to do.
-function corner({ build }: Context, value: string, shape: readonly number[], copy: number): string {
+/**
+ * One element of a value, which differs from copy to copy. Of a picture, one place of each channel is taken first, by an operator that runtimes run in
+ * whatever order they keep channels in, each with other strides, so that none is equal to another; then a Slice, which they exchange with transpositions.
+ */
+function corner({ build }: Context, value: string, shape: readonly number[], { copy, picture }: Corner): string {
+  const [batch = 1, channels = 1, height = 1, width = 1] = shape;
+  const kernel = { kernel_shape: [1, 1], strides: [height + copy, width] };
+  const from = picture ? build.node("MaxPool", [value], kernel) : value;
   let left = copy;
-  const starts = [...shape].reverse().map((extent) => {
+  const ends = [...(picture ? [batch, channels, 1, 1] : shape)].reverse().map((extent) => {
     const at = left % extent;
     left = Math.floor(left / extent);
     return at;
   });
-  const [from, to] = [starts.reverse(), starts.map((at) => at + 1)];
-  const axes = shape.map((_, i) => i);
-  return build.node("Slice", [value, build.integers(from), build.integers(to), build.integers(axes)]);
+  const starts = ends.reverse();
+  const bounds = [starts, starts.map((at) => at + 1), starts.map((_, i) => i)];
+  return build.node("Slice", [from, ...bounds.map((each) => build.integers(each))]);
+}
+
+/** Types of units whose values are [batch, channels, height, width]. */
+const PICTURES = ["conv", "depthwise", "pool"];
+
+interface Corner {
+  readonly copy: number;
+  readonly picture: boolean;
 }
 
 function makerOf(spec: UnitSpec): Maker | null {

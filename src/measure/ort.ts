@@ -14,15 +14,16 @@ import { wholeFrom } from "./whole.ts";
 /** Units and models in ONNX Runtime, as applications run them: at its full optimisation. @param ort - the module */
 export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
   const create = sessionsOf(ort, threads);
+  const native = "node" in ort.env.versions;
   return {
     runtime: runtimeName(ort),
-    reference: REFERENCE,
+    reference: referenceOf(native),
     specs: () => design(),
     family: "family",
     runs: ["f32", "int8", "w8"],
     async open(spec) {
       if (spec.type === "run") return alone(await create(callGraph(spec)), inputOf(ort, [sizeOf(spec, "in")]));
-      const graphs = unitGraphs(spec, copiesOf(spec, threads));
+      const graphs = unitGraphs(spec, copiesOf(spec, threads, native));
       if (!graphs) return null;
       const { copies, input } = graphs;
       const feeds = inputOf(ort, input.shape);
@@ -47,14 +48,13 @@ export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
   };
 }
 
-/** A tenth of a millisecond to one, of what most models are made of. */
-const REFERENCE: UnitSpec = {
-  type: "conv",
-  form: "Conv+Relu",
-  attributes: { in: [1, 16, 32, 32], out: [1, 16, 32, 32], kernel: [3, 3], strides: [1, 1], groups: 1 },
-  precision: "f32",
-  batch: 1,
-};
+/** Some tenths of a millisecond of what most models are made of: much longer than a call, and as long as small models. */
+function referenceOf(native: boolean): UnitSpec {
+  const [channels, extent] = native ? [32, 48] : [16, 32];
+  const shape = [1, channels, extent, extent];
+  const attributes = { in: shape, out: shape, kernel: [3, 3], strides: [1, 1], groups: 1 };
+  return { type: "conv", form: "Conv+Relu", attributes, precision: "f32", batch: 1 };
+}
 
 interface Session {
   run(feeds: never, fetches: never): Promise<unknown>;
@@ -86,17 +86,19 @@ function inputOf(ort: OnnxRuntime, shape: readonly number[]): object {
   return { x: new ort.Tensor("float32" as never, data as never, shape) };
 }
 
-/** A run takes about so many milliseconds. */
-const LONG = 1;
-const MOST_COPIES = 16;
+/** A run takes about so many milliseconds, by what WebAssembly takes: native code takes a quarter, and its calls vary more. */
+const LONG = { web: 1, native: 5 };
+const MOST_COPIES = { web: 16, native: 40 };
 /** Weights of all copies: of small models they stay in the caches, and so these are to. */
 const MOST_BYTES = 1 << 20;
 
-function copiesOf(spec: UnitSpec, threads: number): number {
+function copiesOf(spec: UnitSpec, threads: number, native: boolean): number {
+  const kind = native ? "native" : "web";
   const { weights = 0 } = workOf(spec).counts;
   const bound = boundOf({ runtime: { name: "onnxruntime-web", version: "", threads } }, spec);
   const bytes = 4 * weights + 1;
-  return Math.max(1, Math.min(MOST_COPIES, Math.round(LONG / bound), Math.floor(MOST_BYTES / bytes)));
+  const most = Math.min(MOST_COPIES[kind], Math.floor(MOST_BYTES / bytes));
+  return Math.max(1, Math.min(most, Math.round(LONG[kind] / bound)));
 }
 
 const sizeOf = (spec: UnitSpec, name: "in" | "out"): number => (spec.attributes[name] as readonly number[])[0] ?? 1;
