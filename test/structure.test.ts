@@ -117,6 +117,7 @@ const ONLY: Record<string, string[]> = {
     "activations",
     "tune",
   ],
+  predict: ["latency"],
   // How long units take where this runs.
   measure: [
     ...["errors", "bytes", "tensor", "plan", "kernels", "codec", "container", "load", "model", "random", "engine"],
@@ -342,6 +343,8 @@ const LATENCY = [
   "rowsOf",
   "supports",
 ];
+const PREDICT = ["RUNS", "latencyModel", "predictLoad", "predictRun", "specOf"];
+const MEASURE = ["buildTable", "onnxRunner", "quernRunner", "tfjsRunner", "wholeOf"];
 const INDEX = [
   ...READ,
   "DataError",
@@ -397,6 +400,8 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/data.ts")).sort()).toEqual(DATA);
     expect(Object.keys(await import("../src/evaluate.ts")).sort()).toEqual(["evaluate", "newLoss"]);
     expect(Object.keys(await import("../src/latency.ts")).sort()).toEqual(LATENCY);
+    expect(Object.keys(await import("../src/predict.ts")).sort()).toEqual(PREDICT);
+    expect(Object.keys(await import("../src/measure.ts")).sort()).toEqual(MEASURE);
     expect(Object.keys(await import("../src/tune.ts")).sort()).toEqual(["DivergedError", "tune"]);
     expect(Object.keys(await import("../src/calibrate.ts")).sort()).toEqual([
       "activationCodes",
@@ -493,10 +498,10 @@ describe("the package", () => {
     expect(onnx - read).toBeLessThanOrEqual(7 * 1024);
   });
 
-  test("brings data and losses with little: quern/data below 12 KB without the decoders that it loads when needed, quern/evaluate below 8 KB, quern/latency below 7 KB", async () => {
+  test("brings data and losses with little: quern/data below 12 KB without the decoders that it loads when needed, quern/evaluate below 8 KB, quern/latency below 7 KB, quern/predict below 9 KB", async () => {
     const options = { bundle: true, minify: true, format: "esm", write: false, packages: "external" } as const;
-    const [data, evaluation, latency] = await Promise.all(
-      ["data.ts", "evaluate.ts", "latency.ts"].map(async (entry) => {
+    const [data, evaluation, latency, prediction] = await Promise.all(
+      ["data.ts", "evaluate.ts", "latency.ts", "predict.ts"].map(async (entry) => {
         const { outputFiles } = await build({ entryPoints: [join(ROOT, "src", entry)], ...options });
         return gzipSync(outputFiles[0].contents).length;
       }),
@@ -504,6 +509,7 @@ describe("the package", () => {
     expect(data).toBeLessThanOrEqual(12 * 1024);
     expect(evaluation).toBeLessThanOrEqual(8 * 1024);
     expect(latency).toBeLessThanOrEqual(7 * 1024);
+    expect(prediction).toBeLessThanOrEqual(9 * 1024);
   });
 
   test("keeps chunks with little: quern/cache below 2.5 KB, any one of its stores below 1.5 KB", async () => {
