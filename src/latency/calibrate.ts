@@ -50,9 +50,12 @@ export function calibrate(models: readonly Known[]): Calibration {
   const rows = sums.map((shares) => groups.map((group) => shares.get(group) ?? 0));
   const doubts = groups.map((_, i) => groups.map((_, j) => (i === j ? Math.sqrt(DOUBT) : 0)));
   const found = nonNegative([...rows, ...doubts], [...rows.map(() => 1), ...doubts.map(() => Math.sqrt(DOUBT) * all)]);
-  const factors = new Map(groups.map((group, i) => [group, found[i] as number]));
+  // Squares of relative errors are least a little below the middle.
+  const middle = medianOf(rows.map((row) => row.reduce((sum, share, i) => sum + share * (found[i] as number), 0)));
+  const balanced = found.map((factor) => factor / middle);
+  const factors = new Map(groups.map((group, i) => [group, balanced[i] as number]));
   const left = rows.map((row) =>
-    Math.abs(Math.log(row.reduce((sum, share, i) => sum + share * (found[i] as number), 0))),
+    Math.abs(Math.log(row.reduce((sum, share, i) => sum + share * (balanced[i] as number), 0))),
   );
   // The factors follow these models more than they will others.
   const free = Math.sqrt(models.length / Math.max(1, models.length - groups.length));

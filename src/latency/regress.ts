@@ -30,11 +30,16 @@ export function regressor(rows: readonly Latency[]): Regressor {
     matrix,
     times.map(() => 1),
   );
-  const sum = (work: Work): number =>
+  const bare = (work: Work): number =>
     Math.max(
       LEAST,
       columns(work).reduce((total, x, i) => total + x * (factors[i] as number), 0),
     );
+  // Squares of relative errors are least a little below the middle.
+  const middle = Math.exp(
+    works.reduce((total, work, i) => total + Math.log((times[i] as number) / bare(work)) / works.length, 0),
+  );
+  const sum = (work: Work): number => middle * bare(work);
   const left = works.map((work, i) => Math.log((times[i] as number) / sum(work)));
   const around: Smooth = smooth(
     works.map(({ place }) => place),
