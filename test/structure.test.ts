@@ -342,6 +342,18 @@ const LATENCY = [
   "rowsOf",
   "supports",
 ];
+const STRATEGY = [
+  "DEFAULT_PRIORITY",
+  "candidatesOf",
+  "compress",
+  "expandPlan",
+  "parseCandidate",
+  "parsePriority",
+  "presetSpace",
+  "printCandidate",
+  "printPriority",
+  "solve",
+];
 const INDEX = [
   ...READ,
   "DataError",
@@ -398,6 +410,7 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/evaluate.ts")).sort()).toEqual(["evaluate", "newLoss"]);
     expect(Object.keys(await import("../src/latency.ts")).sort()).toEqual(LATENCY);
     expect(Object.keys(await import("../src/tune.ts")).sort()).toEqual(["DivergedError", "tune"]);
+    expect(Object.keys(await import("../src/strategy.ts")).sort()).toEqual(STRATEGY);
     expect(Object.keys(await import("../src/calibrate.ts")).sort()).toEqual([
       "activationCodes",
       "channelsOf",
