@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Command, Option } from "commander";
 import { detectEnvironment } from "../latency/detect.ts";
 import { type Environment, parseEnvironment } from "../latency/environment.ts";
-import { type LatencyTable, newTable } from "../latency/table.ts";
+import type { LatencyTable } from "../latency/table.ts";
 import type { LossKind } from "../loss/loss.ts";
 import { wholeOf } from "../measure/whole.ts";
 import { modelGraph } from "../model/graph.ts";
@@ -76,7 +77,7 @@ export function addCompressOptions(command: Command): Command {
     )
     .option(
       "--table <file>",
-      "latencies that were measured there: SQLite or lines of JSON (default: none, only bounds)",
+      "latencies that were measured there: SQLite or lines of JSON (default: those that ship, of the machine that builds quern; elsewhere only bounds are known)",
     )
     .addOption(new Option("--goal <what>", "what is to be small (default: latency)").choices([...GOALS]))
     .option("--max-loss <share>", "such as 1% or 0.01 (default: 1%)")
@@ -102,13 +103,15 @@ export function addCompressOptions(command: Command): Command {
     .addHelpText("after", HELP);
 }
 
+const SHIPPED = fileURLToPath(new URL("../../docs/latency.jsonl", import.meta.url));
+
 export async function compressVerb(task: Task, flags: CompressFlags, file = ""): Promise<Result> {
   const output = outputPath(file, flags.output, ".quern");
   demandOther(flags.ledger, [file, output]);
   const settings = await settingsOf(flags);
   const kernels = await kernelsFor(flags);
   if (kernels.tier === "js") throw new UsageError("compress needs WebAssembly: the js tier (QUERN_TIER) only decodes");
-  const known = flags.table === undefined ? newTable() : await tableOf(flags.table, {});
+  const known = await tableOf(flags.table ?? SHIPPED, {});
   const environment = await environmentOf(flags, known);
   const start = performance.now();
   const ledger = flags.ledger === undefined ? undefined : ledgerAt(flags.ledger);

@@ -217,5 +217,11 @@ async function openReference(job: Job): Promise<Reference & { close(): Promise<v
 function rowOf({ runner, environment, options }: Job, spec: UnitSpec, { count, median, spread }: Measured): Row {
   const version = runner.runtime.split(" ")[1] ?? environment.runtime.version;
   const { tool, date = now } = options;
-  return { ...spec, environment: environment.id, count, median, spread, date: date(), tool, runtime: version };
+  const times = { count, median: digits(median), spread: digits(spread) };
+  return { ...spec, environment: environment.id, ...times, date: date(), tool, runtime: version };
+}
+
+/** A time as far as it is known: tables are files that people send each other. */
+function digits(ms: number): number {
+  return Number(ms.toPrecision(5));
 }
