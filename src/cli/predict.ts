@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Description } from "../engine/engine.ts";
 import type { Environment } from "../latency/environment.ts";
 import { partsOf } from "../latency/parts.ts";
-import { type LatencyModel, latencyModel, predictRun } from "../latency/predict.ts";
+import { type LatencyModel, latencyModel, partTime, predictRun } from "../latency/predict.ts";
 import { RUNS, type Run } from "../latency/run.ts";
 import { supports } from "../latency/support.ts";
 import type { LatencyTable } from "../latency/table.ts";

@@ -106,6 +106,11 @@ function timesOf(unit: LatencyModel["unit"], specs: readonly UnitSpec[]): Time[]
   return specs.map((spec) => ({ ...unit(spec), group: groupOf(spec) }));
 }
 
+/** A unit as a part of a model: milliseconds. */
+export function partTime({ unit, whole }: LatencyModel, spec: UnitSpec): number {
+  return unit(spec).ms * whole.factor(groupOf(spec));
+}
+
 /** The parts of a model, and what a call of it costs beside them. */
 export function specsOf({ units, inputs, outputs, batch, runOf }: Whole): UnitSpec[] {
   const parts: Part[] = partsOf(units, runOf, batch);

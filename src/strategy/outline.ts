@@ -4,6 +4,7 @@ import type { Unit, UnitType } from "../engine/engine.ts";
 import { DataError, PlanError } from "../errors.ts";
 import type { Interval, Prediction } from "../latency/interval.ts";
 import { partsOf } from "../latency/parts.ts";
+import { partTime } from "../latency/predict.ts";
 import type { Run } from "../latency/run.ts";
 import { open } from "../load/open.ts";
 import { printSteps } from "../plan.ts";
@@ -148,9 +149,8 @@ async function lossAlone(job: Job, candidate: Candidate, weight: Weight): Promis
 /** Milliseconds by unit. What several units have in common is that of the first. */
 function timesOf(job: Job, candidate: Candidate): Map<string, number> {
   const times = new Map<string, number>();
-  const { factor } = job.latency.whole;
   for (const { spec, unit } of partsOf(job.description.units, runsOf(job, candidate)))
-    times.set(unit, (times.get(unit) ?? 0) + factor * job.latency.unit(spec).ms);
+    times.set(unit, (times.get(unit) ?? 0) + partTime(job.latency, spec));
   return times;
 }
 
