@@ -68,12 +68,10 @@ async function descriptionOf(path: string): Promise<Description> {
 }
 
 function unitsOf(model: LatencyModel, { units }: Description, run: Run, batch: number) {
-  return partsOf(units, () => run, batch).map(({ spec, unit }) => ({
-    run,
-    unit,
-    form: spec.form,
-    ...model.unit(spec),
-  }));
+  return partsOf(units, () => run, batch).map(({ spec, unit }) => {
+    const { from } = model.unit(spec);
+    return { run, unit, form: spec.form, ms: partTime(model, spec), from };
+  });
 }
 
 function rowsIn({ rows }: LatencyTable): number {
