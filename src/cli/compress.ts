@@ -76,7 +76,7 @@ export function addCompressOptions(command: Command): Command {
     .option("-o, --output <file>", "the file to write (default: the model's name with .quern)")
     .option(
       "--env <what>",
-      "the environment that the model is for: a JSON file of quern env, or its name in the table (default: this machine)",
+      "the environment that the model is for: a JSON file of quern env, or its name in the table (default: this machine, with the runtime of the model)",
     )
     .option(
       "--table <file>",
@@ -118,7 +118,7 @@ export async function compressVerb(task: Task, flags: CompressFlags, file = ""):
   const kernels = await kernelsFor(flags);
   if (kernels.tier === "js") throw new UsageError("compress needs WebAssembly: the js tier (QUERN_TIER) only decodes");
   const known = await tableOf(flags.table ?? SHIPPED, {});
-  const environment = await environmentOf(flags, known);
+  const environment = await environmentOf(flags, known, file);
   const start = performance.now();
   const onProgress: CompressSettings["onProgress"] = (step) =>
     task.progress({ ...step, note: step.note?.slice(0, 60) ?? "" });
@@ -205,11 +205,14 @@ function shareOf(text: string): number {
 }
 
 /** A file says what the line is; a table has the environment by its name, too. */
-async function environmentOf({ env, table }: CompressFlags, known: LatencyTable): Promise<Environment> {
+/** Where nothing else is said: here, in a runtime that runs such a model. */
+async function environmentOf({ env, table }: CompressFlags, known: LatencyTable, file: string): Promise<Environment> {
   if (env !== undefined && (env.endsWith(".json") || table === undefined))
     return parseEnvironment(await readFile(env, "utf8"), env);
   if (env !== undefined) return environmentIn(known, env);
-  const [runtime] = await installedRuntimes();
+  const installed = await installedRuntimes();
+  const format = await withSource(file, formatOf);
+  const runtime = installed.find(({ name }) => (name === "tfjs-wasm") === (format === "tfjs"));
   if (!runtime)
     throw new UsageError("no runtime is installed here: name the environment that the model is for with --env");
   return detectEnvironment({ runtime });

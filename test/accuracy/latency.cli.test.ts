@@ -30,7 +30,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test.each(["onnxruntime-web", "onnxruntime-node", "tfjs-wasm"])("units of %s", async (runtime) => {
   const db = `${runtime}.sqlite`;
-  const build = ["latency", "build", "--runtime", runtime, "--db", db, "--budget", "4s"];
+  const build = ["latency", "build", "--runtime", runtime, "--db", db, "--budget", "2.5s"];
   const first = await json(...build);
   expect(first).toMatchObject({ db, known: 0, refused: [], environment: { runtime: { name: runtime } } });
   expect(first.rows).toBeGreaterThan(5);
