@@ -1,4 +1,4 @@
-import type { Description, Edits, Engine, Unit, Value, Values } from "../src/engine/engine.ts";
+import type { Description, Edits, Engine, InputEdit, Unit, Value, Values } from "../src/engine/engine.ts";
 import { DataError } from "../src/index.ts";
 
 // An engine for chains of dense layers, in plain JavaScript: what the tests without runtimes run.
@@ -47,7 +47,12 @@ export function mlpEngine(layers: readonly Layer[], options: Options = {}, edits
       if (options.batch && flow.shape[0] !== options.batch)
         throw new DataError(`the model takes ${options.batch} samples`);
       for (const { name, weight, bias, activation } of layers) {
-        flow = dense(flow, parameter(`${name}.weight`, weight), parameter(`${name}.bias`, bias), activation);
+        flow = dense(
+          edited(flow, edits.inputs?.get(name)),
+          parameter(`${name}.weight`, weight),
+          parameter(`${name}.bias`, bias),
+          activation,
+        );
         values.set(`${name}:out`, flow);
       }
       for (const name of tap) if (!values.has(name)) throw new DataError(`no value ${name}`);
@@ -59,12 +64,29 @@ export function mlpEngine(layers: readonly Layer[], options: Options = {}, edits
       if (at < 0) throw new DataError(`no unit ${unit}`);
       const own = [...(edits.weights ?? [])].filter(([name]) => name.startsWith(`${unit}.`));
       const before = at === 0 ? input : `${layers[at - 1].name}:out`;
-      return mlpEngine([layers[at]], { open }, { weights: new Map(own) }, before);
+      const inputs = new Map([...(edits.inputs ?? [])].filter(([name]) => name === unit));
+      return mlpEngine([layers[at]], { open }, { weights: new Map(own), inputs }, before);
     },
     async close() {
       open.count--;
     },
   };
+}
+
+/** Divided, then coded, as QuantizeLinear and DequantizeLinear would. */
+function edited({ shape, data }: Value, edit: InputEdit | undefined): Value {
+  if (!edit) return { shape, data };
+  const { factors, codes } = edit;
+  const out = Float32Array.from(data, (x, i) => {
+    const y = x / (factors?.[i % factors.length] ?? 1);
+    if (!codes) return y;
+    const { scale, zeroPoint, least, most } = codes;
+    const floor = Math.floor(y / scale);
+    const rest = y / scale - floor;
+    const round = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+    return (Math.min(most, Math.max(least, round + zeroPoint)) - zeroPoint) * scale;
+  });
+  return { shape, data: out };
 }
 
 function dense({ shape: [count], data }: Value, weight: Float32Array, bias: Float32Array, activation?: string): Value {

@@ -1,0 +1,40 @@
+import { DataError, PlanError } from "../errors.ts";
+import { type Candidate, parseCandidate, printCandidate } from "./candidate.ts";
+import type { Excluded } from "./filter.ts";
+import { stepsOfTensor } from "./how.ts";
+import { type Job, weightsOf } from "./job.ts";
+import { outlookOf, slopesOf } from "./outlook.ts";
+import { type Priced, price } from "./price.ts";
+import { scoreAlone } from "./score.ts";
+import type { Expected } from "./tries.ts";
+
+/** What is taken where no candidate can be: it runs wherever the original does. */
+const LAST_RESORT = "lossless";
+
+/** Prices of candidates, and what they are likely to lose; those whose steps the values of a tensor do not allow are left out. */
+export async function expectAll(
+  job: Job,
+  candidates: readonly Candidate[],
+): Promise<{ all: readonly Expected[]; excluded: readonly Excluded[] }> {
+  const priced: Priced[] = [];
+  const excluded: Excluded[] = [];
+  const total = candidates.length;
+  for (const candidate of candidates) {
+    job.signal?.throwIfAborted();
+    try {
+      priced.push(await price(job, candidate));
+    } catch (error) {
+      if (!(error instanceof DataError || error instanceof PlanError)) throw error;
+      excluded.push({ candidate: printCandidate(candidate), reason: error.message });
+    }
+    job.onProgress({ phase: "pricing", done: priced.length + excluded.length, total });
+  }
+  if (priced.length === 0) priced.push(await price(job, parseCandidate(LAST_RESORT)));
+  const weights = weightsOf(job).filter(({ tensor }) =>
+    priced.some(({ candidate }) => stepsOfTensor(job, candidate, tensor).length > 1),
+  );
+  const slopes = await slopesOf(job, weights, (weight, steps) => scoreAlone(job, weight, steps));
+  const all: Expected[] = [];
+  for (const one of priced) all.push({ ...one, error: await outlookOf(job, one.candidate, weights, slopes) });
+  return { all, excluded };
+}

@@ -1,0 +1,48 @@
+import type { Unit } from "../engine/engine.ts";
+import type { Run } from "../latency/run.ts";
+import { type Plan, printSteps, type Rule, type Step, stepsFor } from "../plan.ts";
+import type { TensorInfo } from "../tensor.ts";
+import type { Candidate } from "./candidate.ts";
+import { fittedPlan } from "./fitted.ts";
+import type { Job } from "./job.ts";
+import { patternOf } from "./names.ts";
+
+// What a candidate means for each tensor and each unit.
+
+/** What is packed: see fittedPlan. */
+export function planOf({ fitted, model, description }: Job, { plan }: Candidate): Plan {
+  const known = fitted.get(plan) ?? fittedPlan(plan, model.tensors, description);
+  fitted.set(plan, known);
+  return known;
+}
+
+export function stepsOfTensor(job: Job, candidate: Candidate, { name, dtype, shape }: TensorInfo): readonly Step[] {
+  return stepsFor(planOf(job, candidate), { name, dtype, shape });
+}
+
+/** Whether what is stored are codes, which can be multiplied as they are. */
+export function isQuantized(steps: readonly Step[]): boolean {
+  return steps.some(({ op }) => op === "quantize" || op === "format");
+}
+
+/** How each unit is run: as the candidate says where its weight is quantized, else in floats. */
+export function runsOf(job: Job, candidate: Candidate): (unit: Unit) => Run {
+  const byName = new Map(job.model.tensors.map((tensor) => [tensor.name, tensor]));
+  return ({ weight }) => {
+    const tensor = weight ? byName.get(weight.name) : undefined;
+    if (!tensor || candidate.run === "f32") return "f32";
+    return isQuantized(stepsOfTensor(job, candidate, tensor)) ? candidate.run : "f32";
+  };
+}
+
+/** The plan with other steps for some tensors. */
+export function localPlan(plan: Plan, steps: ReadonlyMap<string, readonly Step[]>): Plan {
+  const rules = [...steps].map(([name, own]): Rule => ({ name: patternOf(name) ?? "?", steps: own }));
+  // A pattern that takes more than its own tensor comes after the names that it would take.
+  const wild = ({ name = "" }: Rule): boolean => /[*?]/.test(name);
+  return [...rules.filter((rule) => !wild(rule)), ...rules.filter(wild), ...plan];
+}
+
+export function sameSteps(a: readonly Step[], b: readonly Step[]): boolean {
+  return printSteps(a) === printSteps(b);
+}
