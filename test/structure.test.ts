@@ -345,6 +345,18 @@ const LATENCY = [
 ];
 const PREDICT = ["RUNS", "latencyModel", "predictLoad", "predictRun", "specOf"];
 const MEASURE = ["buildTable", "onnxRunner", "quernRunner", "tfjsRunner", "wholeOf"];
+const STRATEGY = [
+  "DEFAULT_PRIORITY",
+  "candidatesOf",
+  "compress",
+  "expandPlan",
+  "parseCandidate",
+  "parsePriority",
+  "presetSpace",
+  "printCandidate",
+  "printPriority",
+  "solve",
+];
 const INDEX = [
   ...READ,
   "DataError",
@@ -403,6 +415,7 @@ describe("the package", () => {
     expect(Object.keys(await import("../src/predict.ts")).sort()).toEqual(PREDICT);
     expect(Object.keys(await import("../src/measure.ts")).sort()).toEqual(MEASURE);
     expect(Object.keys(await import("../src/tune.ts")).sort()).toEqual(["DivergedError", "tune"]);
+    expect(Object.keys(await import("../src/strategy.ts")).sort()).toEqual(STRATEGY);
     expect(Object.keys(await import("../src/calibrate.ts")).sort()).toEqual([
       "activationCodes",
       "channelsOf",
