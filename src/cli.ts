@@ -32,6 +32,7 @@ Examples:
   quern diff model.safetensors model.quern
   quern compare model.safetensors -o model.html
   quern evaluate model.onnx model.quern --data images.npy --labels classes.npy --scale 1/255
+  quern compress model.onnx --data images.npy --goal size --max-loss 1% -o model.quern
   quern calibrate model.onnx --data images.npy --scale 1/255 -o model.quern
   quern tune net/model.json --data images.npy --labels classes.npy -o net.quern --plan "int8 bits 2 > smallest" --with-graph
   quern classify net.quern --data images.npy

@@ -27,15 +27,16 @@ export function budgetOf({ totalSize, totalBits, importance = [] }: BudgetFlags)
     throw new UsageError("--total-size and --total-bits say the same thing: give one");
   const weights = importance.map(weightOf);
   const budget = { importance: (name: string) => weights.find(({ glob }) => globMatches(glob, name))?.weight ?? 1 };
-  if (totalSize !== undefined) return { ...budget, bytes: bytesOf(totalSize) };
+  if (totalSize !== undefined) return { ...budget, bytes: bytesOf("--total-size", totalSize) };
   return { ...budget, bits: positive("--total-bits", totalBits, totalBits) };
 }
 
-function bytesOf(text: string): number {
+/** A size such as 2MB. @throws UsageError */
+export function bytesOf(flag: string, text: string): number {
   const [, number, unit = "B"] = /^([\d.]+) ?([a-zA-Z]*)$/.exec(text.trim()) ?? [];
   const factor = UNITS[unit.toLowerCase() || "b"];
-  if (factor === undefined) throw new UsageError(`--total-size expected a size such as 2MB, got "${text}"`);
-  return positive("--total-size", number, text) * factor;
+  if (factor === undefined) throw new UsageError(`${flag} expected a size such as 2MB, got "${text}"`);
+  return positive(flag, number, text) * factor;
 }
 
 function weightOf(text: string): { glob: string; weight: number } {

@@ -114,9 +114,10 @@ function bandwidthOf(text: string | undefined): number | undefined {
   throw new UsageError(`--bandwidth expected bits per second such as 50Mbit/s, got "${text}"`);
 }
 
-function timeOf(text: string | undefined): number | undefined {
+/** Milliseconds. @throws UsageError */
+export function timeOf(text: string | undefined, flag = "--rtt"): number | undefined {
   if (text === undefined) return undefined;
   const [, number, unit] = /^(\d+(?:\.\d+)?) ?(ms|s)$/.exec(text) ?? [];
   if (number !== undefined) return Number(number) * (unit === "s" ? 1000 : 1);
-  throw new UsageError(`--rtt expected a time such as 20ms, got "${text}"`);
+  throw new UsageError(`${flag} expected a time such as 20ms, got "${text}"`);
 }

@@ -13,6 +13,7 @@ import { type BudgetFlags, budgetOf, IMPORTANCE_HELP, TOTAL_BITS_HELP, TOTAL_SIZ
 import { addCalibrateOptions, type CalibrateFlags, calibrateVerb } from "./calibrate.ts";
 import { addClassifyOptions, type ClassifyFlags, classifyVerb } from "./classify.ts";
 import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
+import { addCompressOptions, type CompressFlags, compressVerb } from "./compress.ts";
 import { addEnvironmentVerb } from "./environment.ts";
 import { addEvaluateOptions, type EvaluateFlags, evaluateVerb } from "./evaluate.ts";
 import { kernelsFor, type OpenFlags, outputPath, withFile, withModel, withSinks, withSource } from "./files.ts";
@@ -38,7 +39,8 @@ interface Options
     Omit<EvaluateFlags, "output" | "report">,
     Omit<CalibrateFlags, "output">,
     Omit<TuneFlags, "output" | "report">,
-    Omit<ClassifyFlags, "graph"> {
+    Omit<ClassifyFlags, "graph">,
+    Omit<CompressFlags, "output"> {
   json?: boolean;
   /** true: pack's own; or a file. */
   report?: boolean | string;
@@ -86,6 +88,14 @@ export function addVerbs(program: Command): void {
 
 /** Verbs that run models. */
 function addRunning(program: Command): void {
+  addCompressOptions(
+    verb(
+      program,
+      "compress <model>",
+      "chooses how a model is compressed for the place where it is to run, by data and limits, and packs it",
+      compressVerb,
+    ),
+  );
   addCalibrateOptions(
     verb(
       program,
@@ -164,7 +174,7 @@ function addUnpack(program: Command): void {
 }
 
 /** The js tier only decodes. */
-const ENCODING: readonly Verb[] = [packVerb, compareVerb, calibrateVerb, tuneVerb];
+const ENCODING: readonly Verb[] = [packVerb, compareVerb, compressVerb, calibrateVerb, tuneVerb];
 const THREADED = ["pack", "unpack", "verify", "diff", "compare", "bench"];
 
 function verb(program: Command, usage: string, description: string, action: Verb): Command {
