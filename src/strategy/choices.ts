@@ -7,7 +7,7 @@ import type { Weight } from "./job.ts";
 // What else could be done to a tensor than what is: parameters of its steps a little up or down, their order, or another kind of scales.
 
 /** Step sizes, by about what they make of the signal; dB. */
-const SIGNALS = [4, 7, 10, 13, 16, 19, 22, 25, 29, 33, 38, 44];
+const SIGNALS = [4, 7, 10, 13, 16, 19, 22, 25, 29, 33, 38, 44, 50, 56, 62];
 /** How far the next ones are. A bit is 6 dB. */
 const BITS_AROUND = [-1, -0.5, -0.25, 0.25, 0.5, 1];
 const SHARES_AROUND = [-0.2, -0.1, -0.05, 0.05, 0.1, 0.2];

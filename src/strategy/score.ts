@@ -49,11 +49,11 @@ export interface Around {
 }
 
 /** Choices of a tensor that the model is run with. */
-const MOST = 12;
+const MOST = 14;
 
 /**
  * What the choices cost and do. Of choices that another one beats by far in bytes and in the tensor's own error, the model is not run with; nor with more
- * than 12, spread over the bytes. The first one is always kept.
+ * than 14, spread over the bytes. The first one is always kept.
  */
 export async function scoreRow(
   job: Job,
