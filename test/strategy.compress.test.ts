@@ -66,6 +66,17 @@ describe("compress", () => {
     expect(open_.count).toBe(1);
   });
 
+  test("a plan that meets the limit only on the samples of trials is not taken, and it says so", async () => {
+    const found = await made({
+      ...{ goal: "size", limits: { loss: 0.003 }, samples: { trial: 6, score: 6 }, budget: { trials: 16 }, rounds: 1 },
+    });
+    expect(found.met).toMatchObject([{ limit: "loss", ok: true }]);
+    const better = found.trials.filter(({ ok, bytes }) => ok && bytes < found.file.length);
+    expect(better.length).toBeGreaterThan(0);
+    for (const { lost } of better) expect(lost).toMatch(/on all samples it loses|expected on all of them/);
+    expect(better.some(({ lost }) => lost?.startsWith("on all samples"))).toBe(true);
+  });
+
   test("every candidate has an end: taken, tried and lost, or not tried, with reasons", async () => {
     const found = await made({ goal: "size", rounds: 0, limits: { loss: 0.002 } });
     const tried = found.trials.map(({ plan }) => plan);

@@ -89,7 +89,7 @@ describe("refinement", () => {
   });
 
   test("where size is the goal bytes fall as far as the limit of loss allows", async () => {
-    const { job } = await begun({ goal: "size", limits: { loss: 0.01 } });
+    const { job } = await begun({ goal: "size", limits: { loss: 0.01 }, budget: { trials: 8 } });
     const start = await tryOut(job, parseCandidate(START));
     const { best } = await refine(job, start, 2);
     expect(best.loss).toBeLessThanOrEqual(0.01);

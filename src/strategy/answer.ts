@@ -53,7 +53,8 @@ export interface Found {
   readonly losers: readonly Dominated<Expected>[];
 }
 
-export function answerOf(job: Job, { file, trial: best }: Settled, found: Found): Answer {
+export function answerOf(job: Job, settled: Settled, found: Found): Answer {
+  const { file, trial: best } = settled;
   const { tried, refined, tuned, excluded, losers } = found;
   const all = [...tried.trials, ...refined.trials, ...(tuned ? [tuned] : [])];
   const beaten = losers.map(({ loser, by, reason }) => ({
@@ -64,28 +65,34 @@ export function answerOf(job: Job, { file, trial: best }: Settled, found: Found)
     file,
     plan: printCandidate(best.candidate),
     loss: best.loss,
-    trials: all.map((trial) => reportOf(job, trial, best)),
+    trials: all.map((trial) => reportOf(job, trial, settled)),
     met: metBy(best, job.limits),
     reason: reasonOf(job, best, found),
-    rejected: [...tried.rejected, ...beaten, ...excluded],
+    rejected: [...tried.rejected, ...beaten, ...excluded].filter(({ candidate }) => candidate !== best.text),
   };
 }
 
-function reportOf(job: Job, trial: Trial, best: Trial): TrialReport {
+function reportOf(job: Job, trial: Trial, settled: Settled): TrialReport {
   const { text, from, loss, bytes, latency, load, memory } = trial;
   return {
     ...{ plan: text, from, bytes, latency, memory },
     loss: Number.isFinite(loss) ? loss : null,
     load: load && { ms: load.ms, low: load.low, high: load.high },
     ok: missesAll(trial, job.limits) === 0,
-    lost: trial.key === best.key ? null : lostTo(job, trial, best),
+    lost: trial.key === settled.trial.key ? null : lostTo(job, trial, settled),
   };
 }
 
-function lostTo(job: Job, trial: Trial, best: Trial): string {
+function lostTo(job: Job, trial: Trial, { trial: best, checked }: Settled): string {
+  const again = checked.find(({ key }) => key === trial.key);
+  const limit = job.limits.loss ?? Number.POSITIVE_INFINITY;
+  if (again && again.loss > limit)
+    return `on all samples it loses ${shownAmount("loss", again.loss)}, and the limit is ${shownAmount("loss", limit)}`;
   if (trial.from === "space") return whyLost(job, trial, best);
   if (trial.loss < best.loss && trial.bytes > best.bytes)
     return `it takes ${shownAmount("bytes", trial.bytes)}, and the answer ${shownAmount("bytes", best.bytes)}`;
+  if (missesAll(trial, job.limits) === 0 && trial.loss > best.loss && trial.bytes < best.bytes)
+    return `its loss is ${shownAmount("loss", trial.loss)} on the samples of trials, and more than the limit is expected on all of them`;
   const than = `${shownAmount("loss", best.loss)} in ${shownAmount("bytes", best.bytes)}`;
   return `it loses ${shownAmount("loss", trial.loss)} in ${shownAmount("bytes", trial.bytes)}, and the answer ${than}`;
 }

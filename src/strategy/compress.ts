@@ -5,9 +5,10 @@ import { dominated } from "./dominance.ts";
 import { expectAll } from "./expect.ts";
 import { candidatesOf } from "./filter.ts";
 import type { Job } from "./job.ts";
+import { missesAll } from "./limits.ts";
 import { presetSpace } from "./presets.ts";
 import { type Refined, refine } from "./refine.ts";
-import { rank } from "./select.ts";
+import { goalOf, rank } from "./select.ts";
 import type { CompressOptions } from "./settings.ts";
 import { settle } from "./settled.ts";
 import type { Trial } from "./trial.ts";
@@ -45,9 +46,13 @@ export async function compress(model: Model, options: CompressOptions): Promise<
   });
 }
 
-/** The best first. */
+/** The best first; then others that meet the limits, by what the goal is about and by loss, and those that do not. */
 function finalists(job: Job, { best, trials }: Tried, refined: Refined, tuned: Trial | null): Trial[] {
   const trained = tuned && isBetter(job, tuned, refined.best) ? [tuned] : [];
-  const others = [...trials].sort((a, b) => a.loss - b.loss);
-  return [...new Set([...trained, refined.best, best, ...others])];
+  const missed = (trial: Trial): number => missesAll(trial, job.limits);
+  const worth = (trial: Trial): number => goalOf(trial, job.goal).ms;
+  const others = [best, ...refined.trials, ...trials].sort(
+    (a, b) => missed(a) - missed(b) || worth(a) - worth(b) || a.loss - b.loss || (a.text < b.text ? -1 : 1),
+  );
+  return [...new Set([...trained, refined.best, ...others])];
 }

@@ -64,25 +64,40 @@ async function improve(job: Job, state: State, most: number): Promise<boolean> {
   return true;
 }
 
+/** Plans that miss the limit of loss by a little are how it is found where it lies: they end nothing yet. */
+const MISSES = 2;
+/** Share of its bytes that a plan has to come down to for a trial. */
+const WORTH = 0.998;
+
 /** Fewer bytes, as far as the loss may rise. */
 async function shrink(job: Job, state: State, rounds: number): Promise<void> {
   const { loss: limit } = job.limits;
   if (limit === undefined || !(state.best.loss <= limit)) return;
   state.quiet = 0;
   state.doubt = 1;
-  while (state.quiet < rounds && job.spending.left()) {
-    const rows = doubted(await nearRows(job, state), state.doubt);
-    const next = await smallest(job, state, rows, limit - state.best.loss);
+  while (state.quiet < rounds + MISSES && job.spending.left()) {
+    const { best, doubt } = state;
+    const rows = doubted(await nearRows(job, state), doubt);
+    const next = await smallest(job, state, rows, limit - best.loss);
     if (!next) return;
-    await attempt(job, state, next, (trial) => trial.loss <= limit && trial.bytes < state.best.bytes);
+    const trial = await attempt(job, state, next, ({ loss, bytes }) => loss <= limit && bytes < best.bytes);
+    if (trial && trial !== state.best) state.doubt = doubt * wronged(trial.loss - best.loss, next.solution.loss);
   }
+}
+
+/** How many times more the loss has risen than was promised, and a little: the next plan shall keep to it. */
+function wronged(risen: number, promised: number): number {
+  return Math.min(2, Math.max(1.1, (1.05 * risen) / Math.max(promised, Number.MIN_VALUE)));
 }
 
 /** The fewest bytes with which the loss rises by no more than this, by halving. */
 async function smallest(job: Job, state: State, rows: readonly ScoredRow[], rise: number): Promise<Fit | null> {
   const least = rows.map(({ choices }) => Math.min(...choices.map(({ bytes }) => bytes)));
   const now = currentOf(rows, state.chosen).bytes;
-  let [low, high] = [state.best.bytes - now + least.reduce((a, b) => a + b, 0), state.best.bytes - 1];
+  let [low, high] = [
+    state.best.bytes - now + least.reduce((a, b) => a + b, 0),
+    Math.floor(WORTH * state.best.bytes) - 1,
+  ];
   let found: Fit | null = null;
   for (let turn = 0; turn < 12 && low <= high; turn++) {
     const middle = Math.floor((low + high) / 2);
@@ -100,30 +115,31 @@ async function nearRows(job: Job, state: State): Promise<readonly ScoredRow[]> {
   return state.near;
 }
 
+/** @returns what was run; null: it was run before */
 async function attempt(
   job: Job,
   state: State,
   { candidate, chosen }: Fit,
   takes: (trial: Trial) => boolean,
-): Promise<void> {
+): Promise<Trial | null> {
   const text = printCandidate(candidate);
   if (text === state.best.text || state.trials.some((trial) => trial.text === text)) {
     // Nothing new: less doubtful changes next time.
     state.quiet++;
     state.doubt *= 2;
-    return;
+    return null;
   }
   const trial = await tryOut(job, candidate, "refined");
   state.trials.push(trial);
   const taken = takes(trial);
   const { used, most } = job.spending;
   job.onProgress({ phase: "trying", done: used, total: most, note: `loss ${trial.loss.toPrecision(3)}` });
-  if (!taken) {
+  if (taken) Object.assign(state, { best: trial, chosen, near: null, quiet: 0, doubt: 1 });
+  else {
     state.quiet++;
     state.doubt *= 2;
-    return;
   }
-  Object.assign(state, { best: trial, chosen, near: null, quiet: 0, doubt: 1 });
+  return trial;
 }
 
 /** Of a plan that is too large, any that is not is taken. */

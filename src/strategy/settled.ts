@@ -11,24 +11,32 @@ export interface Settled {
   readonly file: Uint8Array;
   /** With the loss on all samples. */
   readonly trial: Trial;
+  /** All that were looked at again, with their losses on all samples. */
+  readonly checked: readonly Trial[];
 }
 
-/** Trials that are looked at again where the best one misses a limit on all samples. */
-const FINALISTS = 3;
+/** Trials that are run on all samples, at most, until one meets the limits there. */
+const FINALISTS = 5;
 
 /** @param finalists - the best first */
 export async function settle(job: Job, finalists: readonly Trial[]): Promise<Settled> {
   const checked: Trial[] = [];
-  for (const trial of finalists.slice(0, FINALISTS)) {
+  // What the last one lost more on all samples is expected of the next one.
+  let more = 0;
+  for (const trial of finalists) {
+    if (checked.length === FINALISTS) break;
+    const hopeless = missesAll({ ...trial, loss: trial.loss * more }, job.limits) > 0;
+    if (checked.length > 0 && hopeless) continue;
     const loss = await lossOnAll(job, trial);
     checked.push({ ...trial, loss });
     job.onProgress({ phase: "checking", done: checked.length, total: Math.min(finalists.length, FINALISTS) });
     if (missesAll({ ...trial, loss }, job.limits) === 0) break;
+    if (trial.loss > 0 && Number.isFinite(loss)) more = loss / trial.loss;
   }
   const missed = (trial: Trial): number => missesAll(trial, job.limits);
   const trial = checked.reduce((best, one) => (missed(one) < missed(best) ? one : best));
   const { file } = await assemble(job, trial.candidate, trial.model);
-  return { file, trial };
+  return { file, trial, checked };
 }
 
 async function lossOnAll(job: Job, trial: Trial): Promise<number> {
