@@ -1,0 +1,169 @@
+import { curveStepAfter, line } from "d3-shape";
+import type { Interval } from "../../latency/interval.ts";
+import { all, element, type Markup } from "../../page/markup.ts";
+import { axesOf, type Frame, frameOf, LEFT, RIGHT, WIDTH } from "./frame.ts";
+import { boxAround, placeLabels, spotsAround, type Wanted } from "./labels.ts";
+import { markOf, type Place } from "./marks.ts";
+import { frontOf, type Point, type Waiting } from "./points.ts";
+import { type Span, spanOf } from "./span.ts";
+import { clipped, lossText } from "./words.ts";
+
+// What models lose, over what they cost.
+
+export interface Cost {
+  /** Below the drawing. */
+  readonly title: string;
+  readonly of: (one: Pick<Waiting, "bytes" | "latency">) => Interval | null;
+  /** Of a point, where it was measured. */
+  readonly measured: (point: Point) => Interval | null;
+  readonly text: (amount: number) => string;
+  readonly limit: number | null;
+}
+
+export interface Drawn {
+  readonly points: readonly Point[];
+  readonly waiting: readonly Waiting[];
+  /** Of losses. */
+  readonly limit: number | null;
+}
+
+interface Plot extends Drawn {
+  readonly cost: Cost;
+  readonly frame: Frame;
+  readonly span: Span;
+}
+
+/** Marks are smaller where there are more of them. */
+const MANY = 60;
+/** Points of the front with numbers. */
+const NUMBERED = 12;
+
+export function paretoPlot({ points, waiting, limit }: Drawn, cost: Cost): Markup {
+  const shown = points.filter((point) => cost.of(point) !== null);
+  const aside = waiting.filter((one) => cost.of(one) !== null);
+  const frame = frameOf(
+    shown.map(({ loss }) => loss),
+    limit,
+    aside.length > 0,
+  );
+  const amounts = [...shown.flatMap((point) => [cost.of(point), cost.measured(point)]), ...aside.map(cost.of)];
+  const span = spanOf([cost.limit, ...amounts.flatMap((one) => (one ? [one.low, one.ms, one.high] : []))], [LEFT, RIGHT]);
+  const plot = { points: shown, waiting: aside, limit, cost, frame, span };
+  const r = shown.length > MANY ? 2.5 : 4;
+  const last = shown.filter(({ taken }) => taken);
+  const label = `Loss by ${cost.title}: ${shown.length} models that were run, and ${aside.length} candidates that were not; the table of trials has the figures`;
+  const ticks = { title: cost.title, at: span.ticks.map((tick) => ({ x: span.at(tick), text: cost.text(tick) })) };
+  const svg = element(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${frame.height}`, role: "img", "aria-label": label },
+    axesOf(frame, ticks),
+    limits(plot),
+    waitingOf(plot),
+    element("path", { d: whiskers(plot), class: "whiskers" }),
+    frontLine(plot),
+    ...shown.filter(({ taken }) => !taken).map((point) => drawn(plot, point, r)),
+    ...last.map((point) => drawn(plot, point, Math.max(r, 4))),
+    labels(plot, r),
+  );
+  return element("figure", {}, element("figcaption", {}, `loss by ${cost.title}`), svg);
+}
+
+function placeOf({ span, frame, cost }: Plot, point: Point): Place {
+  return { x: span.at(cost.of(point)?.ms ?? 0), y: frame.y(point.loss) };
+}
+
+function drawn(plot: Plot, point: Point, r: number): Markup {
+  const { cost, span } = plot;
+  const place = placeOf(plot, point);
+  const measured = cost.measured(point);
+  const amount = cost.of(point)?.ms ?? 0;
+  const words = `${point.number}. ${clipped(point.plan, 100)}: loss ${lossText(point.loss)}, ${cost.text(amount)}`;
+  const x = measured && span.at(measured.ms);
+  return element(
+    "g",
+    {},
+    element("title", {}, measured ? `${words}, measured ${cost.text(measured.ms)}` : words),
+    x === null ? null : element("rect", { x: x - r, y: place.y - r, width: 2 * r, height: 2 * r, class: "measured" }),
+    markOf(point.from, place, r, point.ok),
+    point.taken ? element("circle", { cx: place.x, cy: place.y, r: r + 4, class: "ring" }) : null,
+  );
+}
+
+/** From end to end of what is predicted, and of what was measured. */
+function whiskers(plot: Plot): string {
+  const { points, cost, span } = plot;
+  return points
+    .flatMap((point) => [cost.of(point), cost.measured(point)].map((interval) => ({ point, interval })))
+    .map(({ point, interval }) => {
+      if (!interval || interval.low === interval.high) return "";
+      const [from, to] = [span.at(interval.low), span.at(interval.high)];
+      return `M${from.toFixed(1)} ${placeOf(plot, point).y.toFixed(1)}H${to.toFixed(1)}`;
+    })
+    .join("");
+}
+
+function frontLine(plot: Plot): Markup | null {
+  const front = frontOf(plot.points, (point) => plot.cost.of(point)?.ms ?? null);
+  if (front.length < 2) return null;
+  const draw = line<Point>(
+    (point) => placeOf(plot, point).x,
+    (point) => placeOf(plot, point).y,
+  )
+    .curve(curveStepAfter)
+    .digits(1);
+  return element("path", { d: draw(front) ?? "", class: "front" });
+}
+
+function limits({ frame, span, cost, limit }: Plot): Markup {
+  const x = cost.limit === null ? null : span.at(cost.limit);
+  const y = limit === null || limit <= 0 ? null : frame.y(limit);
+  return all([
+    x === null ? null : element("line", { x1: x, x2: x, y1: frame.top, y2: frame.bottom, class: "level" }),
+    y === null ? null : element("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y, class: "level" }),
+  ]);
+}
+
+function waitingOf({ waiting, frame, span, cost }: Plot): Markup | null {
+  if (frame.waiting === null) return null;
+  const y = frame.waiting;
+  const marks = waiting.map((one) => {
+    const { ms } = cost.of(one) as Interval;
+    const title = element("title", {}, `not run: ${clipped(one.plan, 100)}: ${cost.text(ms)}`);
+    return element("g", {}, title, element("path", { d: `M${span.at(ms).toFixed(1)} ${y - 6}v12`, class: "waiting" }));
+  });
+  return all(marks);
+}
+
+function labels(plot: Plot, r: number): Markup {
+  const { points, frame, cost, span, limit } = plot;
+  const wanted: Wanted[] = [];
+  for (const point of points.filter(({ taken }) => taken))
+    wanted.push({ text: `answer`, spots: spotsAround(placeOf(plot, point), r + 5), needed: true, kind: "label" });
+  if (cost.limit !== null) {
+    const text = `≤ ${cost.text(cost.limit)}`;
+    const [x, y] = [span.at(cost.limit), frame.top + 8];
+    const heights = [0, 14, 28, 42, 150].map((down) => y + down);
+    const spots = heights.flatMap((at) => [
+      { x: x - 4, y: at, anchor: "end" as const },
+      { x: x + 4, y: at, anchor: "start" as const },
+    ]);
+    wanted.push({ text, spots, needed: true, kind: "limit" });
+  }
+  if (limit !== null && limit > 0) {
+    const heights = [frame.y(limit) - 8, frame.y(limit) + 9];
+    const spots = heights.flatMap((y) => [
+      { x: RIGHT - 2, y, anchor: "end" as const },
+      { x: LEFT + 4, y, anchor: "start" as const },
+      { x: (LEFT + RIGHT) / 2, y, anchor: "middle" as const },
+    ]);
+    wanted.push({ text: `≤ ${lossText(limit)}`, spots, needed: true, kind: "limit" });
+  }
+  const front = frontOf(points, (point) => cost.of(point)?.ms ?? null).filter(({ taken }) => !taken);
+  for (const point of front.slice(0, NUMBERED))
+    wanted.push({ text: `${point.number}`, spots: spotsAround(placeOf(plot, point), r), needed: false, kind: "number" });
+  const marks = points.map((point) => boxAround(placeOf(plot, point), r));
+  const found = placeLabels(wanted, marks, { left: LEFT, top: 2, right: RIGHT, bottom: frame.height - 40 });
+  return all(found.map(({ x, y, anchor, text, kind }) => {
+    return element("text", { x, y: y + 4, "text-anchor": anchor, class: kind }, text);
+  }));
+}
