@@ -2,7 +2,7 @@ import { curveStepAfter, line } from "d3-shape";
 import type { Interval } from "../../latency/interval.ts";
 import { all, element, type Markup } from "../../page/markup.ts";
 import { axesOf, type Frame, frameOf, LEFT, RIGHT, WIDTH } from "./frame.ts";
-import { boxAround, placeLabels, spotsAround, type Wanted } from "./labels.ts";
+import { boxAround, placeLabels, type Spot, spotsAround, type Wanted } from "./labels.ts";
 import { markOf, type Place } from "./marks.ts";
 import { frontOf, type Point, type Waiting } from "./points.ts";
 import { type Span, spanOf } from "./span.ts";
@@ -135,35 +135,48 @@ function waitingOf({ waiting, frame, span, cost }: Plot): Markup | null {
 }
 
 function labels(plot: Plot, r: number): Markup {
-  const { points, frame, cost, span, limit } = plot;
+  const { points, frame } = plot;
+  const marks = points.map((point) => boxAround(placeOf(plot, point), r));
+  const wanted = [...answerLabel(plot, r), ...limitLabels(plot), ...frontLabels(plot, r)];
+  const found = placeLabels(wanted, marks, { left: LEFT, top: 2, right: RIGHT, bottom: frame.height - 40 });
+  const texts = found.map(({ x, y, anchor, text, kind }) =>
+    element("text", { x, y: y + 4, "text-anchor": anchor, class: kind }, text),
+  );
+  return all(texts);
+}
+
+function answerLabel(plot: Plot, r: number): Wanted[] {
+  const taken = plot.points.filter((point) => point.taken);
+  return taken.map((point) => {
+    return { text: "answer", spots: spotsAround(placeOf(plot, point), r + 5), needed: true, kind: "label" };
+  });
+}
+
+/** Down its line, or along it. */
+function limitLabels({ frame, cost, span, limit }: Plot): Wanted[] {
   const wanted: Wanted[] = [];
-  for (const point of points.filter(({ taken }) => taken))
-    wanted.push({ text: `answer`, spots: spotsAround(placeOf(plot, point), r + 5), needed: true, kind: "label" });
   if (cost.limit !== null) {
-    const text = `≤ ${cost.text(cost.limit)}`;
-    const [x, y] = [span.at(cost.limit), frame.top + 8];
-    const heights = [0, 14, 28, 42, 150].map((down) => y + down);
-    const spots = heights.flatMap((at) => [
-      { x: x - 4, y: at, anchor: "end" as const },
-      { x: x + 4, y: at, anchor: "start" as const },
+    const x = span.at(cost.limit);
+    const spots = [8, 22, 36, 50, 160].flatMap((down): Spot[] => [
+      { x: x - 4, y: frame.top + down, anchor: "end" },
+      { x: x + 4, y: frame.top + down, anchor: "start" },
     ]);
-    wanted.push({ text, spots, needed: true, kind: "limit" });
+    wanted.push({ text: `≤ ${cost.text(cost.limit)}`, spots, needed: true, kind: "limit" });
   }
   if (limit !== null && limit > 0) {
-    const heights = [frame.y(limit) - 8, frame.y(limit) + 9];
-    const spots = heights.flatMap((y) => [
-      { x: RIGHT - 2, y, anchor: "end" as const },
-      { x: LEFT + 4, y, anchor: "start" as const },
-      { x: (LEFT + RIGHT) / 2, y, anchor: "middle" as const },
+    const spots = [-8, 9].flatMap((down): Spot[] => [
+      { x: RIGHT - 2, y: frame.y(limit) + down, anchor: "end" },
+      { x: LEFT + 4, y: frame.y(limit) + down, anchor: "start" },
+      { x: (LEFT + RIGHT) / 2, y: frame.y(limit) + down, anchor: "middle" },
     ]);
     wanted.push({ text: `≤ ${lossText(limit)}`, spots, needed: true, kind: "limit" });
   }
-  const front = frontOf(points, (point) => cost.of(point)?.ms ?? null).filter(({ taken }) => !taken);
-  for (const point of front.slice(0, NUMBERED))
-    wanted.push({ text: `${point.number}`, spots: spotsAround(placeOf(plot, point), r), needed: false, kind: "number" });
-  const marks = points.map((point) => boxAround(placeOf(plot, point), r));
-  const found = placeLabels(wanted, marks, { left: LEFT, top: 2, right: RIGHT, bottom: frame.height - 40 });
-  return all(found.map(({ x, y, anchor, text, kind }) => {
-    return element("text", { x, y: y + 4, "text-anchor": anchor, class: kind }, text);
-  }));
+  return wanted;
+}
+
+function frontLabels(plot: Plot, r: number): Wanted[] {
+  const front = frontOf(plot.points, (point) => plot.cost.of(point)?.ms ?? null).filter(({ taken }) => !taken);
+  return front.slice(0, NUMBERED).map((point) => {
+    return { text: `${point.number}`, spots: spotsAround(placeOf(plot, point), r), needed: false, kind: "number" };
+  });
 }

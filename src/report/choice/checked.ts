@@ -1,0 +1,136 @@
+import type { Interval } from "../../latency/interval.ts";
+import { element, type Markup, nameOf } from "../../page/markup.ts";
+import { section, tableOf } from "../../page/words.ts";
+import { markOf } from "./marks.ts";
+import { numberOf, type Point, pointsOf, type ReportedChoice, soundOf } from "./points.ts";
+import { spanOf } from "./span.ts";
+import { clipped, rangeText, sizeText, timeText } from "./words.ts";
+
+// What was predicted of models, beside what came of them.
+
+interface Pair {
+  readonly point: Point;
+  readonly predicted: Interval;
+  readonly measured: Interval;
+}
+
+const SIDE = 240;
+const PLOT = { left: 52, right: 230, top: 10, bottom: 188 };
+/** Trials in the table: the answer, then those that meet the limits, the last ones first. */
+const FINALISTS = 10;
+
+export function checkedOf(choice: ReportedChoice): Markup | null {
+  const points = pointsOf(choice);
+  const expected = new Map((choice.expected ?? []).map((one) => [one.plan, one]));
+  const own = new Map((choice.measured ?? []).map((one) => [one.plan, one]));
+  const sizes = pairsOf(points, (point) => [exactly(expected.get(point.plan)?.bytes), exactly(point.bytes)]);
+  const times = pairsOf(points, (point) => [point.latency, point.measured]);
+  const loads = pairsOf(points, (point) => [point.load, soundOf(own.get(point.plan)?.load)]);
+  if (sizes.length + times.length + loads.length === 0) return null;
+  const kinds = [
+    { name: "bytes of the file", pairs: sizes, text: sizeText },
+    { name: "time of a run", pairs: times, text: timeText },
+    { name: "time of loading", pairs: loads, text: timeText },
+  ].filter(({ pairs }) => pairs.length > 0);
+  const without = times.length === 0 ? " Times were not measured here: their intervals are what the table tells." : "";
+  const errors = kinds.map(({ name, pairs }) => `${name} within ${errorText(worstOf(pairs))}`).join(", ");
+  return section(
+    "checked",
+    "Predicted and measured",
+    element("p", {}, `Of the models that were run: ${errors}.${without}`),
+    tableOf("Finalists", ["plan", ...kinds.flatMap(({ name }) => [name, "measured", "off by"])], rowsOf(points, kinds)),
+    element("div", { class: "identities" }, ...kinds.map(({ name, pairs, text }) => identity(name, pairs, text))),
+  );
+}
+
+interface Kind {
+  readonly pairs: readonly Pair[];
+  readonly text: (amount: number) => string;
+}
+
+function rowsOf(points: readonly Point[], kinds: readonly Kind[]): (string | Markup)[][] {
+  const finalists = [...points].sort((a, b) => rankOf(b) - rankOf(a) || b.number - a.number).slice(0, FINALISTS);
+  return finalists.map((point) => [
+    element("span", {}, `${point.number}. `, nameOf(clipped(point.plan)), point.taken ? " ✓ answer" : ""),
+    ...kinds.flatMap(({ pairs, text }) => {
+      const pair = pairs.find((one) => one.point === point);
+      if (!pair) return ["–", "–", "–"];
+      const { predicted, measured } = pair;
+      const shown = text === sizeText ? sizeText(predicted.ms) : rangeText(predicted);
+      return [shown, text(measured.ms), errorText(errorOf(pair), true)];
+    }),
+  ]);
+}
+
+function rankOf({ taken, ok }: Point): number {
+  return taken ? 2 : ok ? 1 : 0;
+}
+
+function pairsOf(
+  points: readonly Point[],
+  of: (point: Point) => readonly [predicted: Interval | null, measured: Interval | null],
+): Pair[] {
+  return points.flatMap((point) => {
+    const [predicted, measured] = of(point);
+    return predicted && measured && predicted.ms > 0 && measured.ms > 0 ? [{ point, predicted, measured }] : [];
+  });
+}
+
+function exactly(amount: number | null | undefined): Interval | null {
+  const ms = numberOf(amount);
+  return ms === null ? null : { ms, low: ms, high: ms };
+}
+
+/** By what was measured. */
+function errorOf({ predicted, measured }: Pair): number {
+  return predicted.ms / measured.ms - 1;
+}
+
+function worstOf(pairs: readonly Pair[]): number {
+  return pairs.reduce((most, pair) => Math.max(most, Math.abs(errorOf(pair))), 0);
+}
+
+function errorText(error: number, signed = false): string {
+  if (error === 0) return signed ? "exact" : "0 %";
+  const percent = 100 * error;
+  const shown = Math.abs(percent) < 0.01 ? "< 0.01" : Math.abs(percent).toPrecision(2);
+  const number = Math.abs(percent) < 1e6 && shown !== "< 0.01" ? `${Number(shown)}` : shown;
+  return `${signed && shown !== "< 0.01" ? (error < 0 ? "−" : "+") : ""}${number} %`;
+}
+
+/** On the line what was predicted came true. */
+function identity(name: string, pairs: readonly Pair[], text: Kind["text"]): Markup {
+  const { left, right, top, bottom } = PLOT;
+  const amounts = pairs.flatMap(({ predicted, measured }) => [predicted.low, predicted.high, measured.ms]);
+  const [x, y] = [spanOf(amounts, [left, right]), spanOf(amounts, [bottom, top])];
+  const whiskers = pairs.map(({ predicted, measured }) => {
+    const at = x.at(measured.ms).toFixed(1);
+    return predicted.low < predicted.high
+      ? `M${at} ${y.at(predicted.low).toFixed(1)}V${y.at(predicted.high).toFixed(1)}`
+      : "";
+  });
+  const ticks = x.ticks.length > 3 ? [x.ticks[0] as number, x.ticks.at(-1) as number] : x.ticks;
+  const texts = ticks.flatMap((tick) => {
+    const half = 3.2 * text(tick).length;
+    const middle = Math.min(x.at(tick), SIDE - half - 2);
+    return [
+      element("text", { x: middle, y: bottom + 15, "text-anchor": "middle" }, text(tick)),
+      element("text", { x: left - 5, y: y.at(tick) + 4, "text-anchor": "end" }, text(tick)),
+    ];
+  });
+  const grid = ticks.map((tick) => `M${x.at(tick).toFixed(1)} ${top}V${bottom}M${left} ${y.at(tick).toFixed(1)}H${right}`);
+  const label = `${name}: predicted upwards, measured to the right, ${pairs.length} models; within ${errorText(worstOf(pairs))}`;
+  const svg = element(
+    "svg",
+    { viewBox: `0 0 ${SIDE} ${bottom + 36}`, role: "img", "aria-label": label },
+    element("path", { d: grid.join(""), class: "grid" }),
+    element("line", { x1: left, y1: bottom, x2: right, y2: top, class: "zero" }),
+    element("path", { d: whiskers.join(""), class: "whiskers" }),
+    ...pairs.map(({ point, predicted, measured }) =>
+      markOf(point.from, { x: x.at(measured.ms), y: y.at(predicted.ms) }, 4, point.ok),
+    ),
+    ...texts,
+    element("text", { x: (left + right) / 2, y: bottom + 31, "text-anchor": "middle" }, "measured"),
+  );
+  return element("figure", {}, element("figcaption", {}, `${name}, predicted (upwards) and measured`), svg);
+}
