@@ -3,6 +3,9 @@ import { all, element, type Markup, nameOf } from "../page/markup.ts";
 import { pageOf } from "../page/page.ts";
 import { percentText } from "../page/words.ts";
 import { type Bytes, beforeAfter } from "./before.ts";
+import { choiceOf, choiceTiles } from "./choice/choice.ts";
+import type { ReportedChoice } from "./choice/points.ts";
+import { CHOICE_STYLE } from "./choice/style.ts";
 import { isTold, shareText, toldFigures } from "./figures.ts";
 import { type ReportedPlan, smoothingOf } from "./smoothing.ts";
 import { REPORT_STYLE } from "./style.ts";
@@ -22,6 +25,8 @@ export interface Report {
   /** Of a calibration. */
   readonly plan?: ReportedPlan | undefined;
   readonly tuning?: ReportedTuning | undefined;
+  /** Of compress. */
+  readonly choice?: ReportedChoice | undefined;
 }
 
 /**
@@ -31,7 +36,7 @@ export interface Report {
 export function reportPage(given: Report): string {
   const known = given.bytes && isTold(given.bytes.before) && isTold(given.bytes.after);
   const report = known ? given : { ...given, bytes: undefined };
-  const { title, bytes, evaluation, plan, tuning } = report;
+  const { title, bytes, evaluation, plan, tuning, choice } = report;
   const main = element(
     "main",
     {},
@@ -39,15 +44,16 @@ export function reportPage(given: Report): string {
     tiles(report),
     facts(report),
     beforeAfter(bytes, evaluation),
+    choice ? choiceOf(choice) : null,
     evaluation?.units && evaluation.units.length > 0 ? unitBars(evaluation.units) : null,
     plan && plan.units.length > 0 ? smoothingOf(plan) : null,
     tuning ? tuningOf(tuning) : null,
   );
-  return pageOf(`${title}: what compression costs`, REPORT_STYLE, main);
+  return pageOf(`${title}: what compression costs`, choice ? REPORT_STYLE + CHOICE_STYLE : REPORT_STYLE, main);
 }
 
 /** What one wants to know first: a number, and what it is. */
-function tiles({ bytes, evaluation, plan, tuning }: Report): Markup | null {
+function tiles({ bytes, evaluation, plan, tuning, choice }: Report): Markup | null {
   const found: [what: string, number: string, more: string][] = [];
   if (bytes && bytes.after > 0 && bytes.before > 0) {
     const factor = bytes.before / bytes.after;
@@ -67,6 +73,7 @@ function tiles({ bytes, evaluation, plan, tuning }: Report): Markup | null {
   const [first, best] = [tuning?.scores[0], tuning?.scores[tuning.best]];
   if (first && best)
     found.push(["accuracy, tuned", shareText(best.accuracy), `${shareText(first.accuracy)} before tuning`]);
+  if (choice) found.push(...choiceTiles(choice));
   if (found.length === 0) return null;
   const items = found.map(([what, number, more]) =>
     element(

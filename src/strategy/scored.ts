@@ -17,7 +17,10 @@ interface Line {
 
 /** By tensor, then by bytes. @param text - lines of a ledger, the whole of it or its begin */
 export function scoredIn(text: string): ReadonlyMap<string, readonly Scored[]> {
-  const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n").slice(1, -1);
+  const lines = text
+    .slice(0, text.lastIndexOf("\n") + 1)
+    .split("\n")
+    .slice(1, -1);
   const entries = lines.map((line) => JSON.parse(line) as Line);
   const bytes = new Map<string, number>();
   for (const { kind, key = "", value } of entries)

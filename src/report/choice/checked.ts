@@ -118,7 +118,9 @@ function identity(name: string, pairs: readonly Pair[], text: Kind["text"]): Mar
       element("text", { x: left - 5, y: y.at(tick) + 4, "text-anchor": "end" }, text(tick)),
     ];
   });
-  const grid = ticks.map((tick) => `M${x.at(tick).toFixed(1)} ${top}V${bottom}M${left} ${y.at(tick).toFixed(1)}H${right}`);
+  const grid = ticks.map(
+    (tick) => `M${x.at(tick).toFixed(1)} ${top}V${bottom}M${left} ${y.at(tick).toFixed(1)}H${right}`,
+  );
   const label = `${name}: predicted upwards, measured to the right, ${pairs.length} models; within ${errorText(worstOf(pairs))}`;
   const svg = element(
     "svg",

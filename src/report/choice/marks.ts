@@ -48,9 +48,13 @@ export function marksLegend(points: readonly Point[], { waiting, measured, front
     points.some(({ taken }) => taken)
       ? [element("circle", { cx: 8, cy: 8, r: 6.5, class: "ring" }), "the answer"]
       : null,
-    front ? [element("path", { d: "M0 4h8v8h8", class: "front" }), "front: nothing loses less and costs no more"] : null,
+    front
+      ? [element("path", { d: "M0 4h8v8h8", class: "front" }), "front: nothing loses less and costs no more"]
+      : null,
     measured ? [element("rect", { x: 3.5, y: 3.5, width: 9, height: 9, class: "measured" }), "measured time"] : null,
-    waiting ? [element("path", { d: "M8 2v12", class: "waiting" }), "priced, and not run: its loss is not known"] : null,
+    waiting
+      ? [element("path", { d: "M8 2v12", class: "waiting" }), "priced, and not run: its loss is not known"]
+      : null,
     [element("path", { d: "M0 8h16", class: "level" }), "limit"],
   ];
   const items = entries.flatMap((entry) => {

@@ -47,7 +47,10 @@ export function paretoPlot({ points, waiting, limit }: Drawn, cost: Cost): Marku
     aside.length > 0,
   );
   const amounts = [...shown.flatMap((point) => [cost.of(point), cost.measured(point)]), ...aside.map(cost.of)];
-  const span = spanOf([cost.limit, ...amounts.flatMap((one) => (one ? [one.low, one.ms, one.high] : []))], [LEFT, RIGHT]);
+  const span = spanOf(
+    [cost.limit, ...amounts.flatMap((one) => (one ? [one.low, one.ms, one.high] : []))],
+    [LEFT, RIGHT],
+  );
   const plot = { points: shown, waiting: aside, limit, cost, frame, span };
   const r = shown.length > MANY ? 2.5 : 4;
   const last = shown.filter(({ taken }) => taken);

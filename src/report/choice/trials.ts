@@ -1,6 +1,6 @@
+import type { Interval } from "../../latency/interval.ts";
 import { element, type Markup, nameOf } from "../../page/markup.ts";
 import { section, tableOf } from "../../page/words.ts";
-import type { Interval } from "../../latency/interval.ts";
 import { marksLegend } from "./marks.ts";
 import { type Cost, type Drawn, paretoPlot } from "./pareto.ts";
 import { frontOf, numberOf, type Point, pointsOf, type ReportedChoice, type Waiting, waitingOf } from "./points.ts";
