@@ -16,48 +16,63 @@ interface Pair {
 
 const SIDE = 240;
 const PLOT = { left: 52, right: 230, top: 10, bottom: 188 };
-/** Trials in the table: the answer, then those that meet the limits, the last ones first. */
+/** Trials in the table: the answer, then those that meet the limits, the best for the goal first. */
 const FINALISTS = 10;
 
 export function checkedOf(choice: ReportedChoice): Markup | null {
   const points = pointsOf(choice);
   const expected = new Map((choice.expected ?? []).map((one) => [one.plan, one]));
   const own = new Map((choice.measured ?? []).map((one) => [one.plan, one]));
-  const sizes = pairsOf(points, (point) => [exactly(expected.get(point.plan)?.bytes), exactly(point.bytes)]);
-  const times = pairsOf(points, (point) => [point.latency, point.measured]);
-  const loads = pairsOf(points, (point) => [point.load, soundOf(own.get(point.plan)?.load)]);
-  if (sizes.length + times.length + loads.length === 0) return null;
   const kinds = [
-    { name: "bytes of the file", pairs: sizes, text: sizeText },
-    { name: "time of a run", pairs: times, text: timeText },
-    { name: "time of loading", pairs: loads, text: timeText },
-  ].filter(({ pairs }) => pairs.length > 0);
-  const without = times.length === 0 ? " Times were not measured here: their intervals are what the table tells." : "";
+    {
+      ...{ name: "bytes of the file", text: sizeText },
+      of: (point: Point) => [exactly(expected.get(point.plan)?.bytes), exactly(point.bytes)] as const,
+    },
+    { name: "time of a run", text: timeText, of: (point: Point) => [point.latency, point.measured] as const },
+    {
+      ...{ name: "time of loading", text: timeText },
+      of: (point: Point) => [point.load, soundOf(own.get(point.plan)?.load)] as const,
+    },
+  ]
+    .map((kind): Kind => ({ ...kind, pairs: pairsOf(points, kind.of) }))
+    .filter(({ pairs }) => pairs.length > 0);
+  if (kinds.length === 0) return null;
+  const timed = kinds.some(({ name }) => name === "time of a run");
+  const without = !timed ? " Times were not measured here: their intervals are what the table tells." : "";
   const errors = kinds.map(({ name, pairs }) => `${name} within ${errorText(worstOf(pairs))}`).join(", ");
   return section(
     "checked",
     "Predicted and measured",
     element("p", {}, `Of the models that were run: ${errors}.${without}`),
-    tableOf("Finalists", ["plan", ...kinds.flatMap(({ name }) => [name, "measured", "off by"])], rowsOf(points, kinds)),
+    tableOf(
+      "Finalists",
+      ["plan", ...kinds.flatMap(({ name }) => [name, "measured", "off by"])],
+      rowsOf(points, kinds, choice.goal),
+    ),
     element("div", { class: "identities" }, ...kinds.map(({ name, pairs, text }) => identity(name, pairs, text))),
   );
 }
 
 interface Kind {
-  readonly pairs: readonly Pair[];
+  readonly name: string;
   readonly text: (amount: number) => string;
+  readonly of: (point: Point) => readonly [predicted: Interval | null, measured: Interval | null];
+  readonly pairs: readonly Pair[];
 }
 
-function rowsOf(points: readonly Point[], kinds: readonly Kind[]): (string | Markup)[][] {
-  const finalists = [...points].sort((a, b) => rankOf(b) - rankOf(a) || b.number - a.number).slice(0, FINALISTS);
+function rowsOf(points: readonly Point[], kinds: readonly Kind[], goal: ReportedChoice["goal"]): (string | Markup)[][] {
+  const amount = ({ latency, bytes, load }: Point): number =>
+    (goal === "latency" ? latency?.ms : goal === "load" ? load?.ms : bytes) ?? Number.MAX_VALUE;
+  const finalists = [...points]
+    .sort((a, b) => rankOf(b) - rankOf(a) || amount(a) - amount(b) || a.number - b.number)
+    .slice(0, FINALISTS);
   return finalists.map((point) => [
     element("span", {}, `${point.number}. `, nameOf(clipped(point.plan)), point.taken ? " ✓ answer" : ""),
-    ...kinds.flatMap(({ pairs, text }) => {
+    ...kinds.flatMap(({ pairs, of, text }) => {
       const pair = pairs.find((one) => one.point === point);
-      if (!pair) return ["–", "–", "–"];
-      const { predicted, measured } = pair;
-      const shown = text === sizeText ? sizeText(predicted.ms) : rangeText(predicted);
-      return [shown, text(measured.ms), errorText(errorOf(pair), true)];
+      const predicted = of(point)[0];
+      const shown = predicted === null ? "–" : text === sizeText ? sizeText(predicted.ms) : rangeText(predicted);
+      return pair ? [shown, text(pair.measured.ms), errorText(errorOf(pair), true)] : [shown, "–", "–"];
     }),
   ]);
 }
@@ -66,10 +81,7 @@ function rankOf({ taken, ok }: Point): number {
   return taken ? 2 : ok ? 1 : 0;
 }
 
-function pairsOf(
-  points: readonly Point[],
-  of: (point: Point) => readonly [predicted: Interval | null, measured: Interval | null],
-): Pair[] {
+function pairsOf(points: readonly Point[], of: Kind["of"]): Pair[] {
   return points.flatMap((point) => {
     const [predicted, measured] = of(point);
     return predicted && measured && predicted.ms > 0 && measured.ms > 0 ? [{ point, predicted, measured }] : [];

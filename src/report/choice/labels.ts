@@ -1,3 +1,5 @@
+import type { Place } from "./marks.ts";
+
 // Labels of a drawing where nothing else is.
 
 export interface Box {
@@ -29,7 +31,7 @@ export interface Label extends Spot {
 }
 
 /** Of a character and of a line of 11 pixels, about. */
-const [WIDTH, HEIGHT] = [6.4, 13];
+const [WIDTH, HEIGHT] = [6.8, 13];
 
 /**
  * Labels that overlap neither each other nor what is in the way, as far as they are not needed. Those that are wanted first have the choice.
@@ -42,7 +44,9 @@ export function placeLabels(wanted: readonly Wanted[], inTheWay: readonly Box[],
     const places = spots.map((spot) => ({ spot, box: boxOf(spot, text) })).filter(({ box }) => isWithin(box, all));
     const cost = (box: Box): number => 4 * covered(box, taken) + covered(box, inTheWay);
     const free = places.find(({ box }) => cost(box) === 0);
-    const least = needed ? places.reduce((a, b) => (cost(b.box) < cost(a.box) ? b : a), places[0] as Place) : undefined;
+    const least = needed
+      ? places.reduce((a, b) => (cost(b.box) < cost(a.box) ? b : a), places[0] as Choice)
+      : undefined;
     const place = free ?? least;
     if (!place) continue;
     taken.push(place.box);
@@ -51,29 +55,37 @@ export function placeLabels(wanted: readonly Wanted[], inTheWay: readonly Box[],
   return labels;
 }
 
-interface Place {
+interface Choice {
   readonly spot: Spot;
   readonly box: Box;
 }
 
-/** Around a mark, near it and then farther away. */
-export function spotsAround({ x, y }: { readonly x: number; readonly y: number }, r: number): Spot[] {
-  return [r + 3, r + 12, r + 22].flatMap((far): Spot[] => {
-    const up = far + HEIGHT / 2 - 2;
-    return [
-      { x: x + far, y, anchor: "start" },
-      { x: x - far, y, anchor: "end" },
-      { x, y: y - up, anchor: "middle" },
-      { x, y: y + up, anchor: "middle" },
-      { x: x + 0.7 * far, y: y - up, anchor: "start" },
-      { x: x - 0.7 * far, y: y - up, anchor: "end" },
-      { x: x + 0.7 * far, y: y + up, anchor: "start" },
-      { x: x - 0.7 * far, y: y + up, anchor: "end" },
-    ];
-  });
+type Around = readonly (readonly [right: number, down: number, anchor: Spot["anchor"]])[];
+
+const BESIDE: Around = [
+  [1, 0, "start"],
+  [-1, 0, "end"],
+  [0, -1, "middle"],
+  [0, 1, "middle"],
+];
+const ASLANT: Around = [
+  [-0.6, 1, "end"],
+  [0.6, -1, "start"],
+  [0.6, 1, "start"],
+  [-0.6, -1, "end"],
+];
+
+/** Around a mark, near it and then farther away. @param aslant - first where no line to the side or up and down is */
+export function spotsAround({ x, y }: Place, r: number, aslant: boolean): Spot[] {
+  const around = aslant ? [...ASLANT, ...BESIDE] : [...BESIDE, ...ASLANT];
+  return [r + 3, r + 12, r + 22].flatMap((far) =>
+    around.map(([right, down, anchor]): Spot => {
+      return { x: x + right * far, y: y + down * (far + HEIGHT / 2 - 2), anchor };
+    }),
+  );
 }
 
-export function boxAround({ x, y }: { readonly x: number; readonly y: number }, r: number): Box {
+export function boxAround({ x, y }: Place, r: number): Box {
   return { left: x - r, right: x + r, top: y - r, bottom: y + r };
 }
 

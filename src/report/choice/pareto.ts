@@ -2,7 +2,7 @@ import { curveStepAfter, line } from "d3-shape";
 import type { Interval } from "../../latency/interval.ts";
 import { all, element, type Markup } from "../../page/markup.ts";
 import { axesOf, type Frame, frameOf, LEFT, RIGHT, WIDTH } from "./frame.ts";
-import { boxAround, placeLabels, type Spot, spotsAround, type Wanted } from "./labels.ts";
+import { type Box, boxAround, placeLabels, type Spot, spotsAround, type Wanted } from "./labels.ts";
 import { markOf, type Place } from "./marks.ts";
 import { frontOf, type Point, type Waiting } from "./points.ts";
 import { type Span, spanOf } from "./span.ts";
@@ -62,7 +62,7 @@ export function paretoPlot({ points, waiting, limit }: Drawn, cost: Cost): Marku
     axesOf(frame, ticks),
     limits(plot),
     waitingOf(plot),
-    element("path", { d: whiskers(plot), class: "whiskers" }),
+    element("path", { d: whiskers(plot), class: shown.length > MANY ? "whiskers faint-lines" : "whiskers" }),
     frontLine(plot),
     ...shown.filter(({ taken }) => !taken).map((point) => drawn(plot, point, r)),
     ...last.map((point) => drawn(plot, point, Math.max(r, 4))),
@@ -139,7 +139,7 @@ function waitingOf({ waiting, frame, span, cost }: Plot): Markup | null {
 
 function labels(plot: Plot, r: number): Markup {
   const { points, frame } = plot;
-  const marks = points.map((point) => boxAround(placeOf(plot, point), r));
+  const marks = [...limitLines(plot), ...points.flatMap((point) => inTheWay(plot, point, r))];
   const wanted = [...answerLabel(plot, r), ...limitLabels(plot), ...frontLabels(plot, r)];
   const found = placeLabels(wanted, marks, { left: LEFT, top: 2, right: RIGHT, bottom: frame.height - 40 });
   const texts = found.map(({ x, y, anchor, text, kind }) =>
@@ -148,10 +148,33 @@ function labels(plot: Plot, r: number): Markup {
   return all(texts);
 }
 
+function limitLines({ frame, cost, span, limit }: Plot): Box[] {
+  const { top, bottom } = frame;
+  const x = cost.limit === null ? null : span.at(cost.limit);
+  const y = limit === null || limit <= 0 ? null : frame.y(limit);
+  return [
+    ...(x === null ? [] : [{ left: x - 1, right: x + 1, top, bottom }]),
+    ...(y === null ? [] : [{ left: LEFT, right: RIGHT, top: y - 1, bottom: y + 1 }]),
+  ];
+}
+
+/** A mark, that of what was measured, and their intervals. */
+function inTheWay(plot: Plot, point: Point, r: number): Box[] {
+  const { y, ...place } = placeOf(plot, point);
+  const measured = plot.cost.measured(point);
+  const lines = [plot.cost.of(point), measured].flatMap((interval): Box[] => {
+    const [left, right] = interval ? [plot.span.at(interval.low), plot.span.at(interval.high)] : [0, 0];
+    return right > left ? [{ left, right, top: y - 1, bottom: y + 1 }] : [];
+  });
+  const marks = [boxAround({ ...place, y }, point.taken ? r + 4 : r)];
+  if (measured) marks.push(boxAround({ x: plot.span.at(measured.ms), y }, r));
+  return [...marks, ...lines];
+}
+
 function answerLabel(plot: Plot, r: number): Wanted[] {
   const taken = plot.points.filter((point) => point.taken);
   return taken.map((point) => {
-    return { text: "answer", spots: spotsAround(placeOf(plot, point), r + 5), needed: true, kind: "label" };
+    return { text: "answer", spots: spotsAround(placeOf(plot, point), r + 5, false), needed: true, kind: "label" };
   });
 }
 
@@ -179,7 +202,14 @@ function limitLabels({ frame, cost, span, limit }: Plot): Wanted[] {
 
 function frontLabels(plot: Plot, r: number): Wanted[] {
   const front = frontOf(plot.points, (point) => plot.cost.of(point)?.ms ?? null).filter(({ taken }) => !taken);
-  return front.slice(0, NUMBERED).map((point) => {
-    return { text: `${point.number}`, spots: spotsAround(placeOf(plot, point), r), needed: false, kind: "number" };
+  const each = Math.ceil(front.length / NUMBERED);
+  const some = front.filter((_, i) => i % each === 0);
+  return some.map((point) => {
+    return {
+      text: `${point.number}`,
+      spots: spotsAround(placeOf(plot, point), r, true),
+      needed: false,
+      kind: "number",
+    };
   });
 }

@@ -8,6 +8,7 @@ export const CHOICE_STYLE = `
 .curves .ring, .legend .ring { stroke: var(--ink); stroke-width: 2; fill: none; }
 .measured { fill: none; stroke: var(--g2); stroke-width: 1.5; }
 .whiskers { fill: none; stroke: var(--faint); stroke-opacity: .55; }
+.faint-lines { stroke-opacity: .25; }
 .front { fill: none; stroke: var(--ink); stroke-opacity: .55; stroke-width: 1.25; }
 .waiting { stroke: var(--faint); stroke-width: 1.25; fill: none; }
 .grid, .rows { fill: none; } .rows { stroke: var(--faint); stroke-opacity: .6; }

@@ -64,17 +64,16 @@ function tableFolded(points: readonly Point[]): Markup {
   const measured = points.some((point) => point.measured !== null);
   const load = points.some((point) => point.load !== null);
   const rows = points.map((point) => [
-    element("span", {}, `${point.number}. `, nameOf(clipped(point.plan))),
-    point.taken ? "✓ answer" : point.ok ? "" : "misses",
+    element("span", {}, `${point.number}. `, nameOf(clipped(point.plan)), point.taken ? " ✓ answer" : ""),
     lossText(point.loss),
     sizeText(point.bytes),
     rangeText(point.latency),
     ...(measured ? [rangeText(point.measured)] : []),
     ...(load ? [rangeText(point.load)] : []),
-    point.from === "space" ? "proposed" : point.from,
+    `${point.from === "space" ? "proposed" : point.from} ${point.ok ? "✓" : "✗"}`,
   ]);
   const times = ["time of a run", ...(measured ? ["measured"] : []), ...(load ? ["loading"] : [])];
-  const table = tableOf("Trials, in the order of running", ["plan", "", "loss", "size", ...times, "how"], rows);
+  const table = tableOf("Trials, in the order of running", ["plan", "loss", "size", ...times, "how, limits"], rows);
   if (points.length <= ROWS) return table;
   return element("details", {}, element("summary", {}, `All ${points.length} trials as a table`), table);
 }
