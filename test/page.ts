@@ -59,3 +59,23 @@ export function textOf(node: Node): string {
 export function all(node: Node, name: string): Node[] {
   return [...nodesOf(node)].filter((candidate) => candidate.name === name);
 }
+
+export function classed(root: Node, name: string): Node[] {
+  return [...nodesOf(root)].filter(({ attributes }) => attributes.get("class")?.split(" ").includes(name));
+}
+
+/** That every number of a drawing is one, and within it. */
+export function expectSound(root: Node): void {
+  const places = ["x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height"];
+  for (const { name, attributes } of nodesOf(root)) {
+    for (const key of places) {
+      const value = attributes.get(key);
+      if (value === undefined) continue;
+      expect(value, `${key} of ${name}`).toMatch(/^\d+(\.\d+)?%?$/);
+      expect(Number.parseFloat(value)).toBeLessThanOrEqual(value.endsWith("%") ? 100 : 1000);
+    }
+    for (const key of ["d", "transform", "viewBox"])
+      expect(attributes.get(key) ?? "").not.toMatch(/NaN|Infinity|undefined|\de/);
+  }
+  expect(textOf(root)).not.toMatch(/NaN|Infinity|undefined|null/);
+}

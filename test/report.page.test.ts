@@ -2,17 +2,13 @@ import { describe, expect, test } from "vitest";
 import type { UnitLoss } from "../src/evaluate.ts";
 import { type Report, reportPage } from "../src/report/report.ts";
 import { HOSTILE } from "./names.ts";
-import { all, type Node, nodesOf, parse, textOf } from "./page.ts";
+import { all, classed, expectSound, type Node, nodesOf, parse, textOf } from "./page.ts";
 import { evaluationOf, figureOf, foldedOf, planOf, reportOf } from "./report.data.ts";
 
 // The page of what compression costs: all that was found, whatever it is, in one sound piece.
 
 const WHOLE = reportPage(reportOf(["a", "b", "c", "d", "e"]));
 const NONE = { value: null, low: null, high: null };
-
-function classed(root: Node, name: string): Node[] {
-  return [...nodesOf(root)].filter(({ attributes }) => attributes.get("class")?.split(" ").includes(name));
-}
 
 /** What is drawn for each group. */
 function columnPaths(node: Node): Node[] {
@@ -21,22 +17,6 @@ function columnPaths(node: Node): Node[] {
 
 function columnsIn(path = ""): number {
   return (path.match(/h\d+/g) ?? []).reduce((sum, step) => sum + Number(step.slice(1)), 0);
-}
-
-/** That every number of a drawing is one, and within it. */
-function expectSound(root: Node): void {
-  const places = ["x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height"];
-  for (const { name, attributes } of nodesOf(root)) {
-    for (const key of places) {
-      const value = attributes.get(key);
-      if (value === undefined) continue;
-      expect(value, `${key} of ${name}`).toMatch(/^\d+(\.\d+)?%?$/);
-      expect(Number.parseFloat(value)).toBeLessThanOrEqual(value.endsWith("%") ? 100 : 1000);
-    }
-    for (const key of ["d", "transform", "viewBox"])
-      expect(attributes.get(key) ?? "").not.toMatch(/NaN|Infinity|undefined|\de/);
-  }
-  expect(textOf(root)).not.toMatch(/NaN|Infinity|undefined|null/);
 }
 
 describe("the page of a report", () => {

@@ -28,7 +28,7 @@ before(async () => {
   server = createServer((request, response) => {
     asked.push(request.url);
     response.setHeader("content-security-policy", POLICY);
-    response.setHeader("content-type", "text/html").end(pages[request.url.slice(1)]);
+    response.setHeader("content-type", "text/html").end(pages[decodeURIComponent(request.url.slice(1))]);
   });
   await new Promise((resolve) => server.listen(0, resolve));
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -49,11 +49,11 @@ async function withPage(name, options, use) {
   page.on("console", (message) => message.type() === "error" && trouble.push(message.text()));
   page.on("pageerror", (error) => trouble.push(`${error}`));
   page.on("dialog", (dialog) => trouble.push(dialog.message()));
-  await page.goto(`http://localhost:${server.address().port}/${name}`);
+  await page.goto(`http://localhost:${server.address().port}/${encodeURIComponent(name)}`);
   await use(page);
   await context.close();
   assert.deepEqual(trouble, []);
-  assert.deepEqual(asked, [`/${name}`]);
+  assert.deepEqual(asked, [`/${encodeURIComponent(name)}`]);
 }
 
 async function fits(page) {
@@ -99,7 +99,7 @@ describe("the page of a report", () => {
     "a phone": { viewport: PHONE, isMobile: true, hasTouch: true },
     "a phone in the dark": { viewport: PHONE, isMobile: true, hasTouch: true, colorScheme: "dark" },
   }))
-    for (const name of ["whole", "hostile", "nothing"])
+    for (const name of ["whole", "hostile", "choice", "choice hostile", "nothing"])
       test(`"${name}" on ${where} fits and is accessible, folded or not`, async () => {
         await withPage(name, options, async (page) => {
           await fits(page);
@@ -150,6 +150,46 @@ describe("the page of a report", () => {
       assert.equal(await page.locator(".card").count(), 200);
       assert.equal(await page.locator(".card[open]").count(), 3);
       assert.equal(await page.locator(".card .panels svg:visible").count(), 12);
+    });
+  });
+
+  for (const name of ["choice", "choice many"])
+    test(`of a ${name} has labels that are apart, and all is told without a script`, async () => {
+      await withPage(name, {}, async (page) => {
+        const overlaps = await page.$$eval(".curves svg", (drawings) =>
+          drawings.flatMap((svg) => {
+            const texts = [...svg.querySelectorAll("text")];
+            const boxes = texts.map((text) => [text.textContent, text.getBoundingClientRect()]);
+            return boxes.flatMap(([a, one], i) =>
+              boxes.slice(i + 1).flatMap(([b, other]) => {
+                const wide = Math.min(one.right, other.right) - Math.max(one.left, other.left);
+                const high = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
+                // Lines of text have room above and below their letters.
+                return wide > 0.5 && high > 5 ? [[a, b]] : [];
+              }),
+            );
+          }),
+        );
+        assert.deepEqual(overlaps, []);
+        assert.equal(await page.locator(".curves svg .ring").count(), 2);
+      });
+      await withPage(name, { javaScriptEnabled: false }, async (page) => {
+        assert.equal(await page.locator(".curves svg:visible").count(), 2);
+      });
+    });
+
+  test("of a choice is printed whole: what is folded, too, and nothing that scrolls", async () => {
+    await withPage("choice", { viewport: { width: 700, height: 990 } }, async (page) => {
+      await page.emulateMedia({ media: "print" });
+      const [wide, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      assert.ok(wide <= window, `${wide} pixels wide in a window of ${window}`);
+      const cut = await page.$$eval(
+        ".wide",
+        (all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).length,
+      );
+      assert.equal(cut, 0);
+      assert.equal(await page.locator(".reasons:visible").count(), await page.locator(".reasons").count());
+      assert.ok((await page.pdf({ format: "A4" })).length > 10_000);
     });
   });
 });

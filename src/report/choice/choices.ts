@@ -35,7 +35,7 @@ export function choicesOf(layers: readonly Layer[]): Markup | null {
 function cardOf({ tensor, choices, steps }: Layer, scale: LogScale): Markup {
   const rows = choices.map((choice) => [
     element("span", {}, nameOf(clipped(choice.steps, 120)), choice.steps === steps ? " ✓ answer" : ""),
-    choice.bytes === null ? "–" : bytesText(choice.bytes),
+    isTold(choice.bytes) ? bytesText(choice.bytes) : "–",
     choice.loss === 0 ? "0" : lossText(choice.loss),
     barOf(choice.loss, scale),
   ]);
