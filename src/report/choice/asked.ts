@@ -33,7 +33,7 @@ export function askedOf({ goal, answer }: ReportedChoice): Markup {
     "asked",
     "What was asked, and what came of it",
     element("p", {}, `Wanted: ${GOALS[goal]} within the limits. Losses are those of all samples.`),
-    rows.length > 0 ? tableOf("Limits", ["limit", "asked", "got", ""], rows) : null,
+    rows.length > 0 ? tableOf("Limits", ["limit", "asked", "got", "met"], rows) : null,
     element("p", {}, nameOf(clipped(reason, 600))),
     element("p", { class: "rule" }, "The plan:"),
     codeOf(short),

@@ -1,6 +1,7 @@
 import type { Interval } from "../../latency/interval.ts";
 import { element, type Markup, nameOf } from "../../page/markup.ts";
 import { section, tableOf } from "../../page/words.ts";
+import { isTold } from "../figures.ts";
 import { markOf } from "./marks.ts";
 import { numberOf, type Point, pointsOf, type ReportedChoice, soundOf } from "./points.ts";
 import { spanOf } from "./span.ts";
@@ -103,11 +104,11 @@ function worstOf(pairs: readonly Pair[]): number {
 }
 
 function errorText(error: number, signed = false): string {
+  const percent = Math.abs(100 * error);
+  if (!isTold(percent)) return "–";
   if (error === 0) return signed ? "exact" : "0 %";
-  const percent = 100 * error;
-  const shown = Math.abs(percent) < 0.01 ? "< 0.01" : Math.abs(percent).toPrecision(2);
-  const number = Math.abs(percent) < 1e6 && shown !== "< 0.01" ? `${Number(shown)}` : shown;
-  return `${signed && shown !== "< 0.01" ? (error < 0 ? "−" : "+") : ""}${number} %`;
+  if (percent < 0.01) return "< 0.01 %";
+  return `${signed ? (error < 0 ? "−" : "+") : ""}${Number(percent.toPrecision(2))} %`;
 }
 
 /** On the line what was predicted came true. */

@@ -44,7 +44,7 @@ function cardOf({ tensor, choices, steps }: Layer, scale: LogScale): Markup {
     "details",
     { class: "card choices" },
     element("summary", {}, element("h4", {}, nameOf(tensor)), " ", element("span", { class: "faint" }, count)),
-    narrowTable("Choices by bytes", ["steps", "bytes", "loss alone", ""], rows),
+    narrowTable("Choices by bytes", ["steps", "bytes", "loss alone", "drawn"], rows),
   );
 }
 

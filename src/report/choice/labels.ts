@@ -30,8 +30,8 @@ export interface Label extends Spot {
   readonly kind: string;
 }
 
-/** Of a character and of a line of 11 pixels, about. */
-const [WIDTH, HEIGHT] = [6.8, 13];
+/** Of a character of 11 pixels in a wide font, bold, and of a line. */
+const [WIDTH, HEIGHT] = [8, 13];
 
 /**
  * Labels that overlap neither each other nor what is in the way, as far as they are not needed. Those that are wanted first have the choice.

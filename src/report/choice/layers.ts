@@ -81,7 +81,7 @@ function layerTable(caption: string, layers: readonly Layer[], whole: Whole): Ma
     bytesText(isTold(layer.elements) ? layer.elements : 0),
     layer.type ?? "–",
   ]);
-  const head = ["tensor", "steps", "loss alone", "", "bytes", "time", "bits per weight", "weights", "type"];
+  const head = ["tensor", "steps", "loss alone", "shares", "bytes", "time", "bits per weight", "weights", "type"];
   return tableOf(caption, head, rows);
 }
 

@@ -48,6 +48,7 @@ export function lostOf({ answer }: ReportedChoice): Markup | null {
     "lost",
     "Why not the others",
     element("p", {}, `${count === 1 ? "One candidate is" : `${count} candidates are`} not the answer. ${place}`),
+    element("h3", {}, "All of them, by why"),
     ...groups.map(groupOf),
   );
 }

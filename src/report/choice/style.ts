@@ -1,5 +1,6 @@
 /** Of pages that tell of a choice. */
 export const CHOICE_STYLE = `
+p, .reasons { overflow-wrap: anywhere; }
 .mark { stroke-width: 1.5; stroke: var(--panel); }
 .legend .mark { stroke: var(--paper); }
 .mark-space { fill: var(--ours); } .mark-refined { fill: var(--other); } .mark-tuned { fill: var(--kept); }
