@@ -235,7 +235,7 @@ describe("the page of a choice", () => {
         .sort(),
     );
     expect(textOf(page)).toContain("The environment excluded 6 of them");
-    expect(textOf(page)).toContain("22 candidates are not the answer");
+    expect(textOf(page)).toContain("23 candidates are not the answer");
     for (const group of groups) expect(group.attributes.has("open")).toBe(false);
     const others = parse(pageOf(bare([], { rejected: [{ candidate: "c", reason: "it rained" }] })));
     expect(textOf(others)).toContain("For other reasons 1");

@@ -18,12 +18,14 @@ import type { CompressSettings } from "../strategy/settings.ts";
 import { expandPlan } from "../strategy/space.ts";
 import { bytesOf } from "./budget.ts";
 import { type Chosen, chosenJson, chosenText } from "./chosen.ts";
+import { choicePage } from "./compressed.ts";
 import { addDataOptions, type DataFlags, withData } from "./data.ts";
 import { installedRuntimes, openEngine } from "./engines.ts";
 import { timeOf } from "./environment.ts";
 import { kernelsFor, type OpenFlags, outputPath, withSinks, withSource } from "./files.ts";
 import { ledgerAt } from "./ledger.ts";
 import { wholeNumber } from "./numbers.ts";
+import { REPORT_OPTION } from "./page.ts";
 import { environmentIn, tableOf } from "./tables.ts";
 import { type Result, type Task, UsageError } from "./terminal.ts";
 
@@ -46,6 +48,7 @@ export interface CompressFlags extends OpenFlags, DataFlags {
   readonly samples?: string;
   readonly seed?: string;
   readonly ledger?: string;
+  readonly report?: string | boolean;
   readonly tune?: boolean;
   readonly withGraph?: boolean;
   readonly kind?: "auto" | LossKind;
@@ -92,6 +95,7 @@ export function addCompressOptions(command: Command): Command {
     .option("--batch <n>", "samples that are run at once (default: 32)")
     .option("--seed <n>", "of all that is drawn (default: 1)")
     .option("--ledger <file>", "keeps what was found as lines of JSON; a run that was stopped goes on from it")
+    .option(...REPORT_OPTION)
     .option("--tune", "trains the weights in the end, where the runtime can and the data have labels")
     .option("--with-graph", "keeps the graph of the model in the file")
     .addOption(
@@ -105,13 +109,14 @@ export function addCompressOptions(command: Command): Command {
 export async function compressVerb(task: Task, flags: CompressFlags, file = ""): Promise<Result> {
   const output = outputPath(file, flags.output, ".quern");
   demandOther(flags.ledger, [file, output]);
+  const place = flags.ledger === undefined ? undefined : ledgerAt(flags.ledger);
+  const page = choicePage(flags.report, place, [file, output, flags.ledger, flags.env, flags.table, flags.priority]);
   const settings = await settingsOf(flags);
   const kernels = await kernelsFor(flags);
   if (kernels.tier === "js") throw new UsageError("compress needs WebAssembly: the js tier (QUERN_TIER) only decodes");
   const known = flags.table === undefined ? newTable() : await tableOf(flags.table, {});
   const environment = await environmentOf(flags, known);
   const start = performance.now();
-  const ledger = flags.ledger === undefined ? undefined : ledgerAt(flags.ledger);
   const onProgress: CompressSettings["onProgress"] = (step) =>
     task.progress({ ...step, note: step.note?.slice(0, 60) ?? "" });
   return withData(flags, async (data) => {
@@ -122,18 +127,20 @@ export async function compressVerb(task: Task, flags: CompressFlags, file = ""):
         const graph = flags.withGraph ? await modelGraph(source, folder) : null;
         const model = await readModel(source, folder);
         const opset = (await formatOf(source)) === "onnx" ? (await readModelFields(walkOver(source))).opset : undefined;
-        const own = { ...settings, kernels, graph, opset, ledger, onProgress, signal: task.signal };
-        return compress(model, { ...own, engine, environment, table: known, wholeOf, data });
+        const own = { ...settings, kernels, graph, opset, ledger: page.ledger, onProgress, signal: task.signal };
+        const options = { ...own, engine, environment, table: known, wholeOf, data };
+        const answer = await compress(model, options);
+        await write(output, answer.file);
+        await page.write({ model, options, answer, file, output, bytes });
+        return answer;
       });
-      await write(output, found.file);
       const { runtime } = engine;
       const seconds = (performance.now() - start) / 1000;
-      const place = { id: environment.id, name: environment.name };
       const chosen: Chosen = {
         file,
         output,
         runtime,
-        environment: place,
+        environment: { id: environment.id, name: environment.name },
         bytes,
         samples: data.count,
         seconds,

@@ -40,7 +40,7 @@ interface Options
     Omit<CalibrateFlags, "output">,
     Omit<TuneFlags, "output" | "report">,
     Omit<ClassifyFlags, "graph">,
-    Omit<CompressFlags, "output"> {
+    Omit<CompressFlags, "output" | "report"> {
   json?: boolean;
   /** true: pack's own; or a file. */
   report?: boolean | string;

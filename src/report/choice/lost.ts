@@ -19,6 +19,10 @@ const KINDS: readonly Kind[] = [
   { title: "The same as another one for this model", of: /^the same as "/ },
   { title: "Another one is better in something, and worse in nothing", of: /" beats it: / },
   { title: "Whatever it loses, it misses a limit", of: /^its (latency is at least|file takes|memory is) / },
+  {
+    title: "Run, and too lossy on all samples",
+    of: /^on all samples it loses |^its loss is .* on the samples of trials/,
+  },
   { title: "Run, and its loss was too large", of: /^its loss is / },
   { title: "Run, and the answer loses less or takes less", of: /^it (loses|takes) / },
   { title: "Not run: its loss was reckoned to be out of reach", of: /^not tried: by the errors / },

@@ -1,0 +1,89 @@
+import type { Answer } from "../strategy/answer.ts";
+import type { Goal } from "../strategy/job.ts";
+import type { LedgerPlace } from "../strategy/ledger.ts";
+import { outline } from "../strategy/outline.ts";
+import type { CompressOptions } from "../strategy/settings.ts";
+import type { Model } from "../tensor.ts";
+import { nameOf, reportTo } from "./page.ts";
+
+// The page of compress --report.
+
+/** What it is of, besides the answer. */
+export interface Compressed {
+  readonly model: Model;
+  /** Those of the run. */
+  readonly options: CompressOptions;
+  readonly answer: Answer;
+  readonly file: string;
+  readonly output: string;
+  /** Of the model's files. */
+  readonly bytes: number;
+}
+
+export interface ChoicePage {
+  /** Where the run is to keep what it finds, which the page is made of; undefined: nowhere. */
+  readonly ledger: LedgerPlace | undefined;
+  /** Does nothing where no page was asked for. */
+  write(compressed: Compressed): Promise<void>;
+}
+
+/**
+ * To be called before the work: places that cannot be are refused at once.
+ * @param flag - as --report was given
+ * @param ledger - that of the user
+ * @param others - files that the page must not replace
+ */
+export function choicePage(
+  flag: string | boolean | undefined,
+  ledger: LedgerPlace | undefined,
+  others: readonly (string | undefined)[],
+): ChoicePage {
+  const report = reportTo(
+    flag,
+    others.filter((path) => path !== undefined),
+  );
+  if (typeof flag !== "string") return { ledger, write: async () => {} };
+  const kept = ledger ?? memoryPlace();
+  return {
+    ledger: kept,
+    async write({ model, options, answer, file, output, bytes }) {
+      const { expected, layers } = await outline(model, { ...options, ledger: kept }, answer);
+      const fileBytes = answer.file.length;
+      const goal: Goal = options.goal ?? "latency";
+      await report({
+        title: nameOf(file),
+        facts: factsOf(options, file, output),
+        bytes: { before: bytes, after: fileBytes },
+        choice: { goal, answer, fileBytes, expected, layers },
+      });
+    },
+  };
+}
+
+function factsOf(
+  { environment, engine, data, seed = 1 }: CompressOptions,
+  file: string,
+  output: string,
+): [string, string][] {
+  const { runtime } = environment;
+  return [
+    ["model", nameOf(file)],
+    ["compressed", nameOf(output)],
+    ["for", `${environment.name}: ${runtime.name} ${runtime.version}, threads: ${runtime.threads}`],
+    ["losses measured with", engine.runtime],
+    ["samples", `${data.count.toLocaleString("en")}, seed ${seed}`],
+  ];
+}
+
+function memoryPlace(): LedgerPlace {
+  let text: string | null = null;
+  return {
+    read: async () => text,
+    async write(whole) {
+      text = whole;
+    },
+    async append(more) {
+      text = `${text ?? ""}${more}`;
+    },
+  };
+}
