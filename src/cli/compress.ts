@@ -146,7 +146,8 @@ export async function compressVerb(task: Task, flags: CompressFlags, file = ""):
         seconds,
         answer: found,
       };
-      return { json: chosenJson(chosen), text: () => chosenText(chosen) };
+      const text = (): string => [chosenText(chosen), ...(page.path === undefined ? [] : ["", page.path])].join("\n");
+      return { json: { ...chosenJson(chosen), report: page.path }, text };
     } finally {
       await engine.close();
     }

@@ -23,6 +23,8 @@ export interface Compressed {
 export interface ChoicePage {
   /** Where the run is to keep what it finds, which the page is made of; undefined: nowhere. */
   readonly ledger: LedgerPlace | undefined;
+  /** Where it is written; undefined: none was asked for. */
+  readonly path: string | undefined;
   /** Does nothing where no page was asked for. */
   write(compressed: Compressed): Promise<void>;
 }
@@ -42,10 +44,11 @@ export function choicePage(
     flag,
     others.filter((path) => path !== undefined),
   );
-  if (typeof flag !== "string") return { ledger, write: async () => {} };
+  if (typeof flag !== "string") return { ledger, path: undefined, write: async () => {} };
   const kept = ledger ?? memoryPlace();
   return {
     ledger: kept,
+    path: flag,
     async write({ model, options, answer, file, output, bytes }) {
       const { expected, layers } = await outline(model, { ...options, ledger: kept }, answer);
       const fileBytes = answer.file.length;
