@@ -122,11 +122,23 @@ describe("the page of a choice", () => {
     expect(classed(time, "measured")).toHaveLength(1);
   });
 
+  test("counts what is far from all that was run at the ends, and says where limits are", () => {
+    const far = [1000, 150_000, 300_000, 1e7, 2e7].map((bytes, i) => ({ ...trialOf(), plan: `far ${i}`, bytes }));
+    const met = [{ limit: "bytes", asked: 5e6, got: 260_000, ok: true }] as const;
+    const choice = { ...bare([trialOf()], { met }), expected: expectedOf(far, 0) };
+    const [bytes] = plots(parse(pageOf(choice))) as [Node];
+    expect(classed(bytes, "waiting")).toHaveLength(2);
+    expect(boxesOf(bytes).map(({ text }) => text)).toEqual(expect.arrayContaining(["← 1", "2 →", "≤ 5 MB →"]));
+    expect(classed(bytes, "level")).toEqual([]);
+  });
+
   test("shows those that were only priced apart, below all that were run", () => {
     const choice = { ...bare([trialOf()]), expected: expectedOf([trialOf()], 7) };
     for (const svg of plots(parse(pageOf(choice)))) {
+      const beyond = all(svg, "text").flatMap((text) => textOf(text).match(/^← \d+$|^\d+ →$/) ?? []);
+      const far = beyond.reduce((sum, text) => sum + Number(/\d+/.exec(text)), 0);
       const waiting = classed(svg, "waiting").map(({ attributes }) => attributes.get("d") ?? "");
-      expect(waiting).toHaveLength(7);
+      expect(waiting.length + far).toBe(7);
       const lowest = Math.max(...marks(svg).map(({ attributes }) => Number(attributes.get("cy"))));
       for (const d of waiting) expect(Number(d.split(/[ v]/)[1])).toBeGreaterThan(lowest);
       expect(textOf(svg)).toContain("not run");

@@ -150,6 +150,6 @@ describe("the page of a real answer", () => {
     expect(textOf(page)).not.toContain("For other reasons");
     const [curves] = classed(page, "curves");
     for (const svg of curves ? all(curves, "svg") : []) expect(classed(svg, "ring")).toHaveLength(1);
-    expect(textOf(page)).toContain("bytes of the file within 0 %");
+    expect(textOf(page)).toContain("bytes of the file exactly as predicted");
   });
 });

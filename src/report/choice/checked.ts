@@ -40,7 +40,7 @@ export function checkedOf(choice: ReportedChoice): Markup | null {
   if (kinds.length === 0) return null;
   const timed = kinds.some(({ name }) => name === "time of a run");
   const without = !timed ? " Times were not measured here: their intervals are what the table tells." : "";
-  const errors = kinds.map(({ name, pairs }) => `${name} within ${errorText(worstOf(pairs))}`).join(", ");
+  const errors = kinds.map(({ name, pairs }) => `${name} ${withinText(pairs)}`).join(", ");
   return section(
     "checked",
     "Predicted and measured",
@@ -103,10 +103,15 @@ function worstOf(pairs: readonly Pair[]): number {
   return pairs.reduce((most, pair) => Math.max(most, Math.abs(errorOf(pair))), 0);
 }
 
+function withinText(pairs: readonly Pair[]): string {
+  const worst = worstOf(pairs);
+  return worst === 0 ? "exactly as predicted" : `within ${errorText(worst)}`;
+}
+
 function errorText(error: number, signed = false): string {
   const percent = Math.abs(100 * error);
   if (!isTold(percent)) return "–";
-  if (error === 0) return signed ? "exact" : "0 %";
+  if (error === 0) return "exact";
   if (percent < 0.01) return "< 0.01 %";
   return `${signed ? (error < 0 ? "−" : "+") : ""}${Number(percent.toPrecision(2))} %`;
 }
@@ -134,7 +139,7 @@ function identity(name: string, pairs: readonly Pair[], text: Kind["text"]): Mar
   const grid = ticks.map(
     (tick) => `M${x.at(tick).toFixed(1)} ${top}V${bottom}M${left} ${y.at(tick).toFixed(1)}H${right}`,
   );
-  const label = `${name}: predicted upwards, measured to the right, ${pairs.length} models; within ${errorText(worstOf(pairs))}`;
+  const label = `${name}: predicted upwards, measured to the right, ${pairs.length} models; ${withinText(pairs)}`;
   const svg = element(
     "svg",
     { viewBox: `0 0 ${SIDE} ${bottom + 36}`, role: "img", "aria-label": label },

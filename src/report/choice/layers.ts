@@ -57,7 +57,7 @@ export function layersOf({ layers = [], answer, fileBytes }: ReportedChoice): Ma
     element(
       "p",
       {},
-      "The loss of a tensor is that of the model where nothing else is changed, with its activations as floats: losses add up to about that of the whole. Times are predicted of the unit that multiplies with it.",
+      `The loss of a tensor is that of the model where nothing else is changed, with activations as floats. ${sumText(layers, answer.loss)}Times are predicted of the unit that multiplies with it.`,
     ),
     legend([
       ["share-bytes", "share of the file"],
@@ -67,6 +67,12 @@ export function layersOf({ layers = [], answer, fileBytes }: ReportedChoice): Ma
     element("p", { class: "faint" }, rest),
     choicesOf(layers),
   );
+}
+
+/** Of how much the losses explain. */
+function sumText(layers: readonly Layer[], loss: number): string {
+  const sum = layers.reduce((all, layer) => all + (layer.loss ?? 0), 0);
+  return isTold(sum) && isTold(loss) ? `They add up to ${lossText(sum)}; all together lose ${lossText(loss)}. ` : "";
 }
 
 function layerTable(caption: string, layers: readonly Layer[], whole: Whole): Markup {

@@ -35,6 +35,8 @@ interface Plot extends Drawn {
 
 /** Marks are smaller where there are more of them. */
 const MANY = 60;
+/** What costs so many times less or more than all that was run is far from it. */
+const REACH = 2;
 /** Points of the front with numbers. */
 const NUMBERED = 12;
 
@@ -46,11 +48,7 @@ export function paretoPlot({ points, waiting, limit }: Drawn, cost: Cost): Marku
     limit,
     aside.length > 0,
   );
-  const amounts = [...shown.flatMap((point) => [cost.of(point), cost.measured(point)]), ...aside.map(cost.of)];
-  const span = spanOf(
-    [cost.limit, ...amounts.flatMap((one) => (one ? [one.low, one.ms, one.high] : []))],
-    [LEFT, RIGHT],
-  );
+  const span = focused(cost, shown, aside);
   const plot = { points: shown, waiting: aside, limit, cost, frame, span };
   const r = shown.length > MANY ? 2.5 : 4;
   const last = shown.filter(({ taken }) => taken);
@@ -69,6 +67,16 @@ export function paretoPlot({ points, waiting, limit }: Drawn, cost: Cost): Marku
     labels(plot, r),
   );
   return element("figure", {}, element("figcaption", {}, `loss by ${cost.title}`), svg);
+}
+
+/** The models that were run, and of limits and others those that are not far from them: what is far would leave no room. */
+function focused(cost: Cost, shown: readonly Point[], waiting: readonly Waiting[]): Span {
+  const ends = (interval: Interval | null): number[] => (interval ? [interval.low, interval.ms, interval.high] : []);
+  const run = shown.flatMap((point) => [...ends(cost.of(point)), ...ends(cost.measured(point))]).filter((x) => x > 0);
+  const others = [...(cost.limit === null ? [] : [cost.limit]), ...waiting.map((one) => cost.of(one)?.ms ?? 0)];
+  if (run.length === 0) return spanOf(others, [LEFT, RIGHT]);
+  const [low, high] = [run.reduce((a, b) => Math.min(a, b)) / REACH, run.reduce((a, b) => Math.max(a, b)) * REACH];
+  return spanOf([...run, ...others.filter((x) => x >= low && x <= high)], [LEFT, RIGHT]);
 }
 
 function placeOf({ span, frame, cost }: Plot, point: Point): Place {
@@ -118,7 +126,7 @@ function frontLine(plot: Plot): Markup | null {
 }
 
 function limits({ frame, span, cost, limit }: Plot): Markup {
-  const x = cost.limit === null ? null : span.at(cost.limit);
+  const x = cost.limit === null || !span.holds(cost.limit) ? null : span.at(cost.limit);
   const y = limit === null || limit <= 0 ? null : frame.y(limit);
   return all([
     x === null ? null : element("line", { x1: x, x2: x, y1: frame.top, y2: frame.bottom, class: "level" }),
@@ -129,17 +137,29 @@ function limits({ frame, span, cost, limit }: Plot): Markup {
 function waitingOf({ waiting, frame, span, cost }: Plot): Markup | null {
   if (frame.waiting === null) return null;
   const y = frame.waiting;
-  const marks = waiting.map((one) => {
-    const { ms } = cost.of(one) as Interval;
-    const title = element("title", {}, `not run: ${clipped(one.plan, 100)}: ${cost.text(ms)}`);
-    return element("g", {}, title, element("path", { d: `M${span.at(ms).toFixed(1)} ${y - 6}v12`, class: "waiting" }));
-  });
-  return all(marks);
+  const amounts = waiting.map((one) => ({ ...one, ms: (cost.of(one) as Interval).ms }));
+  const marks = amounts
+    .filter(({ ms }) => span.holds(ms))
+    .map(({ plan, ms }) => {
+      const title = element("title", {}, `not run: ${clipped(plan, 100)}: ${cost.text(ms)}`);
+      const d = `M${span.at(ms).toFixed(1)} ${y - 6}v12`;
+      return element("g", {}, title, element("path", { d, class: "waiting" }));
+    });
+  const beyond = amounts.filter(({ ms }) => !span.holds(ms)).map(({ ms }) => span.at(ms) > (LEFT + RIGHT) / 2);
+  const [more, less] = [beyond.filter((is) => is).length, beyond.filter((is) => !is).length];
+  const count = (x: number, anchor: string, text: string): Markup =>
+    element("text", { x, y: y + 4, "text-anchor": anchor, class: "number" }, text);
+  return all([
+    ...marks,
+    less > 0 ? count(LEFT + 3, "start", `← ${less}`) : null,
+    more > 0 ? count(RIGHT - 2, "end", `${more} →`) : null,
+  ]);
 }
 
 function labels(plot: Plot, r: number): Markup {
   const { points, frame } = plot;
-  const marks = [...limitLines(plot), ...points.flatMap((point) => inTheWay(plot, point, r))];
+  const row = frame.waiting === null ? [] : [{ ...boxAround({ x: 0, y: frame.waiting }, 11), right: RIGHT }];
+  const marks = [...row, ...limitLines(plot), ...points.flatMap((point) => inTheWay(plot, point, r))];
   const wanted = [...answerLabel(plot, r), ...limitLabels(plot), ...frontLabels(plot, r)];
   const found = placeLabels(wanted, marks, { left: LEFT, top: 2, right: RIGHT, bottom: frame.height - 40 });
   const texts = found.map(({ x, y, anchor, text, kind }) =>
@@ -150,7 +170,7 @@ function labels(plot: Plot, r: number): Markup {
 
 function limitLines({ frame, cost, span, limit }: Plot): Box[] {
   const { top, bottom } = frame;
-  const x = cost.limit === null ? null : span.at(cost.limit);
+  const x = cost.limit === null || !span.holds(cost.limit) ? null : span.at(cost.limit);
   const y = limit === null || limit <= 0 ? null : frame.y(limit);
   return [
     ...(x === null ? [] : [{ left: x - 1, right: x + 1, top, bottom }]),
@@ -181,7 +201,13 @@ function answerLabel(plot: Plot, r: number): Wanted[] {
 /** Down its line, or along it. */
 function limitLabels({ frame, cost, span, limit }: Plot): Wanted[] {
   const wanted: Wanted[] = [];
-  if (cost.limit !== null) {
+  if (cost.limit !== null && !span.holds(cost.limit)) {
+    const [x, anchor] =
+      span.at(cost.limit) > (LEFT + RIGHT) / 2 ? ([RIGHT - 2, "end"] as const) : ([LEFT + 4, "start"] as const);
+    const text = `≤ ${cost.text(cost.limit)}`;
+    const spots = [8, 22, 36, 50, 160].map((down): Spot => ({ x, y: frame.top + down, anchor }));
+    wanted.push({ text: anchor === "end" ? `${text} →` : `← ${text}`, spots, needed: true, kind: "limit" });
+  } else if (cost.limit !== null) {
     const x = span.at(cost.limit);
     const spots = [8, 22, 36, 50, 160].flatMap((down): Spot[] => [
       { x: x - 4, y: frame.top + down, anchor: "end" },

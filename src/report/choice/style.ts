@@ -2,10 +2,10 @@
 export const CHOICE_STYLE = `
 p, .reasons { overflow-wrap: anywhere; }
 .mark { stroke-width: 1.5; stroke: var(--panel); }
-.legend .mark { stroke: var(--paper); }
+.legend .mark { stroke: var(--paper); } .legend .hollow { fill: var(--paper); }
 .mark-space { fill: var(--ours); } .mark-refined { fill: var(--other); } .mark-tuned { fill: var(--kept); }
-.mark.hollow, .legend .mark.hollow { fill: var(--panel); stroke: var(--ours); }
-.mark-refined.hollow { stroke: var(--other); } .mark-tuned.hollow { stroke: var(--kept); }
+.mark.hollow { fill: var(--panel); }
+svg .mark-space.hollow { stroke: var(--ours); } svg .mark-refined.hollow { stroke: var(--other); } svg .mark-tuned.hollow { stroke: var(--kept); }
 .curves .ring, .legend .ring { stroke: var(--ink); stroke-width: 2; fill: none; }
 .measured { fill: none; stroke: var(--g2); stroke-width: 1.5; }
 .whiskers { fill: none; stroke: var(--faint); stroke-opacity: .55; }

@@ -57,7 +57,7 @@ function exactly(ms: number): Interval {
 function sentence(points: readonly Point[], waiting: readonly Waiting[]): string {
   const models = points.length === 1 ? "One model was" : `${points.length} models were`;
   const others = waiting.length === 0 ? "" : `, ${waiting.length} more were only priced`;
-  return `${models} packed and run${others}. Horizontal lines are intervals that hold the time 9 times out of 10. Numbers on the front are those of the table.`;
+  return `${models} packed and run${others}. Horizontal lines are intervals that hold the time 9 times out of 10. Losses are those of the samples that tell candidates apart; numbers on the front are those of the table.`;
 }
 
 function tableFolded(points: readonly Point[]): Markup {

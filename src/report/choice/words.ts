@@ -9,7 +9,7 @@ export interface Range {
 }
 
 /** In a row, and beside a mark. */
-const LONG = 160;
+const LONG = 100;
 const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
 
 export function lossText(loss: number | null): string {
