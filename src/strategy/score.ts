@@ -14,10 +14,8 @@ import type { Choice } from "./solve.ts";
 import { lossWith } from "./trial.ts";
 
 // score[tensor][choice]: what a choice costs in bytes, and what it alone does to the outputs of the model. Measured once; any budget is solved with it.
-// Of the scores that were compared (test/accuracy/compress.scores.ts) this one adds up best to the loss of whole models: random plans of doodlenet were
-// ranked with a correlation of 0.97, those of the story model with 0.99, and sums were off by a quarter. The error of a unit's own output, or of the tensor
-// itself, times what the model makes of one such error, needs fewer runs, and is off by up to a factor of 3: what the layers behind make of an error depends
-// on its kind. What adds up badly (basic-pitch, 0.75) is mended by tables around the compressed model.
+// The error of a unit's own output, or of the tensor, times what the model makes of one such error, needs fewer runs and ranks plans about as well; but the
+// whole by the sum varied by factors up to 6.8 and 4.0, and by 1.9 for this one: docs/DECISIONS.md, "What single tensors are scored by".
 
 export interface ScoredChoice extends Choice {
   readonly steps: readonly Step[];
