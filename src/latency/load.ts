@@ -59,7 +59,7 @@ export function predictLoad(
     const lacks = bandwidth === null ? "bandwidth" : "round trip";
     return {
       prediction: null,
-      reason: `the ${lacks} of ${environment.name} is not known: quern env --url measures it`,
+      reason: `the ${lacks} of ${environment.name} is not known: quern env --measure finds it`,
     };
   }
   const speed = "environments" in decode ? decodeSpeed(decode, environment) : decode;

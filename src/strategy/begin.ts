@@ -2,6 +2,7 @@ import { costTable } from "../container/estimate.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { argument, DataError } from "../errors.ts";
 import { loadKernels } from "../kernels.ts";
+import { decodeSpeed } from "../latency/decoding.ts";
 import { predictLoad } from "../latency/load.ts";
 import { latencyModel } from "../latency/predict.ts";
 import { rowsOf } from "../latency/table.ts";
@@ -30,6 +31,7 @@ export async function newJob(model: Model, options: CompressOptions): Promise<Jo
     ...{ kernels, engine, model, environment, table, data, goal, seed, samples, signal },
     description: await engine.describe(),
     latency: latencyModel(table, environment, options.wholeOf),
+    decoding: decodeSpeed(table, environment),
     costs: costTable(kernels, model),
     decoded: decodedTensors(kernels),
     fitted: new WeakMap(),

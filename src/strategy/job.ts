@@ -4,6 +4,7 @@ import { feedOf, filled } from "../data/feed.ts";
 import type { Description, Engine, Unit, UnitWeight, Values } from "../engine/engine.ts";
 import type { EvaluateOptions } from "../evaluate/evaluate.ts";
 import type { Kernels } from "../kernels.ts";
+import type { DecodeSpeed } from "../latency/decoding.ts";
 import type { Environment } from "../latency/environment.ts";
 import type { LatencyModel } from "../latency/predict.ts";
 import type { LatencyTable } from "../latency/table.ts";
@@ -56,6 +57,8 @@ export interface Job {
   readonly description: Description;
   readonly environment: Environment;
   readonly latency: LatencyModel;
+  /** How fast files are decoded there. */
+  readonly decoding: DecodeSpeed;
   readonly table: LatencyTable;
   readonly costs: CostTable;
   readonly decoded: Decoded;

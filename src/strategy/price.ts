@@ -24,13 +24,13 @@ export interface Priced {
 }
 
 export async function price(job: Job, candidate: Candidate): Promise<Priced> {
-  const { latency: model, description, environment, table } = job;
+  const { latency: model, description, environment, decoding } = job;
   const file = await estimate(job, candidate);
   return {
     candidate,
     text: printCandidate(candidate),
     latency: predictRun(model, description, runsOf(job, candidate)),
-    load: predictLoad(file, environment, table).prediction,
+    load: predictLoad(file, environment, decoding).prediction,
     bytes: file.fileBytes,
     memory: 4 * file.elements + file.peak,
   };
