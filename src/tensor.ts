@@ -115,6 +115,11 @@ export function toFloat32(dtype: DType, bytes: Uint8Array, into?: Float32Array):
   return isBlocks(dtype) ? widenBlocks(dtype, bytes) : plainFloats(dtype, bytes, into);
 }
 
+/** All elements of a tensor, as toFloat32 has them. */
+export async function floatsOf(tensor: LazyTensor): Promise<Float32Array> {
+  return toFloat32(tensor.dtype, await readElements(tensor, 0, elementCount(tensor.shape)));
+}
+
 /** Elements of any dtype as numbers; exact but for I64 beyond 2^53. */
 export function toNumbers(dtype: DType, bytes: Uint8Array): NumberArray {
   if (isBlocks(dtype) || (isFloat(dtype) && dtype !== "F64")) return widen(dtype, bytes);

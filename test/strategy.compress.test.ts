@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { Engine } from "../src/engine/engine.ts";
 import { evaluate } from "../src/evaluate.ts";
 import { DataError, open } from "../src/index.ts";
+import { memoryPlace } from "../src/strategy/ledger.ts";
 import { lossOf } from "../src/strategy/loss.ts";
-import { type CompressOptions, compress, type LedgerPlace } from "../src/strategy.ts";
+import { type CompressOptions, compress } from "../src/strategy.ts";
 import { readElementsOf } from "./accuracy/weights.ts";
 import { dataOf, given, place } from "./strategy.chain.ts";
 
@@ -15,21 +16,6 @@ const FEW = { samples: { trial: 64, score: 32 }, budget: { trials: 8 }, rounds: 
 async function made(own: Partial<CompressOptions> = {}) {
   const { model, options } = await given();
   return compress(model, { ...options, ...FEW, ...own });
-}
-
-function kept(text: string | null = null): LedgerPlace & { text: string | null } {
-  return {
-    text,
-    async read() {
-      return this.text;
-    },
-    async write(next) {
-      this.text = next;
-    },
-    async append(more) {
-      this.text += more;
-    },
-  };
 }
 
 describe("compress", () => {
@@ -133,20 +119,20 @@ describe("a run", () => {
   const same = { goal: "size", limits: { loss: 0.003 } } as const;
 
   test("gives the same plan and the same bytes each time, and the same ledger", async () => {
-    const [one, two] = [kept(), kept()];
+    const [one, two] = [memoryPlace(), memoryPlace()];
     const [a, b] = [await made({ ...same, ledger: one }), await made({ ...same, ledger: two })];
     expect(b).toEqual(a);
     expect(two.text).toBe(one.text);
   });
 
   test("that is killed anywhere goes on to the same answer, and runs nothing twice", async () => {
-    const whole = kept();
+    const whole = memoryPlace();
     const expected = await made({ ...same, ledger: whole });
     const text = whole.text as string;
     const lines = text.split("\n").length - 1;
     for (const share of [0.3, 0.95]) {
       const end = text.split("\n", Math.floor(share * lines)).join("\n").length;
-      const left = kept(text.slice(0, end + 5));
+      const left = memoryPlace(text.slice(0, end + 5));
       const { model, options } = await given();
       const runs: number[] = [];
       const engine: Engine = {
@@ -164,7 +150,7 @@ describe("a run", () => {
   });
 
   test("does not take the ledger of another one", async () => {
-    const ledger = kept();
+    const ledger = memoryPlace();
     await made({ ...same, ledger, rounds: 0 });
     for (const [own, message] of [
       [{ seed: 2 }, "seed was 1 and is 2"],

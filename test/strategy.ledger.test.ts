@@ -1,26 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { DataError } from "../src/index.ts";
-import { type LedgerPlace, memoryLedger, openLedger } from "../src/strategy/ledger.ts";
+import { memoryLedger, memoryPlace, openLedger } from "../src/strategy/ledger.ts";
 
 const HEAD = { model: "0123", seed: 1, goal: "size" };
 
-function place(text: string | null = null): LedgerPlace & { text: string | null } {
-  return {
-    text,
-    async read() {
-      return this.text;
-    },
-    async write(next) {
-      this.text = next;
-    },
-    async append(more) {
-      this.text += more;
-    },
-  };
-}
-
 async function filled(): Promise<string> {
-  const kept = place();
+  const kept = memoryPlace();
   const ledger = await openLedger(kept, HEAD);
   await ledger.recall("trial", "int8 channel > auto", async () => ({ loss: 0.5, bytes: 100 }));
   await ledger.recall("trial", "q=int4; lossless", async () => ({ loss: Number.POSITIVE_INFINITY, bytes: 50 }));
@@ -43,7 +28,7 @@ describe("a ledger", () => {
   });
 
   test("gives back what it knows, infinity too, and makes nothing anew", async () => {
-    const kept = place(await filled());
+    const kept = memoryPlace(await filled());
     const ledger = await openLedger(kept, HEAD);
     expect(ledger).toMatchObject({ known: 3, made: 0 });
     expect(ledger.has("cell", "a int8")).toBe(true);
@@ -60,7 +45,7 @@ describe("a ledger", () => {
   test("leaves out a last line that is torn, wherever it is torn", async () => {
     const text = await filled();
     for (let length = 0; length < text.length; length++) {
-      const kept = place(text.slice(0, length));
+      const kept = memoryPlace(text.slice(0, length));
       const ledger = await openLedger(kept, HEAD);
       const ends = text.slice(0, length).split("\n").length - 1;
       expect(ledger.known).toBe(Math.max(ends - 1, 0));
@@ -72,7 +57,7 @@ describe("a ledger", () => {
   });
 
   test("of another run is refused with what differs", async () => {
-    const kept = place(await filled());
+    const kept = memoryPlace(await filled());
     const opening = openLedger(kept, { ...HEAD, seed: 2, samples: 9 });
     await expect(opening).rejects.toThrow(DataError);
     await expect(opening).rejects.toThrow("another run: seed was 1 and is 2; samples was nothing and is 9");
@@ -86,7 +71,7 @@ describe("a ledger", () => {
     [`${JSON.stringify({ quern: "ledger", version: 1, ...HEAD })}\n[1]\n`, "line 2: expected kind, key and value"],
     [`${JSON.stringify({ quern: "ledger", version: 1, ...HEAD })}\n}{\n`, "line 2: expected an object of JSON"],
   ])("%j is refused", async (text, message) => {
-    const opening = openLedger(place(text), HEAD);
+    const opening = openLedger(memoryPlace(text), HEAD);
     await expect(opening).rejects.toThrow(DataError);
     await expect(opening).rejects.toThrow(message);
   });

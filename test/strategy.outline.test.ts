@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Engine } from "../src/engine/engine.ts";
 import { open } from "../src/index.ts";
 import { reportPage } from "../src/report/report.ts";
-import type { LedgerPlace } from "../src/strategy/ledger.ts";
+import { memoryPlace } from "../src/strategy/ledger.ts";
 import { outline } from "../src/strategy/outline.ts";
 import { scoredIn } from "../src/strategy/scored.ts";
 import { type CompressOptions, compress } from "../src/strategy.ts";
@@ -19,21 +19,6 @@ const SPACE = [
 ];
 const FEW = { samples: { trial: 64, score: 32 }, budget: { trials: 8 }, rounds: 1, space: SPACE } as const;
 
-function memory(): LedgerPlace & { text: string } {
-  return {
-    text: "",
-    async read() {
-      return this.text || null;
-    },
-    async write(text) {
-      this.text = text;
-    },
-    async append(more) {
-      this.text += more;
-    },
-  };
-}
-
 /** An answer with the ledger that it was found with; runs of the model are counted. */
 async function found(own: Partial<CompressOptions> = {}) {
   const { model, options: bare } = await given();
@@ -45,7 +30,7 @@ async function found(own: Partial<CompressOptions> = {}) {
       return bare.engine.withWeights(edits);
     },
   };
-  const ledger = memory();
+  const ledger = memoryPlace();
   const options = { ...bare, ...FEW, engine, ...own, ledger };
   const answer = await compress(model, options);
   runs.count = 0;
@@ -102,7 +87,7 @@ describe("an outline", () => {
       if (own) expect(own.loss).toBe(loss);
     }
     // What the whole was solved from is there before the outline, too.
-    expect(scoredIn(ledger.text).size).toBeGreaterThan(0);
+    expect(scoredIn(ledger.text ?? "").size).toBeGreaterThan(0);
     expect(scoredIn("").size).toBe(0);
   });
 

@@ -2,8 +2,7 @@ import { resolve } from "node:path";
 import { COMPARED_PLAN, CURVE_POINTS, compare, MAX_POINTS } from "../compare/compare.ts";
 import type { Comparison, FormatFigures } from "../compare/comparison.ts";
 import { comparisonPage } from "../compare/page/page.ts";
-import { kernelsFor, type OpenFlags, withModel } from "./files.ts";
-import { writePage } from "./page.ts";
+import { kernelsFor, type OpenFlags, withModel, writeWhole } from "./files.ts";
 import { decibels, table } from "./print.ts";
 import { type Result, type Task, UsageError } from "./terminal.ts";
 import { withWorkers } from "./threads.ts";
@@ -38,7 +37,7 @@ export async function compareVerb(task: Task, options: CompareFlags, input = "")
     }),
   );
   const name = input.split(/[\\/]/).at(-1) ?? input;
-  await writePage(output, comparisonPage(name, comparison));
+  await writeWhole(output, comparisonPage(name, comparison));
   return {
     json: { file: input, output, ...comparison },
     text: () => `${compareText(comparison, options.tensors === true)}\n${output}`,

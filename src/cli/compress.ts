@@ -23,7 +23,7 @@ import { choicePage } from "./compressed.ts";
 import { addDataOptions, type DataFlags, withData } from "./data.ts";
 import { installedRuntimes, openEngine } from "./engines.ts";
 import { timeOf } from "./environment.ts";
-import { kernelsFor, type OpenFlags, outputPath, withSinks, withSource } from "./files.ts";
+import { kernelsFor, type OpenFlags, outputPath, withSource, writeWhole } from "./files.ts";
 import { ledgerAt } from "./ledger.ts";
 import { wholeNumber } from "./numbers.ts";
 import { REPORT_OPTION } from "./page.ts";
@@ -133,7 +133,7 @@ export async function compressVerb(task: Task, flags: CompressFlags, file = ""):
         const own = { ...settings, kernels, graph, opset, ledger: page.ledger, onProgress, signal: task.signal };
         const options = { ...own, engine, environment, table: known, wholeOf, data };
         const answer = await compress(model, options);
-        await write(output, answer.file);
+        await writeWhole(output, answer.file);
         await page.write({ model, options, answer, file, output, bytes });
         return answer;
       });
@@ -154,14 +154,6 @@ export async function compressVerb(task: Task, flags: CompressFlags, file = ""):
     } finally {
       await engine.close();
     }
-  });
-}
-
-async function write(path: string, bytes: Uint8Array): Promise<void> {
-  await withSinks(async (create) => {
-    const sink = await create(path);
-    await sink.write(bytes, 0);
-    await sink.close();
   });
 }
 
@@ -204,8 +196,7 @@ function shareOf(text: string): number {
   throw new UsageError(`--max-loss expected a share such as 1% or 0.01, got "${text}"`);
 }
 
-/** A file says what the line is; a table has the environment by its name, too. */
-/** Where nothing else is said: here, in a runtime that runs such a model. */
+/** A file says what the line is; a table has the environment by its name, too. Where nothing is said it is here, in a runtime that runs such a model. */
 async function environmentOf({ env, table }: CompressFlags, known: LatencyTable, file: string): Promise<Environment> {
   if (env !== undefined && (env.endsWith(".json") || table === undefined))
     return parseEnvironment(await readFile(env, "utf8"), env);

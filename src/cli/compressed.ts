@@ -1,6 +1,6 @@
 import type { Answer } from "../strategy/answer.ts";
 import type { Goal } from "../strategy/job.ts";
-import type { LedgerPlace } from "../strategy/ledger.ts";
+import { type LedgerPlace, memoryPlace } from "../strategy/ledger.ts";
 import { outline } from "../strategy/outline.ts";
 import type { CompressOptions } from "../strategy/settings.ts";
 import type { Model } from "../tensor.ts";
@@ -76,17 +76,4 @@ function factsOf(
     ["losses measured with", engine.runtime],
     ["samples", `${data.count.toLocaleString("en")}, seed ${seed}`],
   ];
-}
-
-function memoryPlace(): LedgerPlace {
-  let text: string | null = null;
-  return {
-    read: async () => text,
-    async write(whole) {
-      text = whole;
-    },
-    async append(more) {
-      text = `${text ?? ""}${more}`;
-    },
-  };
 }

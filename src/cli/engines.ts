@@ -13,7 +13,7 @@ import type { RuntimeName } from "../latency/environment.ts";
 import { formatOf } from "../model/recognise.ts";
 import { readModelJson } from "../model/tfjs/manifest.ts";
 import { fileFolder } from "../node.ts";
-import { elementCount, isBlocks, isFloat, readElements, toFloat32 } from "../tensor.ts";
+import { floatsOf, isBlocks, isFloat } from "../tensor.ts";
 import { type OpenFlags, withFile, withModel, withSource } from "./files.ts";
 import { factorsIn, inputsOf, multiplied, simulationLabel } from "./simulated.ts";
 import { UsageError } from "./terminal.ts";
@@ -146,7 +146,7 @@ export async function openCompressed(
     const read = new Map<string, Float32Array>();
     for (const tensor of tensors) {
       if (!names.has(tensor.name) || !(isFloat(tensor.dtype) || isBlocks(tensor.dtype))) continue;
-      read.set(tensor.name, toFloat32(tensor.dtype, await readElements(tensor, 0, elementCount(tensor.shape))));
+      read.set(tensor.name, await floatsOf(tensor));
     }
     if (read.size === 0)
       throw new DataError(

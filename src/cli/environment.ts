@@ -6,7 +6,7 @@ import { type Environment, printEnvironment, RUNTIMES, type RuntimeName } from "
 import { measureLine } from "../latency/line.ts";
 import { FEATURES, type Support, supports } from "../latency/support.ts";
 import { installedRuntimes } from "./engines.ts";
-import { withSinks } from "./files.ts";
+import { writeWhole } from "./files.ts";
 import { size, table } from "./print.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
 
@@ -50,7 +50,7 @@ async function environmentVerb({ signal }: Task, flags: Flags): Promise<Result> 
   const environments = found.filter((each) => (runtime ?? each.runtime.name) === each.runtime.name);
   const [first] = environments;
   if (!first) throw new DataError(`${runtime} is not installed, or cannot be loaded`);
-  if (output !== undefined) await save(output, first);
+  if (output !== undefined) await writeWhole(output, printEnvironment(first));
   const support = Object.fromEntries(environments.map((each) => [each.id, supportOf(each)]));
   const saved = output === undefined ? null : { file: output, id: first.id };
   return { json: { environments, support, saved }, text: () => environmentText(environments, saved) };
@@ -59,14 +59,6 @@ async function environmentVerb({ signal }: Task, flags: Flags): Promise<Result> 
 /** Of this package. */
 export function ownVersion(): string {
   return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
-}
-
-async function save(path: string, environment: Environment): Promise<void> {
-  await withSinks(async (create) => {
-    const sink = await create(path);
-    await sink.write(new TextEncoder().encode(printEnvironment(environment)), 0);
-    await sink.close();
-  });
 }
 
 function supportOf(environment: Environment): Record<string, Support> {

@@ -72,6 +72,15 @@ export async function withSinks<T>(use: (create: (path: string) => Promise<Sink>
   }
 }
 
+/** A small file as a whole: what lies there makes way when all is written, or stays. */
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  await withSinks(async (create) => {
+    const sink = await create(path);
+    await sink.write(typeof content === "string" ? new TextEncoder().encode(content) : content, 0);
+    await sink.close();
+  });
+}
+
 export async function withFile<T>(path: string, flags: OpenFlags, use: (file: QuernFile) => Promise<T>): Promise<T> {
   const kernels = await kernelsFor(flags);
   return withSource(path, (source) =>

@@ -4,7 +4,7 @@ import { printLines } from "../latency/lines.ts";
 import type { Latency } from "../latency/pool.ts";
 import { type LatencyTable, latencies, mergeTables, rowsOf } from "../latency/table.ts";
 import { addToLatencyFile } from "../node.ts";
-import { withSinks } from "./files.ts";
+import { writeWhole } from "./files.ts";
 import { addBuildVerb } from "./measure.ts";
 import { addPredictVerb } from "./predict.ts";
 import { table } from "./print.ts";
@@ -61,23 +61,15 @@ async function importVerb({ db = "" }: Flags, paths: string[]): Promise<Result> 
 
 async function exportVerb({ output = "", ...flags }: Flags, [path = ""]: string[]): Promise<Result> {
   const made = await tableOf(path, flags);
-  await writeLines(output, made);
+  await writeWhole(output, printLines(made));
   return resultOf(output, made);
 }
 
 async function mergeVerb({ output = "" }: Flags, paths: string[]): Promise<Result> {
   const merged = mergeTables(...(await tablesOf(paths)));
-  if (output.endsWith(".jsonl")) await writeLines(output, merged);
+  if (output.endsWith(".jsonl")) await writeWhole(output, printLines(merged));
   else await addToLatencyFile(output, merged, { replace: true });
   return resultOf(output, merged);
-}
-
-async function writeLines(output: string, made: LatencyTable): Promise<void> {
-  await withSinks(async (create) => {
-    const sink = await create(output);
-    await sink.write(new TextEncoder().encode(printLines(made)), 0);
-    await sink.close();
-  });
 }
 
 function resultOf(output: string, made: LatencyTable): Result {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DataError } from "../errors.ts";
 import { type Report, reportPage } from "../report/report.ts";
-import { withSinks } from "./files.ts";
+import { writeWhole } from "./files.ts";
 import { UsageError } from "./terminal.ts";
 
 // Pages that verbs write.
@@ -11,15 +11,6 @@ export const REPORT_OPTION = [
   "--report <file>",
   "writes what was found as a page, too: one HTML file that needs nothing else",
 ] as const;
-
-/** A page at the place, or none if it is left half written: the place itself is touched when all is there. */
-export async function writePage(path: string, html: string): Promise<void> {
-  await withSinks(async (create) => {
-    const sink = await create(path);
-    await sink.write(new TextEncoder().encode(html), 0);
-    await sink.close();
-  });
-}
 
 /**
  * What writes the page that --report asks for, with the date. To be called before the work, because places that cannot be are refused at once;
@@ -38,7 +29,7 @@ export function reportTo(
   if (!existsSync(dirname(resolve(flag)))) throw new DataError(`${dirname(flag)}: no such folder, for ${flag}`);
   return async ({ facts = [], ...report }) => {
     const date = `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`;
-    await writePage(flag, reportPage({ ...report, facts: [...facts, ["date", date]] }));
+    await writeWhole(flag, reportPage({ ...report, facts: [...facts, ["date", date]] }));
   };
 }
 

@@ -69,8 +69,14 @@ export function latencyModel(
     regressors.set(kind, made);
     return made;
   };
+  const told = new Map<string, UnitPrediction>();
   const unit = (spec: UnitSpec): UnitPrediction => {
-    const row = own.get(keyOf(spec));
+    const key = keyOf(spec);
+    const known = told.get(key) ?? tell(spec, own.get(key));
+    told.set(key, known);
+    return known;
+  };
+  const tell = (spec: UnitSpec, row: Latency | undefined): UnitPrediction => {
     if (row && row.median > 0) {
       const spread = row.spread / row.median / HALF_QUARTILES / Math.sqrt(Math.max(1, row.count));
       return { ms: row.median, deviation: Math.hypot(AGAIN, Math.min(spread, 1)), from: "row" };
@@ -78,7 +84,7 @@ export function latencyModel(
     const work = workOf(spec);
     const found = regressed(work.kind);
     if (found) return { ...found.at(work), from: "regression" };
-    return { ms: boundOf(environment, spec), deviation: BOUND_DEVIATION, from: "bound" };
+    return { ms: boundOf(spec, environment.runtime.threads), deviation: BOUND_DEVIATION, from: "bound" };
   };
   const known = rows.flatMap((row): Known[] => {
     const whole = row.type === "model" ? wholeOf(row) : null;

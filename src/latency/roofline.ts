@@ -1,4 +1,3 @@
-import type { Environment } from "./environment.ts";
 import { elementsOf, listOf, type UnitSpec } from "./spec.ts";
 import { workOf } from "./work.ts";
 
@@ -10,10 +9,10 @@ const [MACS, BYTES] = [4e6, 8e6];
 /** What calling an operator takes, in milliseconds. */
 const CALL = 0.002;
 
-/** Milliseconds, above 0. */
-export function boundOf({ runtime }: Pick<Environment, "runtime">, spec: UnitSpec): number {
+/** Milliseconds, above 0. @param threads - that compute */
+export function boundOf(spec: UnitSpec, threads: number): number {
   const { counts } = workOf(spec);
   const { macs = 0, weights = 0 } = counts;
   const moved = ["in", "out"].reduce((sum, name) => sum + spec.batch * elementsOf(listOf(spec, name)), weights);
-  return CALL + Math.max(macs / (MACS * runtime.threads), (4 * moved) / BYTES);
+  return CALL + Math.max(macs / (MACS * threads), (4 * moved) / BYTES);
 }

@@ -25,6 +25,14 @@ export interface Pen {
   norm(from: Flow, name: string): Flow;
 }
 
+/** @param uniform - numbers from 0 to 1 */
+export function choosing(uniform: () => number): Pick<Pen, "pick" | "chance"> {
+  return {
+    pick: (from) => from[Math.floor(uniform() * from.length)] as never,
+    chance: (share) => uniform() < share,
+  };
+}
+
 /** As ONNX. */
 export interface Drawn extends Pen {
   finish(last: Flow): { bytes: Uint8Array; units: readonly Unit[]; input: Flow };
@@ -51,8 +59,7 @@ export function drawn(seed: number): Drawn {
   const sheet: Sheet = { build: graphBuilder(), uniform, units: [], sizes: new Map() };
   let given: Flow | undefined;
   return {
-    pick: (from) => from[Math.floor(uniform() * from.length)] as never,
-    chance: (share) => uniform() < share,
+    ...choosing(uniform),
     input(shape) {
       given = { value: sheet.build.input("x", FLOAT, shape), shape };
       return given;

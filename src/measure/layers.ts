@@ -1,7 +1,7 @@
 import type { Attributes, Unit, UnitType, UnitWeight } from "../engine/engine.ts";
 import { elementsOf } from "../latency/spec.ts";
 import { random } from "../random.ts";
-import type { ConvOptions, Flow, Pen } from "./drawn.ts";
+import { type ConvOptions, choosing, type Flow, type Pen } from "./drawn.ts";
 
 // The family as layers models of TensorFlow.js, and their units as an engine describes them. Their channels come last; shapes that are passed on are those of
 // the family.
@@ -42,12 +42,10 @@ type LayerKind = readonly [name: string, operator: string, config: object];
  * @throws RangeError for operators that layers do not have, such as those of transformers
  */
 export function layersPen(module: LayersModule | null, seed: number): LayersPen {
-  const uniform = random(seed);
   const sheet: Sheet = { module, units: [] };
   let given: Placed | undefined;
   return {
-    pick: (from) => from[Math.floor(uniform() * from.length)] as never,
-    chance: (share) => uniform() < share,
+    ...choosing(random(seed)),
     input(shape) {
       given = { value: "x", shape, at: module ? module.input({ shape: lastly(shape).slice(1) }) : {} };
       return given;

@@ -1,6 +1,6 @@
-import { type OnnxRuntime, runtimeName } from "../engine/onnx/runtime.ts";
+import { createSession, type OnnxRuntime, type OnnxSession, runtimeName } from "../engine/onnx/runtime.ts";
 import { boundOf } from "../latency/roofline.ts";
-import { elementsOf, type UnitSpec } from "../latency/spec.ts";
+import type { UnitSpec } from "../latency/spec.ts";
 import { workOf } from "../latency/work.ts";
 import { FLOAT, graphBuilder } from "../model/onnx/build.ts";
 import { deployed } from "./deployed.ts";
@@ -8,12 +8,12 @@ import { design } from "./design.ts";
 import { relative } from "./family.ts";
 import { unitGraphs } from "./onnx.ts";
 import type { Runner } from "./runner.ts";
-import type { OpenUnit } from "./unit.ts";
+import { givenTo, type OpenUnit } from "./unit.ts";
 import { wholeFrom } from "./whole.ts";
 
 /** Units and models in ONNX Runtime, as applications run them: at its full optimisation. @param ort - the module */
 export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
-  const create = sessionsOf(ort, threads);
+  const create = (model: Uint8Array): Promise<OnnxSession> => createSession(ort, model, threads, "all");
   const native = "node" in ort.env.versions;
   return {
     runtime: runtimeName(ort),
@@ -56,34 +56,13 @@ function referenceOf(native: boolean): UnitSpec {
   return { type: "conv", form: "Conv+Relu", attributes, precision: "f32", batch: 1 };
 }
 
-interface Session {
-  run(feeds: never, fetches: never): Promise<unknown>;
-  release(): Promise<void>;
-}
-
-function sessionsOf(ort: OnnxRuntime, threads: number): (model: Uint8Array) => Promise<Session> {
-  const { wasm, versions } = ort.env;
-  const native = "node" in versions;
-  if (!native && wasm && !wasm.numThreads) wasm.numThreads = threads;
-  const options = {
-    executionProviders: [native ? "cpu" : "wasm"],
-    graphOptimizationLevel: "all",
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-  };
-  return (model) => ort.InferenceSession.create(model, options);
-}
-
-function alone(session: Session, feeds: object): OpenUnit {
+function alone(session: OnnxSession, feeds: object): OpenUnit {
   const run = () => session.run(feeds as never, ["y"] as never);
   return { copies: 1, run, base: null, close: () => session.release() };
 }
 
-// No zeros and no denormals: processors have ways of their own with them.
 function inputOf(ort: OnnxRuntime, shape: readonly number[]): object {
-  const data = Float32Array.from({ length: elementsOf(shape) }, (_, i) => 0.5 + ((i * 37) % 101) / 101);
-  return { x: new ort.Tensor("float32" as never, data as never, shape) };
+  return { x: new ort.Tensor("float32" as never, givenTo(shape) as never, shape) };
 }
 
 /** A run takes about so many milliseconds, by what WebAssembly takes: native code takes a quarter, and its calls vary more. */
@@ -95,7 +74,7 @@ const MOST_BYTES = 1 << 20;
 function copiesOf(spec: UnitSpec, threads: number, native: boolean): number {
   const kind = native ? "native" : "web";
   const { weights = 0 } = workOf(spec).counts;
-  const bound = boundOf({ runtime: { name: "onnxruntime-web", version: "", threads } }, spec);
+  const bound = boundOf(spec, threads);
   const bytes = 4 * weights + 1;
   const most = Math.min(MOST_COPIES[kind], Math.floor(MOST_BYTES / bytes));
   return Math.max(1, Math.min(most, Math.round(LONG[kind] / bound)));

@@ -1,9 +1,9 @@
 import { boundOf } from "../latency/roofline.ts";
-import { elementsOf, listOf, numberOf, type UnitSpec } from "../latency/spec.ts";
+import { listOf, numberOf, type UnitSpec } from "../latency/spec.ts";
 import { design } from "./design.ts";
 import type { LayersModule, Net } from "./layers.ts";
 import type { Runner } from "./runner.ts";
-import type { OpenUnit } from "./unit.ts";
+import { givenTo, type OpenUnit } from "./unit.ts";
 import { layersRelative } from "./whole.ts";
 
 /** Modules of TensorFlow.js, with a backend that is ready. */
@@ -44,10 +44,7 @@ type Core = TfjsModulesReady["core"];
 
 /** @param nets - what is run, and what all of it but the copies is */
 function opened(core: Core, [net, base]: readonly [Net, Net?], shape: readonly number[], copies: number): OpenUnit {
-  const x = core.tensor(
-    Float32Array.from({ length: elementsOf(shape) }, (_, i) => 0.5 + ((i * 37) % 101) / 101),
-    shape,
-  );
+  const x = core.tensor(givenTo(shape), shape);
   const running = (each: Net) => () =>
     core.tidy(() => {
       // What a model gives is read, as it is by those who ask for it; of many outputs one is enough.
@@ -72,14 +69,13 @@ function openCall(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit {
 function openLayers(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit | null {
   const given = listOf(spec, "in").map((extent, i) => (i === 0 ? extent * spec.batch : extent));
   const shape = given.length > 0 ? given : [spec.batch * numberOf(spec, "rows"), numberOf(spec, "inputs")];
-  const copies = Math.max(2, Math.min(MOST_COPIES, Math.round(LONG / boundOf(ONE_THREAD, spec))));
+  const copies = Math.max(2, Math.min(MOST_COPIES, Math.round(LONG / boundOf(spec, 1))));
   const [net, base] = [copies + 1, 1].map((count) => copied(layers, spec, shape, count));
   return net && base ? opened(core, [net, base], shape, copies) : null;
 }
 
 type Make = (config: object) => { apply(from: object | readonly object[]): object };
 
-const ONE_THREAD = { runtime: { name: "tfjs-wasm", version: "", threads: 1 } } as const;
 const [LONG, MOST_COPIES] = [1, 12];
 
 const REFERENCE: UnitSpec = {

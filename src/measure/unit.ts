@@ -1,4 +1,4 @@
-import type { UnitSpec } from "../latency/spec.ts";
+import { elementsOf, type UnitSpec } from "../latency/spec.ts";
 
 // What is timed: pairs of graphs, of which one does the unit some times more than the other.
 
@@ -14,4 +14,9 @@ export interface OpenUnit {
   /** All that `run` does beside; null: nothing that would count. */
   readonly base: (() => Promise<unknown> | unknown) | null;
   close(): Promise<void> | void;
+}
+
+/** What all that is timed is given: no zeros and no denormals, which processors have ways of their own with. */
+export function givenTo(shape: readonly number[]): Float32Array {
+  return Float32Array.from({ length: elementsOf(shape) }, (_, i) => 0.5 + ((i * 37) % 101) / 101);
 }

@@ -6,7 +6,7 @@ import { type PackReport, pack } from "../container/writer.ts";
 import type { Edits, UnitWeight } from "../engine/engine.ts";
 import { open } from "../load/open.ts";
 import type { Step } from "../plan.ts";
-import { elementCount, isBlocks, isFloat, type Model, readElements, toFloat32 } from "../tensor.ts";
+import { floatsOf, isBlocks, isFloat, type Model } from "../tensor.ts";
 import type { Candidate } from "./candidate.ts";
 import { isQuantized, planOf, stepsOfTensor } from "./how.ts";
 import { batchesOf, type Job, weightsOf } from "./job.ts";
@@ -75,9 +75,9 @@ async function weightsIn(job: Job, file: Uint8Array): Promise<Map<string, Float3
   const { tensors } = (await open(bytesSource(file), { kernels: job.kernels })).model("f32");
   const weights = new Map<string, Float32Array>();
   for (const tensor of tensors) {
-    const { name, dtype, shape } = tensor;
+    const { name, dtype } = tensor;
     if (!names.has(name) || !(isFloat(dtype) || isBlocks(dtype))) continue;
-    weights.set(name, toFloat32(dtype, await readElements(tensor, 0, elementCount(shape))));
+    weights.set(name, await floatsOf(tensor));
   }
   return weights;
 }

@@ -3,6 +3,7 @@ import { checkSteps, type PruneStep, parseSteps, printSteps, type QuantizeStep, 
 import { isBlocks, isFloat } from "../tensor.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Weight } from "./job.ts";
+import { quantizing } from "./sharing.ts";
 
 // What else could be done to a tensor than what is: parameters of its steps a little up or down, their order, or another kind of scales.
 
@@ -52,7 +53,7 @@ function alone(prune: PruneStep): PruneStep {
 }
 
 function partsOf(steps: readonly Step[]): { quantize: Step | undefined; prune: PruneStep | undefined } {
-  const quantize = steps.find(({ op }) => op === "quantize" || op === "format");
+  const quantize = quantizing(steps);
   const prune = steps.find((step): step is PruneStep => step.op === "prune");
   return { quantize, prune: prune && alone(prune) };
 }

@@ -1,7 +1,7 @@
 import { tensorOver, throughSteps } from "../codec/through.ts";
 import type { Kernels } from "../kernels.ts";
 import { printSteps, type Step } from "../plan.ts";
-import { elementCount, type LazyTensor, readElements, toFloat32 } from "../tensor.ts";
+import { floatsOf, type LazyTensor } from "../tensor.ts";
 
 // What tensors are after steps, the last ones kept: a choice is weighed, and tried, and tried again around another model.
 
@@ -24,7 +24,7 @@ export function decodedTensors(kernels: Kernels): Decoded {
     const key = JSON.stringify([name, printSteps(steps)]);
     const known = kept.get(key);
     if (known) return known;
-    const { data } = await throughSteps(kernels, tensorOver(name, shape, await valuesOf(weight)), steps);
+    const { data } = await throughSteps(kernels, tensorOver(name, shape, await floatsOf(weight.tensor)), steps);
     kept.set(key, data);
     bytes += data.byteLength;
     for (const [oldest, { byteLength }] of kept) {
@@ -34,8 +34,4 @@ export function decodedTensors(kernels: Kernels): Decoded {
     }
     return data;
   };
-}
-
-export async function valuesOf({ tensor }: Weight): Promise<Float32Array> {
-  return toFloat32(tensor.dtype, await readElements(tensor, 0, elementCount(tensor.shape)));
 }

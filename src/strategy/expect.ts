@@ -1,4 +1,3 @@
-import { DataError, PlanError } from "../errors.ts";
 import { type Candidate, parseCandidate, printCandidate } from "./candidate.ts";
 import type { Excluded } from "./filter.ts";
 import { stepsOfTensor } from "./how.ts";
@@ -7,6 +6,7 @@ import { outlookOf, slopesOf } from "./outlook.ts";
 import { type Priced, price } from "./price.ts";
 import { scoreAlone } from "./score.ts";
 import type { Expected } from "./tries.ts";
+import { isUnfit } from "./unfit.ts";
 
 /** What is taken where no candidate can be: it runs wherever the original does. */
 const LAST_RESORT = "lossless";
@@ -24,7 +24,7 @@ export async function expectAll(
     try {
       priced.push(await price(job, candidate));
     } catch (error) {
-      if (!(error instanceof DataError || error instanceof PlanError)) throw error;
+      if (!isUnfit(error)) throw error;
       excluded.push({ candidate: printCandidate(candidate), reason: error.message });
     }
     job.onProgress({ phase: "pricing", done: priced.length + excluded.length, total });

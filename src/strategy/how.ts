@@ -6,6 +6,7 @@ import type { Candidate } from "./candidate.ts";
 import { fittedPlan } from "./fitted.ts";
 import type { Job } from "./job.ts";
 import { patternOf } from "./names.ts";
+import { quantizing } from "./sharing.ts";
 
 // What a candidate means for each tensor and each unit.
 
@@ -22,7 +23,7 @@ export function stepsOfTensor(job: Job, candidate: Candidate, { name, dtype, sha
 
 /** Whether what is stored are codes, which can be multiplied as they are. */
 export function isQuantized(steps: readonly Step[]): boolean {
-  return steps.some(({ op }) => op === "quantize" || op === "format");
+  return quantizing(steps) !== undefined;
 }
 
 /** How each unit is run: as the candidate says where its weight is quantized, else in floats. */

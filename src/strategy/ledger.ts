@@ -64,6 +64,23 @@ function ledgerOver(found: Map<string, unknown>, append: (line: string) => Promi
   };
 }
 
+/** A place that lasts as long as the program. @param text - what is there already */
+export function memoryPlace(text: string | null = null): LedgerPlace & { readonly text: string | null } {
+  let held = text;
+  return {
+    get text() {
+      return held;
+    },
+    read: async () => held,
+    async write(whole) {
+      held = whole;
+    },
+    async append(more) {
+      held = `${held ?? ""}${more}`;
+    },
+  };
+}
+
 /** JSON has no infinity. */
 const INFINITE = "infinite";
 const finite = (_: string, value: unknown): unknown => (value === Number.POSITIVE_INFINITY ? INFINITE : value);

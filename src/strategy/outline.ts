@@ -1,7 +1,6 @@
 import { bytesSource } from "../bytes.ts";
 import type { IndexEntry } from "../container/entries.ts";
 import type { Unit, UnitType } from "../engine/engine.ts";
-import { DataError, PlanError } from "../errors.ts";
 import type { Interval, Prediction } from "../latency/interval.ts";
 import { partsOf } from "../latency/parts.ts";
 import { partTime } from "../latency/predict.ts";
@@ -22,6 +21,7 @@ import { type Priced, price } from "./price.ts";
 import { scoreAlone } from "./score.ts";
 import { type Scored, scoredIn } from "./scored.ts";
 import type { CompressOptions } from "./settings.ts";
+import { unlessUnfit } from "./unfit.ts";
 
 // An answer in detail, for people who check it: what was expected of each candidate, and what becomes of each tensor.
 
@@ -152,9 +152,4 @@ function timesOf(job: Job, candidate: Candidate): Map<string, number> {
   for (const { spec, unit } of partsOf(job.description.units, runsOf(job, candidate)))
     times.set(unit, (times.get(unit) ?? 0) + partTime(job.latency, spec));
   return times;
-}
-
-function unlessUnfit(error: unknown): null {
-  if (error instanceof DataError || error instanceof PlanError) return null;
-  throw error;
 }

@@ -1,11 +1,11 @@
-import { DataError, PlanError } from "../errors.ts";
 import { relative, squares } from "../loss/squares.ts";
 import { parseSteps, printSteps, type Step } from "../plan.ts";
+import { floatsOf } from "../tensor.ts";
 import type { Candidate } from "./candidate.ts";
 import { choicesNear } from "./choices.ts";
-import { valuesOf } from "./decoded.ts";
 import { stepsOfTensor } from "./how.ts";
 import type { Job, Weight } from "./job.ts";
+import { unlessUnfit } from "./unfit.ts";
 
 // What a candidate is likely to lose, before it is run: the errors of its tensors, each times what the model makes of an error there.
 
@@ -54,12 +54,11 @@ export async function tensorError(job: Job, weight: Weight, steps: readonly Step
   const { name } = weight.tensor;
   return job.ledger.recall("error", JSON.stringify([name, printSteps(steps)]), async () => {
     try {
-      const values = await valuesOf(weight);
+      const values = await floatsOf(weight.tensor);
       const { error, signal } = squares(values, await job.decoded(weight, steps));
       return relative(error, signal);
     } catch (error) {
-      if (error instanceof DataError || error instanceof PlanError) return null;
-      throw error;
+      return unlessUnfit(error);
     }
   });
 }

@@ -1,17 +1,17 @@
 import type { UnitPlan } from "../activations/unit.ts";
 import { tensorOver, throughSteps } from "../codec/through.ts";
 import type { Edits } from "../engine/engine.ts";
-import { DataError, PlanError } from "../errors.ts";
 import { predictRun } from "../latency/predict.ts";
 import type { Run } from "../latency/run.ts";
 import { printSteps, type Step } from "../plan.ts";
+import { floatsOf } from "../tensor.ts";
 import type { Assembled } from "./assemble.ts";
-import { valuesOf } from "./decoded.ts";
 import { isQuantized, sameSteps } from "./how.ts";
 import type { Job, Weight } from "./job.ts";
 import { tensorError } from "./outlook.ts";
 import type { Choice } from "./solve.ts";
 import { lossWith } from "./trial.ts";
+import { unlessUnfit } from "./unfit.ts";
 
 // score[tensor][choice]: what a choice costs in bytes, and what it alone does to the outputs of the model. Measured once; any budget is solved with it.
 // The error of a unit's own output, or of the tensor, times what the model makes of one such error, needs fewer runs and ranks plans about as well; but the
@@ -68,20 +68,27 @@ export async function scoreRow(
   }
   const scored: ScoredChoice[] = [];
   for (const { steps, bytes } of promising(weighed, most)) {
-    const key = JSON.stringify([about, weight.tensor.name, printSteps(steps)]);
-    const made = async () => lossWith(job, await withChoice(job, base, weight, steps), job.samples.score);
     const now = current && sameSteps(current.steps, steps);
-    const loss = now ? current.loss : await job.ledger.recall("score", key, made);
+    const loss = now ? current.loss : await scoreOf(job, { base, about }, weight, steps);
     scored.push({ steps, bytes, loss, ms: isQuantized(steps) ? times.quantized : times.floats });
   }
   return { weight, choices: scored };
 }
 
 /** What a choice for one tensor does to the model as it was. */
-export async function scoreAlone(job: Job, weight: Weight, steps: readonly Step[]): Promise<number> {
-  const key = JSON.stringify(["", weight.tensor.name, printSteps(steps)]);
+export function scoreAlone(job: Job, weight: Weight, steps: readonly Step[]): Promise<number> {
+  return scoreOf(job, { base: null, about: "" }, weight, steps);
+}
+
+function scoreOf(
+  job: Job,
+  { base, about }: Pick<Around, "base" | "about">,
+  weight: Weight,
+  steps: readonly Step[],
+): Promise<number> {
+  const key = JSON.stringify([about, weight.tensor.name, printSteps(steps)]);
   return job.ledger.recall("score", key, async () =>
-    lossWith(job, await withChoice(job, null, weight, steps), job.samples.score),
+    lossWith(job, await withChoice(job, base, weight, steps), job.samples.score),
   );
 }
 
@@ -106,8 +113,7 @@ async function weigh(job: Job, weight: Weight, steps: readonly Step[], run: Run)
       const wide = cost.steps.some((step) => step.op === "quantize" && step.bits === 16);
       return wide && run !== "f32" ? null : cost.bytes;
     } catch (error) {
-      if (error instanceof DataError || error instanceof PlanError) return null;
-      throw error;
+      return unlessUnfit(error);
     }
   });
   const error = bytes === null ? null : await tensorError(job, weight, steps);
@@ -165,7 +171,7 @@ async function valuesWith(
   coded: UnitPlan | undefined,
 ): Promise<Float32Array> {
   const { name, shape } = weight.tensor;
-  if (steps === null) return valuesOf(weight);
+  if (steps === null) return floatsOf(weight.tensor);
   if (!coded?.factors) return decoded(weight, steps);
   return (await throughSteps(kernels, tensorOver(name, shape, coded.weights), steps)).data;
 }

@@ -21,7 +21,7 @@ type Rules = Pick<Job, "goal" | "limits" | "priority" | "description">;
  * that are left. If no candidate can meet the limits, all are ranked, those that miss them least first.
  */
 export function rank<T extends Priced>(priced: readonly T[], rules: Rules): Ranked<T> {
-  const { limits, goal } = rules;
+  const { limits } = rules;
   const able = priced.filter((one) => cannot(one, limits).length === 0);
   if (able.length === 0) {
     const missed = (one: T): number => cannot(one, limits).reduce((sum, name) => sum + misses(one, limits, name), 0);
@@ -29,7 +29,7 @@ export function rank<T extends Priced>(priced: readonly T[], rules: Rules): Rank
   }
   const excluded = priced.flatMap((one) => {
     const [name] = cannot(one, limits);
-    return name ? [{ candidate: one.text, reason: tooMuch(one, limits, name, goal) }] : [];
+    return name ? [{ candidate: one.text, reason: tooMuch(one, limits, name) }] : [];
   });
   return { ranked: inTies(able, rules), excluded };
 }
@@ -40,7 +40,7 @@ function cannot(one: Priced, limits: Limits): LimitName[] {
   return LIMITS.filter((name) => name !== "loss" && misses(best, limits, name) > 0);
 }
 
-function tooMuch(one: Priced, limits: Limits, name: LimitName, _goal: Goal): string {
+function tooMuch(one: Priced, limits: Limits, name: LimitName): string {
   const { got, asked, surely } = shownLimit(one, limits, name);
   return `its ${surely} ${got}, and the limit is ${asked}`;
 }

@@ -1,9 +1,8 @@
 import { squares } from "../loss/squares.ts";
-import { elementCount, isBlocks, isFloat } from "../tensor.ts";
+import { elementCount, floatsOf, isBlocks, isFloat } from "../tensor.ts";
 import { assemble } from "./assemble.ts";
 import { type Candidate, printCandidate } from "./candidate.ts";
 import { choicesNear } from "./choices.ts";
-import { valuesOf } from "./decoded.ts";
 import { digest } from "./digest.ts";
 import type { Chosen } from "./fit.ts";
 import { sameSteps, stepsOfTensor } from "./how.ts";
@@ -73,7 +72,7 @@ export async function nearTable(
 
 async function rmsOf({ ledger }: Job, weight: Weight): Promise<number> {
   return ledger.recall("rms", weight.tensor.name, async () => {
-    const values = await valuesOf(weight);
+    const values = await floatsOf(weight.tensor);
     return Math.sqrt(squares(values, values).signal / Math.max(values.length, 1)) || 0;
   });
 }

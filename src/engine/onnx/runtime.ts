@@ -45,18 +45,24 @@ export async function installedRuntime(): Promise<OnnxRuntime> {
 }
 
 /**
- * A session whose numbers are the same each time.
+ * A session in which nothing but the caller's threads computes.
+ * @param level - "basic", for numbers that are the same each time and what was asked for: beyond it, weights of int8 behind a DequantizeLinear are multiplied
+ * with activations of int8 that nobody asked for. "all" is what applications run with.
  * @throws DataError where the runtime refuses the model
  */
-export async function createSession(ort: OnnxRuntime, model: Uint8Array, threads: number): Promise<OnnxSession> {
+export async function createSession(
+  ort: OnnxRuntime,
+  model: Uint8Array,
+  threads: number,
+  level: "basic" | "all" = "basic",
+): Promise<OnnxSession> {
   const { wasm, versions } = ort.env;
   const native = "node" in versions;
   // Read once, when the runtime starts.
   if (!native && wasm && !wasm.numThreads) wasm.numThreads = threads;
   const options = {
     executionProviders: [native ? "cpu" : "wasm"],
-    // Beyond it, weights of int8 behind a DequantizeLinear are multiplied with activations of int8 that nobody asked for.
-    graphOptimizationLevel: "basic",
+    graphOptimizationLevel: level,
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
