@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Description, Unit } from "../src/engine/engine.ts";
-import { calibrate, type Known } from "../src/latency/calibrate.ts";
+import { calibrate, type Known, type PartTime } from "../src/latency/calibrate.ts";
 import { fused } from "../src/latency/fuse.ts";
 import { partsOf } from "../src/latency/parts.ts";
 import { type LatencyModel, latencyModel, predictRun, specsOf } from "../src/latency/predict.ts";
@@ -126,20 +126,86 @@ test("whole models that were measured set the factor of all", () => {
   expect(model.whole.deviation).toBeLessThan(bare.whole.deviation);
 });
 
+/** A unit of a type that takes so long alone. */
+function part(type: string, ms: number, deviation = 0.1): PartTime {
+  const attributes = { in: [1, 8, 8, 8], out: [1, 8, 8, 8], kernel: [3, 3], strides: [1, 1], groups: 1 };
+  return { ms, deviation, spec: { type, form: type, attributes, precision: "f32", batch: 1 } };
+}
+
 test("groups have factors of their own where models show it, and else that of all", () => {
   const known = (share: number): Known => ({
     ms: 2 * share + 1 * (1 - share),
-    parts: [
-      { ms: share, group: "conv" },
-      { ms: 1 - share, group: "dense" },
-    ],
+    parts: [part("conv", share), part("depthwise", 1 - share)],
   });
-  const { factor } = calibrate([0.1, 0.3, 0.5, 0.6, 0.8, 0.9, 0.2, 0.7].map(known));
+  const { told } = calibrate([0.1, 0.3, 0.5, 0.6, 0.8, 0.9, 0.2, 0.7].map(known));
+  const factor = (type: string): number => told([part(type, 1)]).ms;
   expect(factor("conv")).toBeGreaterThan(1.8);
-  expect(factor("dense")).toBeLessThan(1.2);
+  expect(factor("depthwise")).toBeLessThan(1.2);
   expect(factor("pool")).toBeGreaterThan(1.2);
   expect(factor("pool")).toBeLessThan(1.8);
-  expect(calibrate([known(0.5), known(0.4)]).factor("conv")).toBe(1);
+  expect(calibrate([known(0.5), known(0.4)]).told([part("conv", 1)]).ms).toBe(1);
+});
+
+test("models that go through more than a megabyte have factors of their own", () => {
+  const dense = (size: number, ms: number): PartTime => ({
+    ...part("dense", ms),
+    spec: {
+      type: "dense",
+      form: "Gemm",
+      attributes: { rows: 1, inputs: size, outputs: size },
+      precision: "f32",
+      batch: 1,
+    },
+  });
+  const models = [100, 150, 200, 250, 300, 350, 800, 850, 900, 950, 1000].map((size) => ({
+    ms: size < 500 ? 1 : 2,
+    parts: [dense(size, 1)],
+  }));
+  const { told } = calibrate(models);
+  expect(told([dense(250, 1)]).ms).toBeCloseTo(1, 1);
+  expect(told([dense(850, 1)]).ms).toBeGreaterThan(1.9);
+});
+
+test("models that are alike are off by the same, of which others know nothing", () => {
+  // What is mostly elementwise takes a third longer than its units, and both are of one group.
+  const model = (share: number): Known => ({
+    ms: share > 0.5 ? 1.3 : 1,
+    parts: [part("elementwise", share), part("norm", 1 - share)],
+  });
+  const shares = Array.from({ length: 20 }, (_, i) => (i < 10 ? 0.02 * i : 1 - 0.02 * (i - 10)));
+  const { told } = calibrate(shares.map(model));
+  const [low, high] = [0.11, 0.89].map((share) => told(model(share).parts));
+  expect(low?.ms).toBeCloseTo(1, 1);
+  expect(high?.ms).toBeCloseTo(1.3, 1);
+  expect(high?.parts.reduce((sum, ms) => sum + ms, 0)).toBeCloseTo(high?.ms as number, 9);
+  // It is less sure of models that are like none.
+  expect(told([part("conv", 1)]).deviation).toBeGreaterThan(low?.deviation as number);
+});
+
+describe("how far models are from what is told of them", () => {
+  /** Models of three units whose times are off by as much as `left` says, told to err by `deviation` each. */
+  function models(left: (i: number) => number, deviation: number): Known[] {
+    const parts = [1, 2, 3].map((ms) => part("conv", ms, deviation));
+    return Array.from({ length: 11 }, (_, i) => ({ ms: 6 * Math.exp(left(i)), parts }));
+  }
+  const even = (most: number) => (i: number) => ((i - 5) / 5) * most;
+  const alone = (deviation: number): number => calibrate([]).told(models(even(0), deviation)[0]?.parts ?? []).deviation;
+
+  test("is what models show, where units are told to err more", () => {
+    const found = calibrate(models(even(0.05), 0.3));
+    const { deviation } = found.told(models(even(0), 0.3)[0]?.parts ?? []);
+    expect(alone(0.3)).toBeGreaterThan(0.15);
+    expect(deviation).toBeCloseTo(found.deviation, 2);
+    expect(deviation).toBeLessThan(0.08);
+  });
+
+  test("is what models show, where units are told to err less, and less for those of known units", () => {
+    const found = calibrate(models(even(0.3), 0.05));
+    const of = (own: number): number => found.told(models(even(0), own)[0]?.parts ?? []).deviation;
+    expect(of(0.05)).toBeCloseTo(found.deviation, 6);
+    expect(of(0.01)).toBeLessThan(of(0.05));
+    expect(of(0)).toBeGreaterThan(0.15);
+  });
 });
 
 describe("what nothing is known of", () => {

@@ -118,16 +118,17 @@ describe("measuring a unit", () => {
     const on = machine(FINE);
     // Rounds that are dropped take a hundred times as long.
     const slow = unit(on, (run) => (run < 3 ? 500 : 5));
-    const { count, median, spread, drift } = await measureUnit(on, reference(on), slow, 0);
-    expect(on.log.slice(0, 6)).toEqual(["reference", "run", "base", "reference", "run", "base"]);
-    expect(on.log).toHaveLength(3 * (3 + 9));
-    expect([count, median, spread, drift]).toEqual([9, 4, 0, 1]);
+    const { count, median, spread, drift, calm } = await measureUnit(on, reference(on), slow, 0);
+    const round = ["reference", "run", "base"];
+    // Then the reference is run once before it is read.
+    expect(on.log).toEqual([...Array(3).fill(round), ...Array(9).fill(["reference", ...round])].flat());
+    expect([count, median, spread, drift, calm]).toEqual([9, 4, 0, 1, true]);
   });
 
   test("goes on until the time is up, and takes 9 rounds where it is up at once", async () => {
     const on = machine(FINE);
-    // A round takes 8 ms.
-    expect((await measureUnit(on, reference(on), unit(on, 5), 800)).count).toBe(100 - 3);
+    // A round takes 10 ms.
+    expect((await measureUnit(on, reference(on), unit(on, 5), 800)).count).toBe(80);
     expect((await measureUnit(on, reference(on), unit(on, 5), 1)).count).toBe(9);
   });
 
@@ -140,21 +141,66 @@ describe("measuring a unit", () => {
   test("on a machine that has become slower gives what it took before, and says so", async () => {
     const on = machine(FINE);
     on.slower = 1.5;
-    const { median, drift } = await measureUnit(on, reference(on), unit(on, 5), 0);
-    expect([median, drift]).toEqual([4, 1.5]);
+    const { median, drift, calm } = await measureUnit(on, reference(on), unit(on, 5), 0);
+    expect([median, drift, calm]).toEqual([4, 1.5, false]);
   });
 
-  test("on one that becomes slower and faster meanwhile gives the same", async () => {
-    const on = machine(FINE);
+  /** A reference of 2 ms on a machine that is as slow as is said of each time that it is run. */
+  function changing(on: Machine, slower: (run: number) => number) {
     const beside = on.task("reference", 2);
-    let rounds = 0;
-    const changing = () => {
-      on.slower = [1, 1.25, 2][rounds++ % 3];
-      return beside();
+    let run = 0;
+    return {
+      ms: 2,
+      run() {
+        on.slower = slower(run++);
+        return beside();
+      },
     };
-    const { median, spread, drift } = await measureUnit(on, { run: changing, ms: 2 }, unit(on, 5), 400);
-    expect([median, spread]).toEqual([4, 0]);
-    expect(drift).toBe(1.25);
+  }
+
+  test("counts what was read while the reference took its least, and nothing else", async () => {
+    const on = machine(FINE);
+    // Not everything gets slower alike.
+    const uneven = unit(on, () => (on.slower > 1 ? 50 : 5), null);
+    const found = await measureUnit(
+      on,
+      changing(on, (run) => [1, 1, 1.25, 1.25, 2, 2][run % 6] as number),
+      uneven,
+      400,
+    );
+    expect([found.median, found.spread, found.calm]).toEqual([5, 0, true]);
+    expect(found.drift).toBe(1.25);
+  });
+
+  test("that is faster than it was at first is what counts from then on", async () => {
+    const on = machine(FINE);
+    const beside = changing(on, () => 0.5);
+    // In milliseconds of the first reference.
+    expect((await measureUnit(on, beside, unit(on, 5), 100)).median).toBe(4);
+    const later = { ...beside, ...changing(on, () => 1), least: 1 };
+    const { median, calm } = await measureUnit(on, later, unit(on, 5), 100);
+    expect([median, calm]).toEqual([4, false]);
+  });
+
+  test("waits for the machine to be left alone, four times the budget at most", async () => {
+    const late = machine(FINE);
+    const calmed = await measureUnit(
+      late,
+      changing(late, () => (late.time < 300 ? 2 : 1)),
+      unit(late, 5),
+      100,
+    );
+    expect([calmed.count, calmed.median, calmed.calm]).toEqual([9, 4, true]);
+    const never = machine(FINE);
+    const start = never.time;
+    const found = await measureUnit(
+      never,
+      changing(never, () => 2),
+      unit(never, 5),
+      100,
+    );
+    expect(never.time - start).toBeLessThan(4 * 100 + 100);
+    expect([found.median, found.calm]).toEqual([4, false]);
   });
 
   test("gives the median and half of the distance between the quartiles", async () => {

@@ -4,6 +4,7 @@ import { type LedgerPlace, memoryPlace } from "../strategy/ledger.ts";
 import { outline } from "../strategy/outline.ts";
 import type { CompressOptions } from "../strategy/settings.ts";
 import type { Model } from "../tensor.ts";
+import { timeFinalists } from "./finalists.ts";
 import { nameOf, reportTo } from "./page.ts";
 
 // The page of compress --report.
@@ -51,13 +52,14 @@ export function choicePage(
     path: flag,
     async write({ model, options, answer, file, output, bytes }) {
       const { expected, layers } = await outline(model, { ...options, ledger: kept }, answer);
+      const measured = await timeFinalists(file, model, options, answer);
       const fileBytes = answer.file.length;
       const goal: Goal = options.goal ?? "latency";
       await report({
         title: nameOf(file),
         facts: factsOf(options, file, output),
         bytes: { before: bytes, after: fileBytes },
-        choice: { goal, answer, fileBytes, expected, layers },
+        choice: { goal, answer, fileBytes, expected, layers, measured },
       });
     },
   };

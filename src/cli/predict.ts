@@ -1,8 +1,7 @@
 import type { Command } from "commander";
 import type { Description } from "../engine/engine.ts";
 import type { Environment } from "../latency/environment.ts";
-import { partsOf } from "../latency/parts.ts";
-import { type LatencyModel, latencyModel, partTime, predictRun } from "../latency/predict.ts";
+import { type LatencyModel, latencyModel, partTimes, predictRun } from "../latency/predict.ts";
 import { RUNS, type Run } from "../latency/run.ts";
 import { supports } from "../latency/support.ts";
 import type { LatencyTable } from "../latency/table.ts";
@@ -67,10 +66,9 @@ async function descriptionOf(path: string): Promise<Description> {
   }
 }
 
-function unitsOf(model: LatencyModel, { units }: Description, run: Run, batch: number) {
-  return partsOf(units, () => run, batch).map(({ spec, unit }) => {
-    const { from } = model.unit(spec);
-    return { run, unit, form: spec.form, ms: partTime(model, spec), from };
+function unitsOf(model: LatencyModel, description: Description, run: Run, batch: number) {
+  return partTimes(model, description, () => run, batch).map(({ spec, unit, ms, from }) => {
+    return { run, unit, form: spec.form, ms, from };
   });
 }
 

@@ -1,12 +1,22 @@
+import { type Alike, alike, bytesOf } from "./alike.ts";
 import { nonNegative } from "./nnls.ts";
 import type { UnitSpec } from "./spec.ts";
 
 // What whole models take by what their units take: in a model a unit finds its input in other caches than by itself, and so do its neighbours.
 
 export interface Calibration {
-  /** What units of a group take in models, by what they take alone. */
-  factor(group: string): number;
+  /** A model of such parts. */
+  told(parts: readonly PartTime[]): ToldModel;
   /** Standard deviation, from model to model, of the logarithm of what is left. */
+  readonly deviation: number;
+}
+
+export interface ToldModel {
+  /** Milliseconds. */
+  readonly ms: number;
+  /** Of each part. */
+  readonly parts: readonly number[];
+  /** Standard deviation of the logarithm of `ms`. */
   readonly deviation: number;
 }
 
@@ -14,11 +24,41 @@ export interface Calibration {
 export interface Known {
   readonly ms: number;
   /** What its parts take alone. */
-  readonly parts: readonly { readonly ms: number; readonly group: string }[];
+  readonly parts: readonly PartTime[];
 }
 
-/** Units that are in models what they are alone to the same degree. */
-export function groupOf({ type, precision }: UnitSpec): string {
+export interface PartTime {
+  readonly ms: number;
+  /** Standard deviation of its logarithm. */
+  readonly deviation: number;
+  readonly spec: UnitSpec;
+}
+
+/** Rows and neighbours that several units have in common err together: half of what a unit may err by is taken as common to all. */
+const COMMON = 0.5;
+
+function summed(parts: readonly PartTime[], factor: (group: string) => number): ToldModel {
+  const times = groupsOf(parts).map((group, i) => (parts[i] as PartTime).ms * factor(group));
+  let [ms, together, apart] = [0, 0, 0];
+  for (const [i, own] of times.entries()) {
+    const { deviation } = parts[i] as PartTime;
+    ms += own;
+    together += own * deviation;
+    apart += (own * deviation) ** 2;
+  }
+  return { ms, parts: times, deviation: Math.sqrt(COMMON ** 2 * together ** 2 + (1 - COMMON ** 2) * apart) / ms };
+}
+
+/** Models that go through more do not stay in the second cache. */
+const LARGE = 1 << 20;
+
+/** Of each part, what it is in models to the same degree as others of its group. */
+function groupsOf(parts: readonly PartTime[]): string[] {
+  const large = bytesOf(parts.map(({ spec }) => spec)) > LARGE;
+  return parts.map(({ spec }) => (spec.type === "run" || !large ? groupOf(spec) : `${groupOf(spec)} large`));
+}
+
+function groupOf({ type, precision }: UnitSpec): string {
   if (type === "run") return type;
   const kind = GROUPED.includes(type) ? type : "other";
   return precision === "int8" ? `${kind} int8` : kind;
@@ -37,12 +77,53 @@ const DOUBT = 0.1;
 /** Half of the distance between the quartiles of a normal distribution, in standard deviations. */
 const HALF_QUARTILES = 0.6745;
 
-/** A factor for each group, near the one for all unless models show otherwise. */
+/** A factor for each group, near the one for all unless models show otherwise; then what models that are alike have in common. */
 export function calibrate(models: readonly Known[]): Calibration {
-  if (models.length < FEWEST) return { factor: () => 1, deviation: UNKNOWN };
+  if (models.length < FEWEST) {
+    const bare = (parts: readonly PartTime[]): ToldModel => {
+      const sum = summed(parts, () => 1);
+      return { ...sum, deviation: Math.hypot(sum.deviation, UNKNOWN) };
+    };
+    return { told: bare, deviation: UNKNOWN };
+  }
+  const { factor, groups } = factorsOf(models);
+  const told = models.map(({ parts }) => summed(parts, factor));
+  const others = alike(
+    models.map(({ ms, parts }, i) => {
+      const own = told[i] as ToldModel;
+      return { parts: timed(parts, own), off: Math.log(ms / own.ms) };
+    }),
+  );
+  // The factors follow these models more than they will others.
+  const free = Math.sqrt(models.length / Math.max(1, models.length - groups));
+  const deviation = Math.max(AGAIN, (free * medianOf(others.left.map(Math.abs))) / HALF_QUARTILES);
+  const within = sharedOut(deviation, medianOf(told.map((each) => each.deviation)));
+  return { deviation, told: (parts) => corrected(parts, summed(parts, factor), others, within) };
+}
+
+const timed = (parts: readonly PartTime[], { parts: times }: ToldModel) =>
+  parts.map(({ spec }, i) => ({ spec, ms: times[i] as number }));
+
+function corrected(
+  parts: readonly PartTime[],
+  sum: ToldModel,
+  others: Alike,
+  within: (own: number) => number,
+): ToldModel {
+  const { mean, doubt } = others.at(timed(parts, sum));
+  const factor = Math.exp(mean);
+  return {
+    ms: factor * sum.ms,
+    parts: sum.parts.map((ms) => factor * ms),
+    deviation: Math.hypot(within(sum.deviation), doubt),
+  };
+}
+
+function factorsOf(models: readonly Known[]): { factor: (group: string) => number; groups: number } {
   const sums = models.map(({ ms, parts }) => {
     const shares = new Map<string, number>();
-    for (const part of parts) shares.set(part.group, (shares.get(part.group) ?? 0) + part.ms / ms);
+    for (const [i, group] of groupsOf(parts).entries())
+      shares.set(group, (shares.get(group) ?? 0) + (parts[i] as PartTime).ms / ms);
     return shares;
   });
   const all = 1 / medianOf(sums.map((shares) => [...shares.values()].reduce((sum, share) => sum + share, 0)));
@@ -52,17 +133,18 @@ export function calibrate(models: readonly Known[]): Calibration {
   const found = nonNegative([...rows, ...doubts], [...rows.map(() => 1), ...doubts.map(() => Math.sqrt(DOUBT) * all)]);
   // Squares of relative errors are least a little below the middle.
   const middle = medianOf(rows.map((row) => row.reduce((sum, share, i) => sum + share * (found[i] as number), 0)));
-  const balanced = found.map((factor) => factor / middle);
-  const factors = new Map(groups.map((group, i) => [group, balanced[i] as number]));
-  const left = rows.map((row) =>
-    Math.abs(Math.log(row.reduce((sum, share, i) => sum + share * (balanced[i] as number), 0))),
-  );
-  // The factors follow these models more than they will others.
-  const free = Math.sqrt(models.length / Math.max(1, models.length - groups.length));
-  return {
-    factor: (group) => factors.get(group) ?? all,
-    deviation: Math.max(AGAIN, (free * medianOf(left)) / HALF_QUARTILES),
-  };
+  const factors = new Map(groups.map((group, i) => [group, (found[i] as number) / middle]));
+  return { factor: (group) => factors.get(group) ?? all, groups: groups.length };
+}
+
+/**
+ * Squares of deviations add up: those of units, less if models show that they are told too large, and what models have beside them.
+ * @param all - of models that were measured @param units - what their units tell of it
+ */
+function sharedOut(all: number, units: number): (own: number) => number {
+  const scale = Math.sqrt(Math.min(1, Math.max(all ** 2 - AGAIN ** 2, AGAIN ** 2) / units ** 2));
+  const beside = Math.max(AGAIN, Math.sqrt(Math.max(0, all ** 2 - units ** 2)));
+  return (own) => Math.hypot(scale * own, beside);
 }
 
 function medianOf(values: readonly number[]): number {

@@ -1,6 +1,6 @@
 import type { Unit } from "../engine/engine.ts";
 import { fused } from "./fuse.ts";
-import type { Run } from "./run.ts";
+import type { UnitRun } from "./run.ts";
 import { specOf, type UnitSpec } from "./spec.ts";
 
 // What a runtime does when a model runs, unit by unit, and what it does between units of integers and of floats.
@@ -12,14 +12,15 @@ export interface Part {
 }
 
 /** How units with weights are run; all others follow from it. */
-export type RunOf = (unit: Unit) => Run;
+export type RunOf = (unit: Unit) => UnitRun;
 
 /**
  * The parts of a model as writeQdq and ONNX Runtime leave it where units run in integers:
  * - Values become codes where a unit of integers takes them, unless they are codes already.
  * - A convolution multiplies integers if all that takes its output, perhaps behind units that only move values, are units of integers. It has the channels
  *   last, so values are transposed where such convolutions begin and end. Otherwise its codes become floats whenever it runs.
- * - A dense unit multiplies integers wherever it stands.
+ * - A dense unit multiplies integers wherever it stands, but for a Gemm with a Relu behind which there are floats.
+ * - What is divided by factors first comes as floats, and becomes codes for one unit alone.
  */
 export function partsOf(units: readonly Unit[], runOf: RunOf, batch = 1): Part[] {
   const graph = flowOf(fused(units), runOf);
@@ -48,7 +49,8 @@ const MOVING = ["MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsque
 const VANISHING = ["Relu", "Clip"];
 
 const isMover = ({ operators }: Unit): boolean => operators.length === 1 && MOVING.includes(operators[0] as string);
-const isInteger = ({ runOf }: Graph, unit: Unit): boolean => unit.weight !== null && runOf(unit) === "int8";
+const isInteger = ({ runOf }: Graph, unit: Unit): boolean => unit.weight !== null && runOf(unit).startsWith("int8");
+const isSmooth = ({ runOf }: Graph, unit: Unit): boolean => unit.weight !== null && runOf(unit) === "int8 smooth";
 const isConv = ({ type }: Unit): boolean => type === "conv" || type === "depthwise";
 
 /** The units of integers that take a value, perhaps behind movers; null if anything else takes it, or nothing does. */
@@ -56,7 +58,9 @@ function integersBehind(graph: Graph, value: string): readonly Unit[] | null {
   const takers = graph.takers.get(value) ?? [];
   const [only] = takers;
   if (takers.length === 1 && only && isMover(only)) return integersBehind(graph, only.output);
-  const all = takers.length > 0 && takers.every((unit) => isInteger(graph, unit) && unit.inputs[0] === value);
+  const all =
+    takers.length > 0 &&
+    takers.every((unit) => isInteger(graph, unit) && !isSmooth(graph, unit) && unit.inputs[0] === value);
   return all ? takers : null;
 }
 
@@ -69,6 +73,14 @@ function endsInCodes(graph: Graph, unit: Unit): boolean {
 
 const isIntegerConv = (graph: Graph, unit: Unit): boolean =>
   isInteger(graph, unit) && isConv(unit) && endsInCodes(graph, unit);
+
+/** Whether codes become floats in front of a unit: of a convolution that does not end in codes, and of Gemm with a Relu that is no code's, which are one operator of floats. */
+function staysFloat(graph: Graph, unit: Unit): boolean {
+  if (isConv(unit)) return !isIntegerConv(graph, unit);
+  const [first, ...rest] = unit.operators;
+  const isGemm = first === "Gemm" || (first === "MatMul" && rest[0] === "Add" && unit.inputShape.length === 2);
+  return isGemm && rest.includes("Relu") && !endsInCodes(graph, unit);
+}
 
 /** The unit whose codes a value is, perhaps behind movers; null: it is of floats. */
 function codesFrom(graph: Graph, value: string): Unit | null {
@@ -83,17 +95,17 @@ function codesFrom(graph: Graph, value: string): Unit | null {
 function partsOfUnit(graph: Graph, unit: Unit, coded: Set<string>, batch: number): UnitSpec[] {
   if (!unit.weight) return [moved(graph, unit, batch)];
   const run = graph.runOf(unit);
-  if (run !== "int8") return [specOf(unit, run, batch)];
+  if (run !== "int8" && run !== "int8 smooth") return [specOf(unit, run, batch)];
   const [value = ""] = unit.inputs;
-  const from = codesFrom(graph, value);
+  const smooth = run === "int8 smooth";
+  const from = smooth ? null : codesFrom(graph, value);
   const parts: UnitSpec[] = [];
-  if (!from && !coded.has(value)) {
-    parts.push(between("QuantizeLinear", unit.inputShape, batch));
-    coded.add(value);
-  }
-  if (!isConv(unit)) return [...parts, specOf(bare(unit, endsInCodes(graph, unit)), "int8", batch)];
-  if (!isIntegerConv(graph, unit))
+  if (smooth) parts.push(between("Div", unit.inputShape, batch));
+  if (smooth || (!from && !coded.has(value))) parts.push(between("QuantizeLinear", unit.inputShape, batch));
+  if (!smooth) coded.add(value);
+  if (staysFloat(graph, unit))
     return [...parts, between("DequantizeLinear", unit.inputShape, batch), specOf(unit, "w8", batch)];
+  if (!isConv(unit)) return [...parts, specOf(bare(unit, endsInCodes(graph, unit)), "int8", batch)];
   if (!(from && isConv(from))) parts.push(between("Transpose", unit.inputShape, batch));
   parts.push(specOf(bare(unit, true), "int8", batch));
   const behind = integersBehind(graph, unit.output) ?? [];
@@ -116,5 +128,6 @@ function bare(unit: Unit, codes: boolean): Unit {
 
 function between(form: string, shape: readonly number[], batch: number): UnitSpec {
   const attributes = { in: shape.slice(-16), out: shape.slice(-16) };
-  return { type: form === "Transpose" ? "shape" : "elementwise", form, attributes, precision: "int8", batch };
+  const precision = form === "Div" ? "f32" : "int8";
+  return { type: form === "Transpose" ? "shape" : "elementwise", form, attributes, precision, batch };
 }

@@ -1,5 +1,5 @@
 import type { Description, Unit } from "../engine/engine.ts";
-import { AGAIN, type Calibration, calibrate, groupOf, type Known } from "./calibrate.ts";
+import { AGAIN, type Calibration, calibrate, type Known, type PartTime } from "./calibrate.ts";
 import type { Environment } from "./environment.ts";
 import type { Prediction } from "./interval.ts";
 import { type Part, partsOf, type RunOf } from "./parts.ts";
@@ -103,52 +103,42 @@ function keyOf({ type, form, attributes, precision, batch }: UnitSpec | Row): st
   ]);
 }
 
-interface Time extends UnitPrediction {
-  readonly group: string;
-}
-
 /** What parts of a model take by themselves. */
-function timesOf(unit: LatencyModel["unit"], specs: readonly UnitSpec[]): Time[] {
-  return specs.map((spec) => ({ ...unit(spec), group: groupOf(spec) }));
-}
-
-/** A unit as a part of a model: milliseconds. */
-export function partTime({ unit, whole }: LatencyModel, spec: UnitSpec): number {
-  return unit(spec).ms * whole.factor(groupOf(spec));
+function timesOf(unit: LatencyModel["unit"], specs: readonly UnitSpec[]): (UnitPrediction & PartTime)[] {
+  return specs.map((spec) => ({ ...unit(spec), spec }));
 }
 
 /** The parts of a model, and what a call of it costs beside them. */
-export function specsOf({ units, inputs, outputs, batch, runOf }: Whole): UnitSpec[] {
-  const parts: Part[] = partsOf(units, runOf, batch);
+export function specsOf(whole: Whole): UnitSpec[] {
+  return [callOf(whole), ...partsOf(whole.units, whole.runOf, whole.batch).map(({ spec }) => spec)];
+}
+
+function callOf({ inputs, outputs, batch }: Whole): UnitSpec {
   const count = (shapes: Whole["inputs"]): number => shapes.reduce((sum, shape) => sum + elementsOf(shape), 0);
-  const call: UnitSpec = {
+  return {
     ...{ type: "run", form: "run", precision: "f32", batch: 1 },
     attributes: { in: [batch * count(inputs)], out: [batch * count(outputs)] },
   };
-  return [call, ...parts.map(({ spec }) => spec)];
 }
 
-interface Sum {
+/** A part of a model, with what it takes there. */
+export interface TimedPart extends Part {
+  /** Milliseconds. */
   readonly ms: number;
-  /** Of the logarithm. */
-  readonly deviation: number;
-  readonly known: number;
+  readonly from: UnitPrediction["from"];
 }
 
-/** Rows and neighbours that several units have in common err together: half of what a unit may err by is taken as common to all. */
-const COMMON = 0.5;
-
-function summed({ unit, whole }: LatencyModel, specs: readonly UnitSpec[]): Sum {
-  let [ms, known, together, apart] = [0, 0, 0, 0];
-  for (const { ms: alone, deviation, from, group } of timesOf(unit, specs)) {
-    const own = alone * whole.factor(group);
-    ms += own;
-    if (from === "row") known += own;
-    together += own * deviation;
-    apart += (own * deviation) ** 2;
-  }
-  const deviation = Math.sqrt(COMMON ** 2 * together ** 2 + (1 - COMMON ** 2) * apart) / ms;
-  return { ms, deviation, known: known / ms };
+/** What parts of a model take in it; beside them there is the call. */
+export function partTimes(model: LatencyModel, description: Description, runOf: RunOf, batch = 1): TimedPart[] {
+  const whole = wholeModel(description, runOf, batch);
+  const parts = partsOf(whole.units, runOf, batch);
+  const times = timesOf(model.unit, specsOf(whole));
+  const told = model.whole.told(times).parts;
+  return parts.map((part, i) => ({
+    ...part,
+    ms: told[i + 1] as number,
+    from: (times[i + 1] as UnitPrediction).from,
+  }));
 }
 
 /** Of a normal distribution, nine out of ten are within so many standard deviations. */
@@ -156,13 +146,18 @@ const NINE_OF_TEN = 1.645;
 
 /** Milliseconds of a run of a batch. @param runOf - how units with weights are run */
 export function predictRun(model: LatencyModel, description: Description, runOf: RunOf, batch = 1): Prediction {
+  return predictWhole(model, wholeModel(description, runOf, batch));
+}
+
+function wholeModel({ units, inputs, outputs }: Description, runOf: RunOf, batch: number): Whole {
   const shapes = (infos: Description["inputs"]) => infos.map(({ shape }) => shape.map((extent) => Math.max(1, extent)));
-  const { units, inputs, outputs } = description;
-  return predictWhole(model, { units, inputs: shapes(inputs), outputs: shapes(outputs), batch, runOf });
+  return { units, inputs: shapes(inputs), outputs: shapes(outputs), batch, runOf };
 }
 
 export function predictWhole(model: LatencyModel, whole: Whole): Prediction {
-  const { ms, deviation, known } = summed(model, specsOf(whole));
-  const most = Math.exp(NINE_OF_TEN * Math.hypot(deviation, model.whole.deviation));
-  return { ms, low: ms / most, high: ms * most, known };
+  const times = timesOf(model.unit, specsOf(whole));
+  const { ms, parts, deviation } = model.whole.told(times);
+  const known = times.reduce((sum, { from }, i) => sum + (from === "row" ? (parts[i] as number) : 0), 0);
+  const most = Math.exp(NINE_OF_TEN * deviation);
+  return { ms, low: ms / most, high: ms * most, known: known / ms };
 }

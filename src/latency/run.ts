@@ -4,3 +4,5 @@
  */
 export const RUNS = ["f32", "int8", "w8", "w4"] as const;
 export type Run = (typeof RUNS)[number];
+/** What else a unit may do: "int8 smooth" divides what it takes by factors first, a number for each channel. */
+export type UnitRun = Run | "int8 smooth";

@@ -4,8 +4,9 @@
 export interface Smooth {
   /** The expected remainder, and its standard deviation with that of a measurement. */
   at(place: readonly number[]): { readonly mean: number; readonly deviation: number };
-  /** Remainders of rows as all others tell them, in standard deviations. */
+  /** What is left of the remainder of each row when all others tell it, and the standard deviation that is told of that. */
   readonly left: readonly number[];
+  readonly doubts: readonly number[];
 }
 
 interface Shape {
@@ -68,9 +69,10 @@ function unlikelihood({ inverse, weights }: Solved): number {
 
 function process(places: readonly (readonly number[])[], values: readonly number[], shape: Shape): Smooth {
   const { inverse, weights } = solved(places, values, shape);
-  const left = Array.from(weights, (weight, i) => weight / Math.sqrt((inverse[i] as Float64Array)[i] as number));
+  const precisions = inverse.map((row, i) => row[i] as number);
   return {
-    left,
+    left: Array.from(weights, (weight, i) => weight / (precisions[i] as number)),
+    doubts: precisions.map((precision) => 1 / Math.sqrt(precision)),
     at(place) {
       const near = Float64Array.from(places, (other) => kernel(place, other, shape));
       let [mean, known] = [0, 0];

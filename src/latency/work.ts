@@ -41,6 +41,8 @@ function convolution(spec: UnitSpec, rest: readonly string[]): Sizes {
     counts: {
       one: 1,
       macs: written * taps,
+      // ONNX Runtime keeps channels in blocks of 8 where they come in eights, and is a fifth faster then.
+      loose: outputs % 8 === 0 ? 0 : written * taps,
       // What is laid out for the product, as ONNX Runtime does where a filter has more than a point.
       columns: elementsOf(kernel) * Math.max(1, ...strides) > 1 ? positions * taps * groups : 0,
       written,

@@ -2,14 +2,14 @@ import { DataError } from "../errors.ts";
 import { now } from "../latency/checks.ts";
 import type { Environment } from "../latency/environment.ts";
 import type { Row } from "../latency/row.ts";
-import type { Run } from "../latency/run.ts";
 import type { UnitSpec } from "../latency/spec.ts";
 import { type LatencyTable, lookup } from "../latency/table.ts";
 import { type Clock, meter, withResolution } from "./clock.ts";
-import { type Measured, measureUnit, quartiles, type Reference } from "./loop.ts";
+import { type Measured, measureUnit, quartiles, type Reference, settled } from "./loop.ts";
 import type { Runner } from "./runner.ts";
 import type { OpenUnit } from "./unit.ts";
 import { warmUp } from "./warm.ts";
+import { familySpec } from "./whole.ts";
 
 export interface BuildOptions {
   /** Rows that are there already are not measured again. */
@@ -52,13 +52,15 @@ export interface BuildReport {
 }
 
 /** Of the budget, what whole models get. */
-const WHOLE_SHARE = 0.2;
+const WHOLE_SHARE = 0.3;
 /** Whole models of the family that the factor of an environment is made of, by index; their seed is of this file alone. */
 const WHOLE_SEED = 7;
-const WHOLE: readonly number[] = [0, 1, 2, 3, 5, 6, 7, 4, 9, 10, 11, 8];
-/** A unit that ran while the machine was this much slower is measured again. */
-const MOST_DRIFT = 1.6;
+const WHOLE = Array.from({ length: 96 }, (_, index) => index);
 const LONG = 2.5;
+/** Units are many, and more of them tell more than those that nothing disturbed; of whole models each counts. */
+const PATIENCE = 4;
+/** Models that wait to be measured again: neighbours are gone after some seconds. */
+const MOST_DISTURBED = 12;
 /** Of the budget, and in seconds: code of WebAssembly is compiled well only when it has run. */
 const [WARM_SHARE, MOST_WARM] = [0.08, 15];
 
@@ -83,22 +85,26 @@ export async function buildTable(
     known: 0,
     refused: [],
     drifts: [],
+    disturbed: [],
   };
   const onUnit = (spec: UnitSpec) => tell(job, `warm-up, ${nameOf(spec)}`);
   await warmUp(runner, clock, { first: CALLS, seconds: warm, signal: options.signal, onUnit });
   const reference = await openReference(job);
-  const alone = (spec: UnitSpec, until: number): Promise<void> =>
-    measured(job, reference, spec, { open: () => runner.open(spec), long: each, until });
+  const alone = (spec: UnitSpec, until: number): Wish => {
+    return { spec, open: () => runner.open(spec), long: each, patience: 1, until };
+  };
   try {
-    for (const spec of [...CALLS, ...(options.first ?? [])]) await alone(spec, budget);
+    for (const spec of [...CALLS, ...(options.first ?? [])]) await measured(job, reference, alone(spec, budget));
     for (const spec of runner.specs()) {
       if (seconds(job) >= (1 - WHOLE_SHARE) * budget) break;
-      await alone(spec, budget);
+      await measured(job, reference, alone(spec, budget));
     }
     for (const [index, run] of WHOLE.flatMap((index) => runner.runs.map((run) => [index, run] as const))) {
       const open = async () => (await runner.openModel(index, WHOLE_SEED, run))?.unit ?? null;
-      await measured(job, reference, modelSpec(runner, index, run), { open, long: LONG * each, until: budget });
+      const spec = familySpec(runner.family, index, WHOLE_SEED, run);
+      await measured(job, reference, { spec, open, long: LONG * each, patience: PATIENCE, until: budget });
     }
+    for (const wish of job.disturbed.splice(0)) await again(job, reference, wish);
   } finally {
     await reference.close();
   }
@@ -118,6 +124,8 @@ interface Job {
   known: number;
   readonly refused: { unit: string; reason: string }[];
   readonly drifts: number[];
+  /** What is to be measured again. */
+  readonly disturbed: Wish[];
 }
 
 const seconds = ({ clock, start }: Job): number => (clock.now() - start) / 1000;
@@ -130,38 +138,58 @@ async function tell(job: Job, unit: string): Promise<void> {
 }
 
 interface Wish {
+  readonly spec: UnitSpec;
   readonly open: () => Promise<OpenUnit | null>;
   /** Milliseconds. */
   readonly long: number;
+  /** See measureUnit. */
+  readonly patience: number;
   /** Seconds from the start, after which nothing begins. */
   readonly until: number;
 }
 
-/** One unit, unless it is known. */
-async function measured(job: Job, reference: Reference, spec: UnitSpec, { open, long, until }: Wish): Promise<void> {
-  const { options, environment, clock, refused } = job;
-  const { signal, table } = options;
-  signal?.throwIfAborted();
-  if (seconds(job) >= until) return;
-  if (lookup(table, { ...spec, environment: environment.id })) {
+/** A unit or a model, unless it is known; what was waited for, and disturbed nevertheless, comes again later. */
+async function measured(job: Job, reference: Reference, wish: Wish): Promise<void> {
+  const { options, environment, disturbed } = job;
+  options.signal?.throwIfAborted();
+  if (lookup(options.table, { ...wish.spec, environment: environment.id })) {
     job.known++;
     return;
   }
+  const found = await timed(job, reference, wish);
+  if (found && (found.calm || wish.patience === 1)) await add(job, wish.spec, found);
+  else if (found) disturbed.push(wish);
+  if (disturbed.length > MOST_DISTURBED) await again(job, reference, disturbed.shift() as Wish);
+}
+
+/** Now it counts however it goes. */
+async function again(job: Job, reference: Reference, wish: Wish): Promise<void> {
+  const found = await timed(job, reference, wish);
+  if (found) await add(job, wish.spec, found);
+}
+
+/** null: time is up, or there is no such unit. */
+async function timed(
+  job: Job,
+  reference: Reference,
+  { spec, open, long, patience, until }: Wish,
+): Promise<Measured | null> {
+  const { options, clock, refused } = job;
+  if (seconds(job) >= until) return null;
   const unit = nameOf(spec);
   await tell(job, unit);
   const opened = await opening(open, unit, refused);
-  if (!opened) return;
+  if (!opened) return null;
   try {
-    let found = await measureUnit(clock, reference, opened, long, signal);
-    if (found.drift > MOST_DRIFT) found = await measureUnit(clock, reference, opened, long, signal);
+    const found = await measureUnit(clock, reference, opened, long, options.signal, patience);
     job.drifts.push(found.drift);
-    await add(job, spec, found);
+    return found;
   } finally {
     await opened.close();
   }
 }
 
-async function add(job: Job, spec: UnitSpec, measured: Measured): Promise<void> {
+async function add(job: Job, spec: UnitSpec, measured: Omit<Measured, "calm">): Promise<void> {
   await job.options.onRow(rowOf(job, spec, measured));
   job.rows++;
 }
@@ -173,10 +201,6 @@ const CALLS: readonly UnitSpec[] = [16, 256, 4096, 16384, 49152].flatMap((from) 
     attributes: { in: [from], out: [to] },
   })),
 );
-
-function modelSpec({ family }: Runner, index: number, run: Run): UnitSpec {
-  return { type: "model", form: family, attributes: { seed: WHOLE_SEED, index }, precision: run, batch: 1 };
-}
 
 async function opening(
   open: () => Promise<OpenUnit | null>,
@@ -191,7 +215,10 @@ async function opening(
   }
 }
 
-const REFERENCE_MS = 600;
+/** What the reference took when the table was begun: milliseconds; null: the table does not tell. */
+export function knownReference(table: LatencyTable, { id }: Environment, { reference }: Runner): number | null {
+  return lookup(table, { ...reference, type: "reference", environment: id })?.median ?? null;
+}
 
 /** The reference, and what it takes: as an earlier build has found it, so that rows of all builds go together. */
 async function openReference(job: Job): Promise<Reference & { close(): Promise<void> | void }> {
@@ -199,22 +226,23 @@ async function openReference(job: Job): Promise<Reference & { close(): Promise<v
   const unit = await runner.open(runner.reference);
   if (!unit) throw new DataError(`${runner.runtime} does not have the unit that all others are compared with`);
   const { run } = unit;
-  const { warm, read } = meter(clock, run);
-  const times: number[] = [];
-  const end = clock.now() + REFERENCE_MS;
-  await warm();
-  while (clock.now() < end || times.length < 32) times.push(await read());
-  const spec = { ...runner.reference, type: "reference" };
-  const known = lookup(options.table, { ...spec, environment: environment.id });
-  if (known) return { run, ms: known.median, close: () => unit.close() };
-  // Code is compiled, and compiled better, while it runs.
-  const late = times.slice(times.length >> 1);
-  const [low, median, high] = quartiles(late);
-  await add(job, spec, { count: late.length, median, spread: (high - low) / 2, drift: 1 });
+  const times = await settled(clock, meter(clock, run));
+  const known = knownReference(options.table, environment, runner);
+  if (known !== null) return { run, ms: known, close: () => unit.close() };
+  const [low, median, high] = quartiles(times);
+  await add(
+    job,
+    { ...runner.reference, type: "reference" },
+    { count: times.length, median, spread: (high - low) / 2, drift: 1 },
+  );
   return { run, ms: median, close: () => unit.close() };
 }
 
-function rowOf({ runner, environment, options }: Job, spec: UnitSpec, { count, median, spread }: Measured): Row {
+function rowOf(
+  { runner, environment, options }: Job,
+  spec: UnitSpec,
+  { count, median, spread }: Omit<Measured, "calm">,
+): Row {
   const version = runner.runtime.split(" ")[1] ?? environment.runtime.version;
   const { tool, date = now } = options;
   const times = { count, median: digits(median), spread: digits(spread) };

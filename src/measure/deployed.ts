@@ -1,7 +1,8 @@
 import { bytesSource, memorySink } from "../bytes.ts";
 import type { ActivationCodes, Unit, UnitWeight } from "../engine/engine.ts";
 import { writeQdq } from "../engine/onnx.ts";
-import type { Run } from "../latency/run.ts";
+import type { RunOf } from "../latency/parts.ts";
+import type { UnitRun } from "../latency/run.ts";
 import { elementsOf } from "../latency/spec.ts";
 import type { QuantizedTensor } from "../model/onnx/dequantize.ts";
 import { readOnnx } from "../model/onnx/read.ts";
@@ -9,18 +10,23 @@ import { writeOnnx } from "../model/onnx/write.ts";
 
 // Models as they are run after compression, with codes that nobody has looked for: they take as long.
 
-/** The model with all units that have weights run like this. @param units - as an engine describes them */
-export async function deployed(model: Uint8Array, units: readonly Unit[], run: Run): Promise<Uint8Array> {
-  if (run === "f32") return model;
-  const weights = new Map(units.flatMap(({ weight }) => (weight ? [[weight.name, weight] as const] : [])));
+/** The model with its units run so. @param units - as an engine describes them */
+export async function deployed(model: Uint8Array, units: readonly Unit[], runOf: RunOf): Promise<Uint8Array> {
+  const coded = units.flatMap((unit): Coded[] => {
+    const run = runOf(unit);
+    return unit.weight && run !== "f32" ? [{ unit, weight: unit.weight, run }] : [];
+  });
+  if (coded.length === 0) return model;
+  const weights = new Map(coded.map((each) => [each.weight.name, each]));
   const quantized = (name: string): QuantizedTensor | null => {
-    const weight = weights.get(name);
-    return weight ? madeUp(weight) : null;
+    const found = weights.get(name);
+    return found ? madeUp(found) : null;
   };
   const sink = memorySink();
-  if (run === "int8") {
+  const integers = coded.filter(({ run }) => run.startsWith("int8"));
+  if (integers.length > 0) {
     const inputs = new Map(
-      units.flatMap((unit) => (unit.weight ? [[unit.name, { codes: codesOf(unit, units) }] as const] : [])),
+      integers.map((each, i) => [each.unit.name, { ...factorsOf(each, i), codes: codesOf(each.unit, units) }]),
     );
     await writeQdq(model, sink, { quantized, inputs });
   } else {
@@ -28,6 +34,18 @@ export async function deployed(model: Uint8Array, units: readonly Unit[], run: R
     await writeOnnx(source, await readOnnx(source), sink, { quantized });
   }
   return sink.bytes();
+}
+
+/** Others for each unit, as they come of its weight. */
+function factorsOf({ run, weight: { shape, inputAxis } }: Coded, i: number): { factors?: Float32Array } {
+  if (run !== "int8 smooth") return {};
+  return { factors: new Float32Array(shape.at(inputAxis) as number).fill(1.5 + i / 1024) };
+}
+
+interface Coded {
+  readonly unit: Unit;
+  readonly weight: UnitWeight;
+  readonly run: UnitRun;
 }
 
 /** Codes from 0 on behind what is never negative, as ranges would give: runtimes do without the activation then. */
@@ -41,10 +59,24 @@ function codesOf({ inputs: [input] }: Unit, units: readonly Unit[]): ActivationC
 
 const POSITIVE = ["relu", "clip", "sigmoid", "softmax"];
 
-function madeUp({ shape, outputAxis }: UnitWeight): QuantizedTensor {
-  const axis = outputAxis < 0 ? outputAxis + shape.length : outputAxis;
+const BLOCK = 32;
+
+function madeUp({ weight: { shape, outputAxis, inputAxis }, run }: Coded): QuantizedTensor {
+  const along = (axis: number): number => (axis < 0 ? axis + shape.length : axis);
+  const count = elementsOf(shape);
+  if (run === "w4") {
+    const axis = along(inputAxis);
+    const scales = (count / (shape[axis] as number)) * Math.ceil((shape[axis] as number) / BLOCK);
+    const load = async () => ({
+      codes: new Uint8Array(Math.ceil(count / 2)).fill(0x61),
+      scales: new Float32Array(scales).fill(0.01),
+      zeroPoints: null,
+    });
+    return { bits: 4, sharing: { axis, block: BLOCK }, asymmetric: false, load };
+  }
+  const axis = along(outputAxis);
   const load = async () => ({
-    codes: Uint8Array.from({ length: elementsOf(shape) }, (_, i) => ((i * 37) % 127) - 63),
+    codes: Uint8Array.from({ length: count }, (_, i) => ((i * 37) % 127) - 63),
     scales: new Float32Array(shape[axis] as number).fill(0.01),
     zeroPoints: null,
   });

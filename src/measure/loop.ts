@@ -1,65 +1,125 @@
 import { type Clock, type Meter, meter } from "./clock.ts";
 import type { OpenUnit } from "./unit.ts";
 
-// Times of a unit beside a reference, in turn: machines get slower and faster by halves within seconds, and then both do.
+// Times of a unit on a machine that nobody else uses. Virtual machines are slowed down by their neighbours for seconds, and not everything alike: where calls
+// and small units took 1.8 times as long, large convolutions took 1.2 times. So a reference is timed in turn with the unit, and what counts is what
+// was read while the reference took what it takes at its fastest.
 
 export interface Reference {
   run(): Promise<unknown> | unknown;
-  /** What a run takes when nothing else happens: milliseconds. */
+  /** What a run takes at the fastest, as it was found first: milliseconds, in which everything is told. */
   readonly ms: number;
+  /** The fastest that was seen since, by measureUnit; undefined: `ms`. */
+  least?: number | undefined;
 }
 
 export interface Measured {
   /** Runs that count. */
   readonly count: number;
-  /** Of one unit, in milliseconds of a machine on which the reference takes what it took first. */
+  /** Of one unit, in milliseconds of a machine on which the reference takes what it takes at its fastest. */
   readonly median: number;
   /** Half of the distance between the quartiles. */
   readonly spread: number;
-  /** What the reference took, by what it took first. */
+  /** What the reference took meanwhile, by what it takes at its fastest. */
   readonly drift: number;
+  /** Whether enough of it was undisturbed; else it is told as well as can be. */
+  readonly calm: boolean;
 }
 
-/** The first rounds find caches empty and code that is not compiled. */
+/** The first rounds find caches empty and code that is not compiled: so many, and that share of the budget, do not count. */
 const DROPPED = 3;
+const DROPPED_SHARE = 0.2;
 const LEAST = 9;
+/** A reference that takes no more than this times its least is undisturbed. */
+const NEAR = 1.08;
+/** Times the budget that is waited for enough undisturbed rounds, unless something else is asked for. */
+const PATIENCE = 4;
 
-/** Rounds until time is up, at least 9. @param budget - milliseconds */
+interface Round {
+  readonly reference: number;
+  /** Of one copy. */
+  readonly own: number;
+}
+
+/**
+ * Rounds until time is up, and at least 9 were undisturbed; where that takes too long, the fastest of all count, by what the reference took in them.
+ * @param budget - milliseconds
+ * @param patience - times the budget that is waited for them
+ */
 export async function measureUnit(
   clock: Clock,
   reference: Reference,
   { run, base, copies }: OpenUnit,
   budget: number,
   signal?: AbortSignal,
+  patience = PATIENCE,
 ): Promise<Measured> {
-  const meters = [reference.run, run, ...(base ? [base] : [])].map((task) => meter(clock, task));
-  const [shares, references]: [number[], number[]] = [[], []];
-  const end = clock.now() + budget;
-  for (let round = 0; round < DROPPED + LEAST || clock.now() < end; round++) {
+  const { run: beside, ms, least = ms } = reference;
+  const meters = [beside, run, ...(base ? [base] : [])].map((task) => meter(clock, task));
+  const begin = clock.now();
+  for (let i = 0; i < DROPPED || clock.now() - begin < DROPPED_SHARE * budget; i++) {
     signal?.throwIfAborted();
-    if (round < DROPPED) {
-      for (const { warm } of meters) await warm();
-      continue;
-    }
-    const [other, whole, beside] = (await inTurn(meters)) as [number, number, number?];
-    references.push(other);
-    shares.push((whole - (beside ?? 0)) / copies / Math.max(other, 1e-6));
+    for (const { warm } of meters) await warm();
   }
-  const [low, median, high] = quartiles(shares);
-  const { ms } = reference;
+  const rounds: Round[] = [];
+  const start = clock.now();
+  for (let calm = 0; goesOn(rounds.length, (clock.now() - start) / budget, calm < LEAST ? patience : 1); ) {
+    signal?.throwIfAborted();
+    // What ran before it has left it nothing in the caches.
+    await beside();
+    const [other, whole, without] = (await inTurn(meters)) as [number, number, number?];
+    rounds.push({ reference: other, own: (whole - (without ?? 0)) / copies });
+    if (other <= NEAR * least) calm++;
+  }
+  const kept = undisturbed(rounds, least);
+  const [low, median, high] = quartiles(kept.map(({ own }) => own));
+  const [, taken] = quartiles(kept.map(({ reference }) => reference));
+  const scale = ms / Math.max(taken, 1e-6);
+  reference.least = Math.min(least, taken);
   return {
-    count: shares.length,
+    count: kept.length,
     // A unit may take less than what is measured beside it varies.
-    median: Math.max(0, median * ms),
-    spread: ((high - low) / 2) * ms,
-    drift: quartiles(references)[1] / ms,
+    median: Math.max(0, median * scale),
+    spread: ((high - low) / 2) * scale,
+    drift: quartiles(rounds.map(({ reference }) => reference))[1] / ms,
+    calm: taken <= NEAR * least,
   };
+}
+
+/** @param spent - by the budget */
+function goesOn(rounds: number, spent: number, most: number): boolean {
+  return rounds < LEAST || spent < most;
+}
+
+function undisturbed(rounds: readonly Round[], least: number): readonly Round[] {
+  const sorted = [...rounds].sort((a, b) => a.reference - b.reference);
+  const calm = sorted.filter(({ reference }) => reference <= NEAR * least);
+  return calm.length >= LEAST ? calm : sorted.slice(0, Math.max(LEAST, Math.ceil(sorted.length / 3)));
 }
 
 async function inTurn(meters: readonly Meter[]): Promise<number[]> {
   const readings: number[] = [];
   for (const { read } of meters) readings.push(await read());
   return readings;
+}
+
+const WINDOW_MS = 100;
+/** Code is compiled, and compiled better, while it runs, and neighbours come and go: windows for three seconds, and a second more after each that was faster. */
+const [FEWEST_WINDOWS, MORE_WINDOWS, MOST_WINDOWS] = [30, 10, 120];
+const FASTER = 0.95;
+
+/** Readings of the fastest window. */
+export async function settled(clock: Clock, { warm, read }: Meter): Promise<number[]> {
+  await warm();
+  let best: { readonly times: number[]; readonly median: number } = { times: [], median: Number.POSITIVE_INFINITY };
+  for (let window = 0, most = FEWEST_WINDOWS; window < most; window++) {
+    const times: number[] = [];
+    for (const end = clock.now() + WINDOW_MS; clock.now() < end || times.length < LEAST; ) times.push(await read());
+    const [, median] = quartiles(times);
+    if (median < FASTER * best.median) most = Math.min(MOST_WINDOWS, Math.max(most, window + 1 + MORE_WINDOWS));
+    if (median <= best.median) best = { times, median };
+  }
+  return best.times;
 }
 
 /** The quartiles of numbers. */

@@ -1,6 +1,7 @@
 import { createSession, type OnnxRuntime, type OnnxSession, runtimeName } from "../engine/onnx/runtime.ts";
 import { boundOf } from "../latency/roofline.ts";
-import type { UnitSpec } from "../latency/spec.ts";
+import type { Run } from "../latency/run.ts";
+import { numberOf, type UnitSpec } from "../latency/spec.ts";
 import { workOf } from "../latency/work.ts";
 import { FLOAT, graphBuilder } from "../model/onnx/build.ts";
 import { deployed } from "./deployed.ts";
@@ -9,20 +10,29 @@ import { relative } from "./family.ts";
 import { unitGraphs } from "./onnx.ts";
 import type { Runner } from "./runner.ts";
 import { givenTo, type OpenUnit } from "./unit.ts";
-import { wholeFrom } from "./whole.ts";
+import { referenceSpec, wholeFrom } from "./whole.ts";
 
 /** Units and models in ONNX Runtime, as applications run them: at its full optimisation. @param ort - the module */
 export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
   const create = (model: Uint8Array): Promise<OnnxSession> => createSession(ort, model, threads, "all");
   const native = "node" in ort.env.versions;
+  const openModel: Runner["openModel"] = async (index, seed, run) => {
+    const model = relative(index, seed);
+    const { bytes, units, input } = model;
+    const session = await create(await deployed(bytes, units, () => run));
+    return { unit: alone(session, inputOf(ort, input.shape)), whole: wholeFrom(model, run) };
+  };
   return {
     runtime: runtimeName(ort),
-    reference: referenceOf(native),
+    reference: referenceSpec("family"),
     specs: () => design(),
     family: "family",
     runs: ["f32", "int8", "w8"],
     async open(spec) {
-      if (spec.type === "run") return alone(await create(callGraph(spec)), inputOf(ort, [sizeOf(spec, "in")]));
+      if (spec.type === "model")
+        return (await openModel(numberOf(spec, "index"), numberOf(spec, "seed"), spec.precision as Run))?.unit ?? null;
+      if (spec.type === "run")
+        return called(await create(callGraph(spec, 1)), await create(callGraph(spec, 2)), ort, spec);
       const graphs = unitGraphs(spec, copiesOf(spec, threads, native));
       if (!graphs) return null;
       const { copies, input } = graphs;
@@ -39,21 +49,8 @@ export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
         close,
       };
     },
-    async openModel(index, seed, run) {
-      const model = relative(index, seed);
-      const { bytes, units, input } = model;
-      const session = await create(await deployed(bytes, units, run));
-      return { unit: alone(session, inputOf(ort, input.shape)), whole: wholeFrom(model, run) };
-    },
+    openModel,
   };
-}
-
-/** Some tenths of a millisecond of what most models are made of: much longer than a call, and as long as small models. */
-function referenceOf(native: boolean): UnitSpec {
-  const [channels, extent] = native ? [32, 48] : [16, 32];
-  const shape = [1, channels, extent, extent];
-  const attributes = { in: shape, out: shape, kernel: [3, 3], strides: [1, 1], groups: 1 };
-  return { type: "conv", form: "Conv+Relu", attributes, precision: "f32", batch: 1 };
 }
 
 function alone(session: OnnxSession, feeds: object): OpenUnit {
@@ -82,14 +79,36 @@ function copiesOf(spec: UnitSpec, threads: number, native: boolean): number {
 
 const sizeOf = (spec: UnitSpec, name: "in" | "out"): number => (spec.attributes[name] as readonly number[])[0] ?? 1;
 
-/** What a call costs by itself: values in, and others out. */
-function callGraph(spec: UnitSpec): Uint8Array {
+/** Two calls of a graph, less one that does what it does twice: a call that does nothing. */
+function called(once: OnnxSession, twice: OnnxSession, ort: OnnxRuntime, spec: UnitSpec): OpenUnit {
+  const [single, double] = [once, twice].map((session) => alone(session, inputOf(ort, [sizeOf(spec, "in")]))) as [
+    OpenUnit,
+    OpenUnit,
+  ];
+  return {
+    copies: 1,
+    async run() {
+      await single.run();
+      await single.run();
+    },
+    base: double.run,
+    async close() {
+      await single.close();
+      await double.close();
+    },
+  };
+}
+
+/** Values in, and others out. */
+function callGraph(spec: UnitSpec, times: number): Uint8Array {
   const [from, to] = [sizeOf(spec, "in"), sizeOf(spec, "out")];
   const build = graphBuilder();
-  const x = build.input("x", FLOAT, [from]);
-  const first = build.node("Slice", [x, build.integers([0]), build.integers([1])]);
-  // Made of one element, as a model's output is made and not handed through.
-  build.node("Expand", [first, build.integers([to])], {}, { outputs: ["y"] });
+  let value = build.input("x", FLOAT, [from]);
+  for (let i = 1; i <= times; i++) {
+    const first = build.node("Slice", [value, build.integers([0]), build.integers([1])]);
+    // Made of one element, as a model's output is made and not handed through.
+    value = build.node("Expand", [first, build.integers([to])], {}, i === times ? { outputs: ["y"] } : {});
+  }
   build.output("y");
   return build.bytes();
 }

@@ -2,9 +2,9 @@ import { boundOf } from "../latency/roofline.ts";
 import { listOf, numberOf, type UnitSpec } from "../latency/spec.ts";
 import { design } from "./design.ts";
 import type { LayersModule, Net } from "./layers.ts";
-import type { Runner } from "./runner.ts";
+import type { OpenModel, Runner } from "./runner.ts";
 import { givenTo, type OpenUnit } from "./unit.ts";
-import { layersRelative } from "./whole.ts";
+import { layersRelative, referenceSpec } from "./whole.ts";
 
 /** Modules of TensorFlow.js, with a backend that is ready. */
 export interface TfjsModulesReady {
@@ -23,7 +23,7 @@ export function tfjsRunner(modules: TfjsModulesReady): Runner {
   const layers = modules.layers as LayersModule;
   return {
     runtime: `tfjs-${core.getBackend()} ${core.version_core}`,
-    reference: tfjsSpec(REFERENCE) as UnitSpec,
+    reference: referenceSpec("layers"),
     *specs() {
       for (const spec of design()) {
         const own = tfjsSpec(spec);
@@ -32,11 +32,12 @@ export function tfjsRunner(modules: TfjsModulesReady): Runner {
     },
     family: "layers",
     runs: ["f32"],
-    open: async (spec) => (spec.type === "run" ? openCall(core, layers, spec) : openLayers(core, layers, spec)),
-    async openModel(index, seed) {
-      const drawn = layersRelative(index, seed, layers);
-      return drawn?.net ? { unit: opened(core, [drawn.net], drawn.shape, 1), whole: drawn.whole } : null;
+    async open(spec) {
+      if (spec.type === "model")
+        return openNet(core, layers, numberOf(spec, "index"), numberOf(spec, "seed"))?.unit ?? null;
+      return spec.type === "run" ? openCall(core, layers, spec) : openLayers(core, layers, spec);
     },
+    openModel: async (index, seed) => openNet(core, layers, index, seed),
   };
 }
 
@@ -59,11 +60,28 @@ function opened(core: Core, [net, base]: readonly [Net, Net?], shape: readonly n
   return { copies, run: running(net), base: base ? running(base) : null, close };
 }
 
+function openNet(core: Core, layers: LayersModule, index: number, seed: number): OpenModel | null {
+  const drawn = layersRelative(index, seed, layers);
+  return drawn?.net ? { unit: opened(core, [drawn.net], drawn.shape, 1), whole: drawn.whole } : null;
+}
+
+/** Two calls of a layer, less one of two layers: a call that does nothing. */
 function openCall(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit {
   const shape = [1, listOf(spec, "in")[0] ?? 1];
-  const input = layers.input({ shape: shape.slice(1) });
-  const net = layers.model({ inputs: input, outputs: (layers.layers.reLU as Make)({}).apply(input) });
-  return opened(core, [net], shape, 1);
+  const [once, twice] = [1, 2].map((count) => {
+    const input = layers.input({ shape: shape.slice(1) });
+    let at = input;
+    for (let i = 0; i < count; i++) at = (layers.layers.reLU as Make)({}).apply(at);
+    return layers.model({ inputs: input, outputs: at });
+  }) as [Net, Net];
+  const { run, ...others } = opened(core, [once, twice], shape, 1);
+  return {
+    ...others,
+    run() {
+      run();
+      run();
+    },
+  };
 }
 
 function openLayers(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit | null {
@@ -77,14 +95,6 @@ function openLayers(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit 
 type Make = (config: object) => { apply(from: object | readonly object[]): object };
 
 const [LONG, MOST_COPIES] = [1, 12];
-
-const REFERENCE: UnitSpec = {
-  type: "conv",
-  form: "Conv+Relu",
-  attributes: { in: [1, 16, 32, 32], out: [1, 16, 32, 32], kernel: [3, 3], strides: [1, 1], groups: 1 },
-  precision: "f32",
-  batch: 1,
-};
 
 /** A model with so many layers of a unit beside each other. null: there is no such layer. */
 function copied(

@@ -1,5 +1,4 @@
-import type { Unit } from "../engine/engine.ts";
-import type { Run } from "../latency/run.ts";
+import type { RunOf } from "../latency/parts.ts";
 import { type Plan, printSteps, type Rule, type Step, stepsFor } from "../plan.ts";
 import type { TensorInfo } from "../tensor.ts";
 import type { Candidate } from "./candidate.ts";
@@ -10,14 +9,21 @@ import { quantizing } from "./sharing.ts";
 
 // What a candidate means for each tensor and each unit.
 
+/** What plans are of. */
+export type PlanPlace = Pick<Job, "fitted" | "model" | "description">;
+
 /** What is packed: see fittedPlan. */
-export function planOf({ fitted, model, description }: Job, { plan }: Candidate): Plan {
+export function planOf({ fitted, model, description }: PlanPlace, { plan }: Candidate): Plan {
   const known = fitted.get(plan) ?? fittedPlan(plan, model.tensors, description);
   fitted.set(plan, known);
   return known;
 }
 
-export function stepsOfTensor(job: Job, candidate: Candidate, { name, dtype, shape }: TensorInfo): readonly Step[] {
+export function stepsOfTensor(
+  job: PlanPlace,
+  candidate: Candidate,
+  { name, dtype, shape }: TensorInfo,
+): readonly Step[] {
   return stepsFor(planOf(job, candidate), { name, dtype, shape });
 }
 
@@ -27,12 +33,13 @@ export function isQuantized(steps: readonly Step[]): boolean {
 }
 
 /** How each unit is run: as the candidate says where its weight is quantized, else in floats. */
-export function runsOf(job: Job, candidate: Candidate): (unit: Unit) => Run {
+export function runsOf(job: PlanPlace, candidate: Candidate): RunOf {
   const byName = new Map(job.model.tensors.map((tensor) => [tensor.name, tensor]));
   return ({ weight }) => {
     const tensor = weight ? byName.get(weight.name) : undefined;
     if (!tensor || candidate.run === "f32") return "f32";
-    return isQuantized(stepsOfTensor(job, candidate, tensor)) ? candidate.run : "f32";
+    if (!isQuantized(stepsOfTensor(job, candidate, tensor))) return "f32";
+    return candidate.smooth ? "int8 smooth" : candidate.run;
   };
 }
 

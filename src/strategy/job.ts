@@ -34,7 +34,7 @@ export interface Limits {
 export type Comparing = Pick<EvaluateOptions, "kind" | "scores" | "output" | "detection" | "batch" | "iou">;
 
 export interface Progress {
-  readonly phase: "pricing" | "trying" | "scoring" | "refining" | "tuning" | "checking";
+  readonly phase: "pricing" | "trying" | "scoring" | "refining" | "tuning" | "checking" | "timing";
   readonly done: number;
   readonly total: number;
   /** What was found last. */

@@ -2,9 +2,8 @@ import { bytesSource } from "../bytes.ts";
 import type { IndexEntry } from "../container/entries.ts";
 import type { Unit, UnitType } from "../engine/engine.ts";
 import type { Interval, Prediction } from "../latency/interval.ts";
-import { partsOf } from "../latency/parts.ts";
-import { partTime } from "../latency/predict.ts";
-import type { Run } from "../latency/run.ts";
+import { partTimes } from "../latency/predict.ts";
+import type { UnitRun } from "../latency/run.ts";
 import { open } from "../load/open.ts";
 import { printSteps } from "../plan.ts";
 import type { Model } from "../tensor.ts";
@@ -47,7 +46,7 @@ export interface Layer {
   readonly type: UnitType | null;
   readonly steps: string;
   /** How its codes are run; null: no unit multiplies with it. */
-  readonly run: Run | null;
+  readonly run: UnitRun | null;
   readonly elements: number;
   /** In the file; of a chunk that it shares, its share by elements. */
   readonly bytes: number;
@@ -149,7 +148,7 @@ async function lossAlone(job: Job, candidate: Candidate, weight: Weight): Promis
 /** Milliseconds by unit. What several units have in common is that of the first. */
 function timesOf(job: Job, candidate: Candidate): Map<string, number> {
   const times = new Map<string, number>();
-  for (const { spec, unit } of partsOf(job.description.units, runsOf(job, candidate)))
-    times.set(unit, (times.get(unit) ?? 0) + partTime(job.latency, spec));
+  for (const { unit, ms } of partTimes(job.latency, job.description, runsOf(job, candidate)))
+    times.set(unit, (times.get(unit) ?? 0) + ms);
   return times;
 }

@@ -17,8 +17,8 @@ export interface Ranked<T extends Priced> {
 type Rules = Pick<Job, "goal" | "limits" | "priority" | "description">;
 
 /**
- * By predicted latency, bytes or loading. Those whose intervals overlap with the first one's are ties, in the order of the priority list; then the next
- * that are left. If no candidate can meet the limits, all are ranked, those that miss them least first.
+ * By predicted latency, bytes or loading. Those whose intervals overlap with the first one's are ties if they are at most 5 % behind it, in the order of the
+ * priority list; then the next that are left. If no candidate can meet the limits, all are ranked, those that miss them least first.
  */
 export function rank<T extends Priced>(priced: readonly T[], rules: Rules): Ranked<T> {
   const { limits } = rules;
@@ -50,7 +50,7 @@ function inTies<T extends Priced>(priced: readonly T[], { goal, priority, descri
   const order: T[] = [];
   while (left.length > 0) {
     const first = left[0] as T;
-    const ties = new Set(left.filter((one) => overlap(goalOf(first, goal), goalOf(one, goal))));
+    const ties = new Set(left.filter((one) => areTied(goalOf(first, goal), goalOf(one, goal))));
     const byCandidate = new Map([...ties].map((one) => [one.candidate, one]));
     order.push(
       ...inPriorityOrder([...byCandidate.keys()], priority, description).map((one) => byCandidate.get(one) as T),
@@ -67,14 +67,18 @@ export function goalOf({ latency, load, bytes }: Priced, goal: Goal): Interval {
   return goal === "size" ? exact : (load ?? exact);
 }
 
-export function overlap(a: Interval, b: Interval): boolean {
-  return a.low <= b.high && b.low <= a.high;
+/** Both times are of one model, and mostly err together: of two whose intervals overlap, one may still be known to be faster. So no more is given away. */
+const GIVEN_AWAY = 0.05;
+
+export function areTied(a: Interval, b: Interval): boolean {
+  const overlap = a.low <= b.high && b.low <= a.high;
+  return overlap && Math.max(a.ms, b.ms) <= (1 + GIVEN_AWAY) * Math.min(a.ms, b.ms);
 }
 
 /** Why one goes before another that was ranked behind it. */
 export function whyBehind(first: Priced, second: Priced, { goal, priority, description }: Rules): string {
   const [a, b] = [goalOf(first, goal), goalOf(second, goal)];
-  if (overlap(a, b)) {
+  if (areTied(a, b)) {
     const prior = decidingReason(first.candidate, second.candidate, priority, description);
     return `as good as "${first.text}" by ${goal}${prior ? `, which goes first: ${prior}` : ""}`;
   }

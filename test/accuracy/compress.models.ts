@@ -15,6 +15,8 @@ import { safetensors, sharedFile } from "./weights.ts";
 
 export interface Real {
   readonly name: string;
+  /** null: no ONNX. */
+  readonly bytes: Uint8Array | null;
   readonly engine: Engine;
   readonly model: Model;
   readonly data: Dataset;
@@ -42,7 +44,7 @@ export async function doodlenet(): Promise<Real | null> {
   );
   const engine = await tfjsEngine({ modelJson: JSON.parse(new TextDecoder().decode(json)), weights }, tfjs);
   const model = await readTfjs(bytesSource(json), { open: async () => bytesSource(weights) });
-  return { name: "doodlenet", engine, model, data, samples: { trial: 256, score: 64 } };
+  return { name: "doodlenet", bytes: null, engine, model, data, samples: { trial: 256, score: 64 } };
 }
 
 export async function stories(): Promise<Real | null> {
@@ -57,7 +59,7 @@ export async function stories(): Promise<Real | null> {
   const graph = await storiesGraph(found);
   const model = await readOnnx(bytesSource(graph));
   const engine = await onnxEngine(graph, { ort });
-  return { name: "stories260k", engine, model, data, samples: { trial: 24, score: 8 } };
+  return { name: "stories260k", bytes: graph, engine, model, data, samples: { trial: 24, score: 8 } };
 }
 
 /** Two seconds of tones that begin, have overtones and fade, instead of music. */
@@ -88,7 +90,7 @@ export async function basicPitch(): Promise<Real | null> {
   });
   const model = await readOnnx(bytesSource(bytes));
   return {
-    ...{ name: "basic-pitch", model, data, samples: { trial: 6, score: 2 } },
+    ...{ name: "basic-pitch", bytes, model, data, samples: { trial: 6, score: 2 } },
     engine: await onnxEngine(bytes, { ort }),
   };
 }

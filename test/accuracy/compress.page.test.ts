@@ -72,4 +72,23 @@ describe("quern compress --report", () => {
     expect((await quernIn(folder, ...args)).code).toBe(0);
     expect(await readFile(join(folder, "l.jsonl"), "utf8")).toBe(before);
   });
+
+  test("times what it has tried where the model is for this machine, beside what was predicted", async () => {
+    const build = ["latency", "build", "--runtime", "onnxruntime-node", "--db", "here.sqlite", "--budget", "8s"];
+    const built = await quernIn(folder, ...build);
+    expect(built.code, built.stderr).toBe(0);
+    const args = ["compress", "m.onnx", "--data", "x.npy", "--samples", "64", ...SETTINGS, "--table", "here.sqlite"];
+    const { code, stderr } = await quernIn(folder, ...args, "-o", "d.quern", "--report", "d.html");
+    expect(code, stderr).toBe(0);
+    const page = parse(await readFile(join(folder, "d.html"), "utf8"));
+    expectSound(page);
+    expect(textOf(page)).not.toContain("Times were not measured here");
+    const checked = all(page, "table").find((table) => textOf(table).startsWith("Finalists"));
+    const [head, answer] = all(checked as ReturnType<typeof parse>, "tr").map((row) =>
+      [...all(row, "th"), ...all(row, "td")].map(textOf),
+    );
+    const at = head.indexOf("time of a run");
+    expect(answer[at + 1]).toMatch(/ (ms|µs)$/);
+    expect(answer[at + 2]).toMatch(/%$/);
+  });
 });

@@ -8,15 +8,16 @@ import type { Run } from "../../src/latency/run.ts";
 import { addEnvironment, addRow, newTable } from "../../src/latency/table.ts";
 import { buildTable } from "../../src/measure/build.ts";
 import { nameOf, relative } from "../../src/measure/family.ts";
-import { measureUnit } from "../../src/measure/loop.ts";
+import { quartiles } from "../../src/measure/loop.ts";
 import { onnxRunner } from "../../src/measure/ort.ts";
 import type { Runner } from "../../src/measure/runner.ts";
 import { tfjsRunner } from "../../src/measure/tfjs.ts";
+import { timeInVisits } from "../../src/measure/visits.ts";
 import { layersRelative, wholeFrom, wholeOf } from "../../src/measure/whole.ts";
 
 // How well times of whole models are told from a table that has never seen them: a table is built within its budget, then the graphs of the family that
 // are held out are measured, every third one. One runtime to a process; the machine has to be quiet.
-// tsx test/accuracy/latency.bench.ts --runtime onnxruntime-web [--budget 180] [--graphs 72] [--table rows.jsonl] [--measured models.json]
+// tsx test/accuracy/latency.bench.ts --runtime onnxruntime-web [--budget 180] [--graphs 72] [--visits 4] [--table rows.jsonl] [--measured models.json]
 
 const { values } = parseArgs({
   options: {
@@ -25,17 +26,20 @@ const { values } = parseArgs({
     graphs: { type: "string", default: "72" },
     table: { type: "string" },
     measured: { type: "string" },
+    visits: { type: "string", default: "4" },
     list: { type: "boolean", default: false },
   },
 });
 
 const HELD_OUT = 3;
-const EACH_MS = 400;
+const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
 
 interface MeasuredModel {
   readonly index: number;
   readonly run: Run;
   readonly ms: number;
+  /** Of pages. */
+  readonly calm?: boolean | undefined;
 }
 
 async function openRunner(): Promise<Runner> {
@@ -71,18 +75,34 @@ async function openTable(runner: Runner) {
 async function measureModels(runner: Runner, referenceMs: number): Promise<MeasuredModel[]> {
   const reference = await runner.open(runner.reference);
   if (!reference) throw new Error("no reference");
-  const found: MeasuredModel[] = [];
-  for (let index = HELD_OUT - 1; index < Number(values.graphs); index += HELD_OUT) {
-    for (const run of runner.runs) {
-      const opened = await runner.openModel(index, 1, run);
-      if (!opened) continue;
-      const { median } = await measureUnit(performance, { run: reference.run, ms: referenceMs }, opened.unit, EACH_MS);
-      await opened.unit.close();
-      found.push({ index, run, ms: median });
-    }
-  }
+  const held = Array.from({ length: Math.floor(Number(values.graphs) / HELD_OUT) }, (_, i) => HELD_OUT * (i + 1) - 1);
+  const all = held.flatMap((index) => runner.runs.map((run) => ({ index, run })));
+  const opens = all.map(
+    ({ index, run }) =>
+      async () =>
+        (await runner.openModel(index, 1, run))?.unit ?? null,
+  );
+  const beside = { run: reference.run, ms: referenceMs };
+  const times = await timeInVisits(opens, { reference: beside, visits: Number(values.visits) });
   await reference.close();
+  const found = all.flatMap((each, i) => (times[i] ? [{ ...each, ...times[i] }] : []));
+  const apart = found.reduce((sum, { ms, low, high }) => sum + (high - low) / ms / found.length, 0);
+  console.log(`the visits of a model are ${percent(apart)} apart`);
   return found;
+}
+
+/** One of each model and way to run it: the middle of its visits, of those that were not disturbed where there are any. */
+function together(visits: readonly MeasuredModel[]): MeasuredModel[] {
+  const found = new Map<string, MeasuredModel[]>();
+  for (const visit of visits) {
+    const key = `${visit.index} ${visit.run}`;
+    found.set(key, [...(found.get(key) ?? []), visit]);
+  }
+  return [...found.values()].map((all) => {
+    const calm = all.filter((visit) => visit.calm !== false);
+    const [, ms] = quartiles((calm.length > 0 ? calm : all).map((visit) => visit.ms));
+    return { ...(all[0] as MeasuredModel), ms };
+  });
 }
 
 const runner = await openRunner();
@@ -92,10 +112,11 @@ const [reference] = [...table.rows.values()]
   .flatMap((rows) => [...rows.values()])
   .filter(({ type }) => type === "reference");
 const stored = values.measured !== undefined && existsSync(values.measured);
-const measured: MeasuredModel[] = stored
+const visits: MeasuredModel[] = stored
   ? JSON.parse(readFileSync(values.measured as string, "utf8"))
   : await measureModels(runner, reference?.median ?? 1);
-if (values.measured !== undefined && !stored) writeFileSync(values.measured, JSON.stringify(measured));
+if (values.measured !== undefined && !stored) writeFileSync(values.measured, JSON.stringify(visits));
+const measured = together(visits);
 
 const told = measured.map(({ index, run, ms }) => {
   const whole =
@@ -109,8 +130,6 @@ const told = measured.map(({ index, run, ms }) => {
     ...{ told: prediction.ms, low: prediction.low, high: prediction.high, known: prediction.known },
   };
 });
-const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
-
 function rankCorrelation(a: readonly number[], b: readonly number[]): number {
   const ranks = (values: readonly number[]): number[] => {
     const order = values.map((_, i) => i).sort((i, j) => values[i] - values[j]);

@@ -1,4 +1,4 @@
-// node test/browser/latency.build.mjs -o chromium.jsonl [--budget 180] [--resume] [--models chromium.json --graphs 72 --each 400]
+// node test/browser/latency.build.mjs -o chromium.jsonl [--budget 180] [--resume] [--models chromium.json --graphs 72 --visits 4 --each 400]
 // What the page's latency builder measures, without anybody who looks at it: rows as lines as they are found, then the graphs of the family that are
 // held out, every third one, as test/accuracy/latency.bench.ts has them. That then says how well they are told:
 // tsx test/accuracy/latency.bench.ts --budget 0 --table chromium.jsonl --measured chromium.json
@@ -22,6 +22,8 @@ const { values } = parseArgs({
     cpu: { type: "string" },
     models: { type: "string" },
     graphs: { type: "string", default: "72" },
+    /** Of each model: the same minute differs from others by some percent. */
+    visits: { type: "string", default: "4" },
     /** Others than every third one: "0-11,20". */
     indexes: { type: "string" },
     /** Milliseconds for each model and way to run it. */
@@ -67,7 +69,7 @@ async function main(page, tool) {
   const models = [];
   const asked = {
     ...{ tool, known: known(values.output), budget: Number(values.budget), cpu: values.cpu },
-    ...(values.models && { models: indexes(), each: Number(values.each) }),
+    ...(values.models && { models: Array(Number(values.visits)).fill(indexes()).flat(), each: Number(values.each) }),
   };
   let rows = 0;
   await page.exposeFunction("told", (told) => {

@@ -4,11 +4,11 @@ import type { Environment, RuntimeName } from "../../../src/latency/environment.
 import { environmentLine, parseLines, rowLine } from "../../../src/latency/lines.ts";
 import type { Row } from "../../../src/latency/row.ts";
 import type { Run } from "../../../src/latency/run.ts";
-import { addEnvironment, addRow, type LatencyTable, lookup, newTable } from "../../../src/latency/table.ts";
-import { type BuildProgress, type BuildReport, buildTable } from "../../../src/measure/build.ts";
-import { withResolution } from "../../../src/measure/clock.ts";
+import { addEnvironment, addRow, type LatencyTable, newTable } from "../../../src/latency/table.ts";
+import { type BuildProgress, type BuildReport, buildTable, knownReference } from "../../../src/measure/build.ts";
+import { meter, withResolution } from "../../../src/measure/clock.ts";
 import { nameOf } from "../../../src/measure/family.ts";
-import { type Measured, measureUnit } from "../../../src/measure/loop.ts";
+import { type Measured, measureUnit, settled } from "../../../src/measure/loop.ts";
 import { onnxRunner } from "../../../src/measure/ort.ts";
 import type { Runner } from "../../../src/measure/runner.ts";
 
@@ -97,8 +97,6 @@ async function measure(asked: LatencyAsked): Promise<BuildReport> {
   return { ...report, refused: [...report.refused, ...refused] };
 }
 
-/** Runs of the reference before models are measured. */
-const WARM_RUNS = 500;
 const EACH = 400;
 /** Of the models that are held out of all tables. */
 const SEED = 1;
@@ -109,10 +107,9 @@ async function measureModels(runner: Runner, environment: Environment, table: La
   const { models = [], each = EACH } = asked;
   const reference = models.length > 0 ? await runner.open(runner.reference) : null;
   if (!reference) return refused;
-  const key = { ...runner.reference, type: "reference", environment: environment.id };
-  const beside = { run: reference.run, ms: lookup(table, key)?.median as number };
-  for (let i = 0; i < WARM_RUNS; i++) await reference.run();
+  const beside = { run: reference.run, ms: knownReference(table, environment, runner) as number };
   const clock = withResolution(performance);
+  await settled(clock, meter(clock, reference.run));
   for (const index of models) {
     for (const run of runner.runs) {
       try {

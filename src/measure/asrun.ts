@@ -1,0 +1,40 @@
+import type { Unit, Value } from "../engine/engine.ts";
+import { createSession, type OnnxRuntime, type OnnxSession } from "../engine/onnx/runtime.ts";
+import { dataTypeOf, toTensor } from "../engine/onnx/values.ts";
+import type { RunOf } from "../latency/parts.ts";
+import { deployed } from "./deployed.ts";
+import type { OpenUnit } from "./unit.ts";
+
+export interface ToRun {
+  /** An ONNX model, with its weights in it. */
+  readonly model: Uint8Array;
+  /** As an engine describes them. */
+  readonly units: readonly Unit[];
+  /** What it is given, by name. */
+  readonly inputs: ReadonlyMap<string, Value>;
+}
+
+/**
+ * A model with its units run so, as applications would run it: at the full optimisation of ONNX Runtime. Its weights are codes that stand for nothing.
+ * @throws DataError where the runtime refuses it
+ */
+export async function openAsRun(
+  ort: OnnxRuntime,
+  { model, units, inputs }: ToRun,
+  runOf: RunOf,
+  threads = 1,
+): Promise<OpenUnit> {
+  const session = (await createSession(ort, await deployed(model, units, runOf), threads, "all")) as Session;
+  const feeds: Record<string, unknown> = {};
+  for (const { name, type } of session.inputMetadata) {
+    const value = inputs.get(name);
+    if (value) feeds[name] = toTensor(ort, dataTypeOf(type), value, name);
+  }
+  const run = () => session.run(feeds as never, session.outputNames as never);
+  return { copies: 1, run, base: null, close: () => session.release() };
+}
+
+type Session = OnnxSession & {
+  readonly inputMetadata: readonly { readonly name: string; readonly type: string }[];
+  readonly outputNames: readonly string[];
+};
