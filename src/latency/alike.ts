@@ -1,5 +1,6 @@
 import { type Smooth, smooth } from "./smooth.ts";
-import { elementsOf, listOf, numberOf, type UnitSpec } from "./spec.ts";
+import { elementsOf, listOf, type UnitSpec } from "./spec.ts";
+import { workOf } from "./work.ts";
 
 // What models are like: those of the same operators, of the same size, are off by the same from what their units tell.
 
@@ -32,19 +33,14 @@ const typeOf = (spec: UnitSpec): string =>
 
 /** What a run goes through, at the least: all weights, and room for the largest value. */
 export function bytesOf(specs: readonly UnitSpec[]): number {
-  const weights = specs.reduce((sum, spec) => sum + weightBytes(spec), 0);
+  const weights = specs.reduce(
+    (sum, spec) => sum + ({ f32: 4, w4: 0.5 }[spec.precision] ?? 1) * (workOf(spec).counts.weights ?? 0),
+    0,
+  );
   const values = specs
     .filter(({ type }) => type !== "run")
     .flatMap((spec) => [listOf(spec, "in"), listOf(spec, "out")]);
   return 1 + weights + 4 * Math.max(0, ...values.map((shape) => (shape.length > 0 ? elementsOf(shape) : 0)));
-}
-
-function weightBytes(spec: UnitSpec): number {
-  const each = { f32: 4, w4: 0.5 }[spec.precision] ?? 1;
-  if (spec.type === "dense") return each * numberOf(spec, "inputs") * numberOf(spec, "outputs");
-  if (spec.type !== "conv" && spec.type !== "depthwise") return 0;
-  const [inputs, outputs] = [listOf(spec, "in")[1] ?? 1, listOf(spec, "out")[1] ?? 1];
-  return (each * outputs * inputs * elementsOf(listOf(spec, "kernel"))) / (numberOf(spec, "groups") || 1);
 }
 
 /** Fewer models say nothing about others. */

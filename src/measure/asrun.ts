@@ -1,6 +1,7 @@
 import type { Unit, Value } from "../engine/engine.ts";
-import { createSession, type OnnxRuntime, type OnnxSession } from "../engine/onnx/runtime.ts";
+import { createSession, messageOf, type OnnxRuntime, type OnnxSession } from "../engine/onnx/runtime.ts";
 import { dataTypeOf, toTensor } from "../engine/onnx/values.ts";
+import { DataError } from "../errors.ts";
 import type { RunOf } from "../latency/parts.ts";
 import { deployed } from "./deployed.ts";
 import type { OpenUnit } from "./unit.ts";
@@ -16,7 +17,7 @@ export interface ToRun {
 
 /**
  * A model with its units run so, as applications would run it: at the full optimisation of ONNX Runtime. Its weights are codes that stand for nothing.
- * @throws DataError where the runtime refuses it
+ * @throws DataError where the runtime refuses it, or to run it with these inputs
  */
 export async function openAsRun(
   ort: OnnxRuntime,
@@ -25,16 +26,24 @@ export async function openAsRun(
   threads = 1,
 ): Promise<OpenUnit> {
   const session = (await createSession(ort, await deployed(model, units, runOf), threads, "all")) as Session;
+  // Packages before 1.21 do not tell.
+  const types = new Map((session.inputMetadata ?? []).map(({ name, type }) => [name, type]));
   const feeds: Record<string, unknown> = {};
-  for (const { name, type } of session.inputMetadata) {
-    const value = inputs.get(name);
-    if (value) feeds[name] = toTensor(ort, dataTypeOf(type), value, name);
+  for (const [name, value] of inputs) {
+    const type = types.get(name) ?? (value.data instanceof Float32Array ? "float32" : "int64");
+    feeds[name] = toTensor(ort, dataTypeOf(type), value, name);
   }
   const run = () => session.run(feeds as never, session.outputNames as never);
+  try {
+    await run();
+  } catch (error) {
+    await session.release();
+    throw new DataError(`ONNX Runtime cannot run the model with these inputs: ${messageOf(error)}`);
+  }
   return { copies: 1, run, base: null, close: () => session.release() };
 }
 
 type Session = OnnxSession & {
-  readonly inputMetadata: readonly { readonly name: string; readonly type: string }[];
+  readonly inputMetadata?: readonly { readonly name: string; readonly type: string }[];
   readonly outputNames: readonly string[];
 };
