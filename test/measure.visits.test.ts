@@ -101,6 +101,13 @@ describe("a reference", () => {
     expect(on.time).toBeLessThan(4000);
   });
 
+  test("is taken as it is when the time is up", async () => {
+    const { on, task } = machine();
+    const readings = await settled(on, meter(on, task(1)), 250);
+    expect(readings.length).toBe(100);
+    expect(on.time).toBeLessThan(350);
+  });
+
   test("that gets faster without an end is taken as it is", async () => {
     const { on, task } = machine();
     const readings = await settled(

@@ -215,6 +215,9 @@ async function opening(
   }
 }
 
+/** Of the budget, at most. */
+const SETTLED_SHARE = 0.1;
+
 /** What the reference took when the table was begun: milliseconds; null: the table does not tell. */
 export function knownReference(table: LatencyTable, { id }: Environment, { reference }: Runner): number | null {
   return lookup(table, { ...reference, type: "reference", environment: id })?.median ?? null;
@@ -226,7 +229,7 @@ async function openReference(job: Job): Promise<Reference & { close(): Promise<v
   const unit = await runner.open(runner.reference);
   if (!unit) throw new DataError(`${runner.runtime} does not have the unit that all others are compared with`);
   const { run } = unit;
-  const times = await settled(clock, meter(clock, run));
+  const times = await settled(clock, meter(clock, run), SETTLED_SHARE * 1000 * (options.budget ?? 180));
   const known = knownReference(options.table, environment, runner);
   if (known !== null) return { run, ms: known, close: () => unit.close() };
   const [low, median, high] = quartiles(times);

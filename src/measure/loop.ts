@@ -108,11 +108,13 @@ const WINDOW_MS = 100;
 const [FEWEST_WINDOWS, MORE_WINDOWS, MOST_WINDOWS] = [30, 10, 120];
 const FASTER = 0.95;
 
-/** Readings of the fastest window. */
-export async function settled(clock: Clock, { warm, read }: Meter): Promise<number[]> {
+/** Readings of the fastest window. @param long - milliseconds, after which no window begins */
+export async function settled(clock: Clock, { warm, read }: Meter, long = Number.POSITIVE_INFINITY): Promise<number[]> {
+  const begin = clock.now();
   await warm();
   let best: { readonly times: number[]; readonly median: number } = { times: [], median: Number.POSITIVE_INFINITY };
   for (let window = 0, most = FEWEST_WINDOWS; window < most; window++) {
+    if (window > 0 && clock.now() - begin >= long) break;
     const times: number[] = [];
     for (const end = clock.now() + WINDOW_MS; clock.now() < end || times.length < LEAST; ) times.push(await read());
     const [, median] = quartiles(times);
