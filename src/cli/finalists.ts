@@ -34,6 +34,10 @@ export async function timeFinalists(
 ): Promise<Measured[]> {
   const ort = await runtimeHere(environment);
   if (!ort) return [];
+  const runner = onnxRunner(ort, environment.runtime.threads);
+  const ms = knownReference(table, environment, runner);
+  // Without rows of this environment there is nothing that the machine's speed could be compared with.
+  if (ms === null) return [];
   const description = await engine.describe();
   const {
     units,
@@ -51,11 +55,8 @@ export async function timeFinalists(
     ways.set(key, { runOf, plans: [...(ways.get(key)?.plans ?? []), plan] });
   }
   const timed = [...ways.values()].slice(0, MOST);
-  const runner = onnxRunner(ort, environment.runtime.threads);
   const reference = await runner.open(runner.reference);
-  const ms = knownReference(table, environment, runner);
-  // Without rows of this environment there is nothing that the machine's speed could be compared with.
-  if (!reference || ms === null) return [];
+  if (!reference) return [];
   try {
     const opens = timed.map(
       ({ runOf }) =>

@@ -9,7 +9,7 @@ import { design } from "./design.ts";
 import { relative } from "./family.ts";
 import { unitGraphs } from "./onnx.ts";
 import type { Runner } from "./runner.ts";
-import { givenTo, type OpenUnit } from "./unit.ts";
+import { callAlone, givenTo, type OpenUnit } from "./unit.ts";
 import { referenceSpec, wholeFrom } from "./whole.ts";
 
 /** Units and models in ONNX Runtime, as applications run them: at its full optimisation. @param ort - the module */
@@ -32,7 +32,10 @@ export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
       if (spec.type === "model")
         return (await openModel(numberOf(spec, "index"), numberOf(spec, "seed"), spec.precision as Run))?.unit ?? null;
       if (spec.type === "run")
-        return called(await create(callGraph(spec, 1)), await create(callGraph(spec, 2)), ort, spec);
+        return called(
+          [await create(callGraph(spec, 1)), await create(callGraph(spec, 2))],
+          inputOf(ort, [sizeOf(spec, "in")]),
+        );
       const graphs = unitGraphs(spec, copiesOf(spec, threads, native));
       if (!graphs) return null;
       const { copies, input } = graphs;
@@ -79,24 +82,13 @@ function copiesOf(spec: UnitSpec, threads: number, native: boolean): number {
 
 const sizeOf = (spec: UnitSpec, name: "in" | "out"): number => (spec.attributes[name] as readonly number[])[0] ?? 1;
 
-/** Two calls of a graph, less one that does what it does twice: a call that does nothing. */
-function called(once: OnnxSession, twice: OnnxSession, ort: OnnxRuntime, spec: UnitSpec): OpenUnit {
-  const [single, double] = [once, twice].map((session) => alone(session, inputOf(ort, [sizeOf(spec, "in")]))) as [
-    OpenUnit,
-    OpenUnit,
-  ];
-  return {
-    copies: 1,
-    async run() {
-      await single.run();
-      await single.run();
-    },
-    base: double.run,
-    async close() {
-      await single.close();
-      await double.close();
-    },
+function called(sessions: readonly [OnnxSession, OnnxSession], feeds: object): OpenUnit {
+  const [once, twice] = sessions.map((session) => alone(session, feeds)) as [OpenUnit, OpenUnit];
+  const close = async (): Promise<void> => {
+    await once.close();
+    await twice.close();
   };
+  return { ...callAlone(once.run, twice.run), close };
 }
 
 /** Values in, and others out. */

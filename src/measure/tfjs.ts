@@ -3,7 +3,7 @@ import { listOf, numberOf, type UnitSpec } from "../latency/spec.ts";
 import { design } from "./design.ts";
 import type { LayersModule, Net } from "./layers.ts";
 import type { OpenModel, Runner } from "./runner.ts";
-import { givenTo, type OpenUnit } from "./unit.ts";
+import { callAlone, givenTo, type OpenUnit } from "./unit.ts";
 import { layersRelative, referenceSpec } from "./whole.ts";
 
 /** Modules of TensorFlow.js, with a backend that is ready. */
@@ -65,7 +65,6 @@ function openNet(core: Core, layers: LayersModule, index: number, seed: number):
   return drawn?.net ? { unit: opened(core, [drawn.net], drawn.shape, 1), whole: drawn.whole } : null;
 }
 
-/** Two calls of a layer, less one of two layers: a call that does nothing. */
 function openCall(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit {
   const shape = [1, listOf(spec, "in")[0] ?? 1];
   const [once, twice] = [1, 2].map((count) => {
@@ -74,14 +73,8 @@ function openCall(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit {
     for (let i = 0; i < count; i++) at = (layers.layers.reLU as Make)({}).apply(at);
     return layers.model({ inputs: input, outputs: at });
   }) as [Net, Net];
-  const { run, ...others } = opened(core, [once, twice], shape, 1);
-  return {
-    ...others,
-    run() {
-      run();
-      run();
-    },
-  };
+  const { run, base, close } = opened(core, [once, twice], shape, 1);
+  return { ...callAlone(run, base as OpenUnit["run"]), close };
 }
 
 function openLayers(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit | null {

@@ -20,3 +20,12 @@ export interface OpenUnit {
 export function givenTo(shape: readonly number[]): Float32Array {
   return Float32Array.from({ length: elementsOf(shape) }, (_, i) => 0.5 + ((i * 37) % 101) / 101);
 }
+
+/** Two runs of `once` less one of `twice`, which does the same two times: a call that does nothing. Closing is the caller's. */
+export function callAlone(once: OpenUnit["run"], twice: OpenUnit["run"]): Pick<OpenUnit, "copies" | "run" | "base"> {
+  const run = async (): Promise<void> => {
+    await once();
+    await once();
+  };
+  return { copies: 1, run, base: twice };
+}

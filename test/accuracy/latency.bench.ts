@@ -6,7 +6,7 @@ import { environmentLine, FIRST_LINE, parseLines, rowLine } from "../../src/late
 import { latencyModel, predictWhole } from "../../src/latency/predict.ts";
 import type { Run } from "../../src/latency/run.ts";
 import { addEnvironment, addRow, newTable } from "../../src/latency/table.ts";
-import { buildTable } from "../../src/measure/build.ts";
+import { buildTable, knownReference } from "../../src/measure/build.ts";
 import { nameOf, relative } from "../../src/measure/family.ts";
 import { quartiles } from "../../src/measure/loop.ts";
 import { onnxRunner } from "../../src/measure/ort.ts";
@@ -108,13 +108,10 @@ function together(visits: readonly MeasuredModel[]): MeasuredModel[] {
 const runner = await openRunner();
 const { table, environment } = await openTable(runner);
 const model = latencyModel(table, environment, wholeOf);
-const [reference] = [...table.rows.values()]
-  .flatMap((rows) => [...rows.values()])
-  .filter(({ type }) => type === "reference");
 const stored = values.measured !== undefined && existsSync(values.measured);
 const visits: MeasuredModel[] = stored
   ? JSON.parse(readFileSync(values.measured as string, "utf8"))
-  : await measureModels(runner, reference?.median ?? 1);
+  : await measureModels(runner, knownReference(table, environment, runner) ?? 1);
 if (values.measured !== undefined && !stored) writeFileSync(values.measured, JSON.stringify(visits));
 const measured = together(visits);
 
