@@ -56,9 +56,14 @@ const WHOLE_SHARE = 0.3;
 /** Whole models of the family that the factor of an environment is made of, by index; their seed is of this file alone. */
 const WHOLE_SEED = 7;
 const WHOLE = Array.from({ length: 96 }, (_, index) => index);
+/** By what a unit gets. */
 const LONG = 2.5;
-/** Units are many, and more of them tell more than those that nothing disturbed; of whole models each counts. */
-const PATIENCE = 4;
+/** Undisturbed rounds that are enough: more units tell more than more rounds of each; of whole models each counts. */
+const [ENOUGH_OF_UNIT, ENOUGH_OF_MODEL] = [9, 31];
+/** Times what they get, what is waited for the machine to be left alone: a second. */
+const [PATIENCE_OF_UNIT, PATIENCE_OF_MODEL] = [12, 5];
+/** Of the time, what is waited altogether for that: on some machines it never is. */
+const WAIT_SHARE = 0.8;
 /** Models that wait to be measured again: neighbours are gone after some seconds. */
 const MOST_DISTURBED = 12;
 /** Of the budget, and in seconds: code of WebAssembly is compiled well only when it has run. */
@@ -81,6 +86,7 @@ export async function buildTable(
     options,
     clock,
     start: clock.now(),
+    waited: 0,
     rows: 0,
     known: 0,
     refused: [],
@@ -91,7 +97,8 @@ export async function buildTable(
   await warmUp(runner, clock, { first: CALLS, seconds: warm, signal: options.signal, onUnit });
   const reference = await openReference(job);
   const alone = (spec: UnitSpec, until: number): Wish => {
-    return { spec, open: () => runner.open(spec), long: each, patience: 1, until };
+    const open = () => runner.open(spec);
+    return { spec, open, long: each, enough: ENOUGH_OF_UNIT, patience: PATIENCE_OF_UNIT, until };
   };
   try {
     for (const spec of [...CALLS, ...(options.first ?? [])]) await measured(job, reference, alone(spec, budget));
@@ -102,7 +109,8 @@ export async function buildTable(
     for (const [index, run] of WHOLE.flatMap((index) => runner.runs.map((run) => [index, run] as const))) {
       const open = async () => (await runner.openModel(index, WHOLE_SEED, run))?.unit ?? null;
       const spec = familySpec(runner.family, index, WHOLE_SEED, run);
-      await measured(job, reference, { spec, open, long: LONG * each, patience: PATIENCE, until: budget });
+      const how = { long: LONG * each, enough: ENOUGH_OF_MODEL, patience: PATIENCE_OF_MODEL };
+      await measured(job, reference, { spec, open, ...how, until: budget });
     }
     for (const wish of job.disturbed.splice(0)) await again(job, reference, wish);
   } finally {
@@ -120,6 +128,8 @@ interface Job {
   readonly clock: Clock;
   /** By the clock. */
   readonly start: number;
+  /** Milliseconds. */
+  waited: number;
   rows: number;
   known: number;
   readonly refused: { unit: string; reason: string }[];
@@ -129,6 +139,8 @@ interface Job {
 }
 
 const seconds = ({ clock, start }: Job): number => (clock.now() - start) / 1000;
+
+const waits = ({ clock, start, waited }: Job): boolean => waited < WAIT_SHARE * (clock.now() - start);
 
 const nameOf = ({ type, form, precision }: UnitSpec): string => `${type} ${form} ${precision}`;
 
@@ -143,12 +155,13 @@ interface Wish {
   /** Milliseconds. */
   readonly long: number;
   /** See measureUnit. */
+  readonly enough: number;
   readonly patience: number;
   /** Seconds from the start, after which nothing begins. */
   readonly until: number;
 }
 
-/** A unit or a model, unless it is known; what was waited for, and disturbed nevertheless, comes again later. */
+/** A unit or a model, unless it is known; what was disturbed comes again later. */
 async function measured(job: Job, reference: Reference, wish: Wish): Promise<void> {
   const { options, environment, disturbed } = job;
   options.signal?.throwIfAborted();
@@ -157,7 +170,7 @@ async function measured(job: Job, reference: Reference, wish: Wish): Promise<voi
     return;
   }
   const found = await timed(job, reference, wish);
-  if (found && (found.calm || wish.patience === 1)) await add(job, wish.spec, found);
+  if (found && (found.calm || !waits(job))) await add(job, wish.spec, found);
   else if (found) disturbed.push(wish);
   if (disturbed.length > MOST_DISTURBED) await again(job, reference, disturbed.shift() as Wish);
 }
@@ -172,16 +185,20 @@ async function again(job: Job, reference: Reference, wish: Wish): Promise<void> 
 async function timed(
   job: Job,
   reference: Reference,
-  { spec, open, long, patience, until }: Wish,
+  { spec, open, long, enough, patience, until }: Wish,
 ): Promise<Measured | null> {
   const { options, clock, refused } = job;
+  const { signal } = options;
   if (seconds(job) >= until) return null;
   const unit = nameOf(spec);
   await tell(job, unit);
   const opened = await opening(open, unit, refused);
   if (!opened) return null;
   try {
-    const found = await measureUnit(clock, reference, opened, long, options.signal, patience);
+    const begin = clock.now();
+    const how = { signal, enough, patience: waits(job) ? patience : 1 };
+    const found = await measureUnit(clock, reference, opened, long, how);
+    job.waited += Math.max(0, clock.now() - begin - long);
     job.drifts.push(found.drift);
     return found;
   } finally {

@@ -77,7 +77,7 @@ function depthwise(precision: string, forms: readonly string[]): Kind {
 function dense(precision: string, forms: readonly string[]): Kind {
   return ({ size, one }, index) => {
     const rows = index % 3 === 0 ? 1 : size(1, 96);
-    const [inputs, outputs] = [even(size(16, 1024)), index % 4 === 0 ? size(4, 24) : even(size(16, 1024))];
+    const [inputs, outputs] = [even(size(24, 1024)), index % 4 === 0 ? size(4, 24) : even(size(24, 1024))];
     // Behind a convolution there is one with many inputs and few outputs.
     const wide = index % 7 === 3;
     const own = wide ? { rows: 1, inputs: 8 * inputs, outputs: size(4, 24) } : { rows, inputs, outputs };
@@ -165,9 +165,9 @@ const KINDS: readonly (readonly [weight: number, kind: Kind])[] = [
   [8, depthwise("f32", CONVOLUTIONS)],
   [6, depthwise("int8", ["Conv"])],
   [3, depthwise("w8", CONVOLUTIONS)],
-  [9, dense("f32", ["Gemm", "Gemm+Relu", "Gemm+Tanh", "Gemm+Sigmoid", "Gemm+Softmax"])],
-  [9, dense("int8", ["Gemm", "Gemm+Tanh", "Gemm+Sigmoid", "Gemm+Softmax"])],
-  [5, dense("w8", ["Gemm", "Gemm+Relu", "Gemm+Tanh", "Gemm+Sigmoid", "Gemm+Softmax"])],
+  [12, dense("f32", ["Gemm", "Gemm+Relu", "Gemm+Tanh", "Gemm+Sigmoid", "Gemm+Softmax"])],
+  [10, dense("int8", ["Gemm", "Gemm+Tanh", "Gemm+Sigmoid", "Gemm+Softmax"])],
+  [9, dense("w8", ["Gemm", "Gemm+Relu", "Gemm+Tanh", "Gemm+Sigmoid", "Gemm+Softmax"])],
   [8, dense("f32", ["MatMul+Add", "MatMul", "MatMul+Add+Relu"])],
   [8, dense("int8", ["MatMul+Add", "MatMul"])],
   [5, dense("w8", ["MatMul+Add", "MatMul", "MatMul+Add+Relu"])],

@@ -17,6 +17,9 @@ export interface VisitOptions {
   readonly onVisit?: ((done: number, total: number) => Promise<void> | void) | undefined;
 }
 
+/** Undisturbed rounds that are enough for a visit. */
+const ENOUGH = 31;
+
 /**
  * The middle of the visits of each, with the least and the most of them: milliseconds of a machine on which the reference takes what it is said to. Those
  * that were disturbed do not count where others were not; where most were, there are as many again.
@@ -43,7 +46,7 @@ export async function timeInVisits(
         continue;
       }
       try {
-        found[i]?.push(await measureUnit(fine, reference, unit, each, signal));
+        found[i]?.push(await measureUnit(fine, reference, unit, each, { signal, enough: ENOUGH }));
       } finally {
         await unit.close();
       }

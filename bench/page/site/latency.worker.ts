@@ -115,7 +115,7 @@ async function measureModels(runner: Runner, environment: Environment, table: La
       try {
         const opened = await runner.openModel(index, SEED, run);
         if (!opened) continue;
-        const { median: ms, ...more } = await measureUnit(clock, beside, opened.unit, each, control.signal);
+        const { median: ms, ...more } = await measureUnit(clock, beside, opened.unit, each, { signal: control.signal });
         await opened.unit.close();
         tell({ kind: "model", model: { index, name: nameOf(index), run, ms, ...more } });
       } catch (error) {
