@@ -4,7 +4,7 @@ import type { Environment } from "../latency/environment.ts";
 import type { Row } from "../latency/row.ts";
 import type { UnitSpec } from "../latency/spec.ts";
 import { type LatencyTable, lookup } from "../latency/table.ts";
-import { type Clock, meter, withResolution } from "./clock.ts";
+import { type Clock, withResolution } from "./clock.ts";
 import { type Measured, measureUnit, quartiles, type Reference, settled } from "./loop.ts";
 import type { Runner } from "./runner.ts";
 import type { OpenUnit } from "./unit.ts";
@@ -246,16 +246,14 @@ async function openReference(job: Job): Promise<Reference & { close(): Promise<v
   const unit = await runner.open(runner.reference);
   if (!unit) throw new DataError(`${runner.runtime} does not have the unit that all others are compared with`);
   const { run } = unit;
-  const times = await settled(clock, meter(clock, run), SETTLED_SHARE * 1000 * (options.budget ?? 180));
-  const known = knownReference(options.table, environment, runner);
-  if (known !== null) return { run, ms: known, close: () => unit.close() };
+  const times = await settled(clock, run, SETTLED_SHARE * 1000 * (options.budget ?? 180));
   const [low, median, high] = quartiles(times);
-  await add(
-    job,
-    { ...runner.reference, type: "reference" },
-    { count: times.length, median, spread: (high - low) / 2, drift: 1 },
-  );
-  return { run, ms: median, close: () => unit.close() };
+  const known = knownReference(options.table, environment, runner);
+  if (known === null) {
+    const spec = { ...runner.reference, type: "reference" };
+    await add(job, spec, { count: times.length, median, spread: (high - low) / 2, drift: 1 });
+  }
+  return { run, ms: known ?? median, least: median, close: () => unit.close() };
 }
 
 function rowOf(

@@ -10,7 +10,7 @@ export interface Reference {
   run(): Promise<unknown> | unknown;
   /** What a run takes at the fastest, as it was found first: milliseconds, in which everything is told. */
   readonly ms: number;
-  /** The fastest that was seen since, by measureUnit; undefined: `ms`. */
+  /** The fastest that was seen in this process, which measureUnit goes on with; undefined: `ms`. */
   least?: number | undefined;
 }
 
@@ -143,12 +143,17 @@ async function inTurn(meters: readonly Meter[]): Promise<number[]> {
 }
 
 const WINDOW_MS = 100;
-/** Code is compiled, and compiled better, while it runs, and neighbours come and go: windows for three seconds, and a second more after each that was faster. */
-const [FEWEST_WINDOWS, MORE_WINDOWS, MOST_WINDOWS] = [30, 10, 120];
+/** Code is compiled, and compiled better, while it runs, and neighbours come and go: windows for six seconds, and two more after each that was faster. */
+const [FEWEST_WINDOWS, MORE_WINDOWS, MOST_WINDOWS] = [60, 20, 200];
 const FASTER = 0.95;
 
-/** Readings of the fastest window. @param long - milliseconds, after which no window begins */
-export async function settled(clock: Clock, { warm, read }: Meter, long = Number.POSITIVE_INFINITY): Promise<number[]> {
+/** Readings of the fastest window of a task. @param long - milliseconds, after which no window begins */
+export async function settled(
+  clock: Clock,
+  task: Reference["run"],
+  long = Number.POSITIVE_INFINITY,
+): Promise<number[]> {
+  const { warm, read } = meter(clock, task);
   const begin = clock.now();
   await warm();
   let best: { readonly times: number[]; readonly median: number } = { times: [], median: Number.POSITIVE_INFINITY };

@@ -1,5 +1,5 @@
 import type { Interval } from "../latency/interval.ts";
-import { type Clock, meter, withResolution } from "./clock.ts";
+import { type Clock, withResolution } from "./clock.ts";
 import { type Measured, measureUnit, quartiles, type Reference, settled } from "./loop.ts";
 import type { OpenUnit } from "./unit.ts";
 
@@ -31,7 +31,8 @@ export async function timeInVisits(
   { reference, visits = 4, each = 400, clock = performance, signal, onVisit }: VisitOptions,
 ): Promise<(Interval | null)[]> {
   const fine = withResolution(clock);
-  await settled(fine, meter(fine, reference.run));
+  const [, least] = quartiles(await settled(fine, reference.run));
+  const beside = { ...reference, least };
   const found = opens.map((): Measured[] => []);
   const absent = new Set<number>();
   const calmOnes = (i: number): readonly Measured[] => (found[i] ?? []).filter(({ calm }) => calm);
@@ -46,7 +47,7 @@ export async function timeInVisits(
         continue;
       }
       try {
-        found[i]?.push(await measureUnit(fine, reference, unit, each, { signal, enough: ENOUGH }));
+        found[i]?.push(await measureUnit(fine, beside, unit, each, { signal, enough: ENOUGH }));
       } finally {
         await unit.close();
       }

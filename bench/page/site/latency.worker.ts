@@ -6,9 +6,9 @@ import type { Row } from "../../../src/latency/row.ts";
 import type { Run } from "../../../src/latency/run.ts";
 import { addEnvironment, addRow, type LatencyTable, newTable } from "../../../src/latency/table.ts";
 import { type BuildProgress, type BuildReport, buildTable, knownReference } from "../../../src/measure/build.ts";
-import { meter, withResolution } from "../../../src/measure/clock.ts";
+import { withResolution } from "../../../src/measure/clock.ts";
 import { nameOf } from "../../../src/measure/family.ts";
-import { type Measured, measureUnit, settled } from "../../../src/measure/loop.ts";
+import { type Measured, measureUnit, quartiles, settled } from "../../../src/measure/loop.ts";
 import { onnxRunner } from "../../../src/measure/ort.ts";
 import type { Runner } from "../../../src/measure/runner.ts";
 
@@ -107,9 +107,9 @@ async function measureModels(runner: Runner, environment: Environment, table: La
   const { models = [], each = EACH } = asked;
   const reference = models.length > 0 ? await runner.open(runner.reference) : null;
   if (!reference) return refused;
-  const beside = { run: reference.run, ms: knownReference(table, environment, runner) as number };
   const clock = withResolution(performance);
-  await settled(clock, meter(clock, reference.run));
+  const [, least] = quartiles(await settled(clock, reference.run));
+  const beside = { run: reference.run, ms: knownReference(table, environment, runner) as number, least };
   for (const index of models) {
     for (const run of runner.runs) {
       try {
