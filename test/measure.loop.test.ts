@@ -78,13 +78,23 @@ describe("a clock's resolution", () => {
 });
 
 describe("a meter", () => {
-  test("of a fine clock runs its task once a reading", async () => {
+  test("of a fine clock runs its task twice a reading, and tells of the second time", async () => {
     const on = machine(FINE);
-    const { warm, read } = meter({ now: () => on.now(), resolution: FINE }, on.task("x", 0.25));
+    const task = on.task("x", (run) => [1, 8, 0.25][run] as number);
+    const { warm, read } = meter({ now: () => on.now(), resolution: FINE }, task);
     await warm();
     expect(on.log).toHaveLength(1);
     expect(await read()).toBe(0.25);
-    expect(on.log).toHaveLength(2);
+    expect(on.log).toHaveLength(3);
+  });
+
+  test("runs what is short so often that a reading is a quarter of a millisecond", async () => {
+    const on = machine(FINE);
+    const { warm, read } = meter({ now: () => on.now(), resolution: FINE }, on.task("x", 0.0625));
+    await warm();
+    const before = on.log.length;
+    expect(await read()).toBe(0.0625);
+    expect(on.log.length - before).toBe(1 + 4);
   });
 
   test("of a coarse clock runs it so often that a reading is 50 times what the clock tells apart", async () => {
@@ -100,7 +110,7 @@ describe("a meter", () => {
 
   test("of a clock that does not tell its resolution takes it to be fine", async () => {
     const on = machine(1);
-    const { warm } = meter({ now: () => on.now() }, on.task("x", 0));
+    const { warm } = meter({ now: () => on.now() }, on.task("x", 1));
     await warm();
     expect(on.log).toHaveLength(1);
   });
@@ -120,17 +130,17 @@ describe("measuring a unit", () => {
     const slow = unit(on, (run) => (run < 3 ? 500 : 5));
     const { count, median, spread, drift, calm } = await measureUnit(on, reference(on), slow, 0);
     const round = ["reference", "run", "base"];
-    // Then the reference is run once before it is read, and read before and after each round.
-    const look = ["reference", "reference"];
-    const rounds = Array(9).fill(["run", "base", ...look]);
-    expect(on.log).toEqual([...Array(3).fill(round), look, ...rounds].flat());
+    // Then each is run once before it is read, and the reference is read before and after each round.
+    const look = (name: string): string[] => [name, name];
+    const rounds = Array(9).fill(["run", "base", "reference"].flatMap(look));
+    expect(on.log).toEqual([...Array(3).fill(round), look("reference"), ...rounds].flat());
     expect([count, median, spread, drift, calm]).toEqual([9, 4, 0, 1, true]);
   });
 
   test("goes on until the time is up, and takes 9 rounds where it is up at once", async () => {
     const on = machine(FINE);
-    // A round takes 10 ms.
-    expect((await measureUnit(on, reference(on), unit(on, 5), 800)).count).toBe(80);
+    // A round takes 16 ms.
+    expect((await measureUnit(on, reference(on), unit(on, 5), 800)).count).toBe(50);
     expect((await measureUnit(on, reference(on), unit(on, 5), 1)).count).toBe(9);
   });
 
@@ -178,11 +188,18 @@ describe("measuring a unit", () => {
   test("does not count what was disturbed while it ran, though the reference was not before", async () => {
     const on = machine(FINE);
     const beside = on.task("reference", 2);
-    const reference = { ms: 2, run: () => beside().then(() => (on.log.slice(-2).includes("run") ? 0 : (on.slower = 1))) };
+    const reference = {
+      ms: 2,
+      async run() {
+        await beside();
+        // For this one and the one behind it.
+        if (!on.log.slice(-2).includes("run")) on.slower = 1;
+      },
+    };
     const own = on.task("run", 5);
     const run = (): Promise<void> => {
-      // Two of three times.
-      if (on.log.filter((name) => name === "run").length % 3 > 0) on.slower = 3;
+      // In two of three rounds.
+      if (Math.floor(on.log.filter((name) => name === "run").length / 2) % 3 > 0) on.slower = 3;
       return own();
     };
     const found = await measureUnit(on, reference, { copies: 1, run, base: null, close() {} }, 1000);
@@ -192,15 +209,15 @@ describe("measuring a unit", () => {
   test("has enough of undisturbed rounds where it is told how many are", async () => {
     const on = machine(FINE);
     expect((await measureUnit(on, reference(on), unit(on, 5), 800, { enough: 15 })).count).toBe(15);
-    expect((await measureUnit(on, reference(on), unit(on, 5), 100, { enough: 15 })).count).toBe(10);
+    expect((await measureUnit(on, reference(on), unit(on, 5), 200, { enough: 15 })).count).toBe(13);
   });
 
   test("runs the reference alone while it waits, once there are enough rounds that are disturbed", async () => {
     const on = machine(FINE);
     const beside = changing(on, () => 2);
     await measureUnit(on, beside, unit(on, 5, null), 100, { patience: 12 });
-    // Three that are dropped.
-    expect(on.log.filter((name) => name === "run")).toHaveLength(3 + 9);
+    // Three that are dropped, and two for each reading.
+    expect(on.log.filter((name) => name === "run")).toHaveLength(3 + 2 * 9);
   });
 
   test("that is faster than it was at first is what counts from then on", async () => {
@@ -236,12 +253,12 @@ describe("measuring a unit", () => {
 
   test("gives the median and half of the distance between the quartiles", async () => {
     const on = machine(FINE);
-    // After the three that are dropped: 1 to 9, and outliers that do not count.
+    // After the three that are dropped, where they are read: 1 to 9, and an outlier.
     const times = [4, 2, 8, 1, 900, 3, 7, 5, 6];
     const { median, spread } = await measureUnit(
       on,
       reference(on),
-      unit(on, (run) => times[run - 3] ?? 0, null),
+      unit(on, (run) => times[(run - 4) / 2] ?? 1, null),
       0,
     );
     expect([median, spread]).toEqual([5, 2]);

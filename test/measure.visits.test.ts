@@ -100,7 +100,7 @@ describe("a reference", () => {
   test("is taken as it is when the time is up", async () => {
     const { on, task } = machine();
     const readings = await settled(on, task(1), 250);
-    expect(readings.length).toBe(100);
+    expect(readings.length).toBe(50);
     expect(on.time).toBeLessThan(350);
   });
 

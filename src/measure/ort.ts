@@ -2,14 +2,13 @@ import { createSession, type OnnxRuntime, type OnnxSession, runtimeName } from "
 import { boundOf } from "../latency/roofline.ts";
 import type { Run } from "../latency/run.ts";
 import { numberOf, type UnitSpec } from "../latency/spec.ts";
-import { workOf } from "../latency/work.ts";
 import { FLOAT, graphBuilder } from "../model/onnx/build.ts";
 import { deployed } from "./deployed.ts";
 import { design } from "./design.ts";
 import { relative } from "./family.ts";
 import { unitGraphs } from "./onnx.ts";
 import type { Runner } from "./runner.ts";
-import { callAlone, givenTo, type OpenUnit } from "./unit.ts";
+import { callAlone, copiesWithin, givenTo, type OpenUnit } from "./unit.ts";
 import { referenceSpec, wholeFrom } from "./whole.ts";
 
 /** Units and models in ONNX Runtime, as applications run them: at its full optimisation. @param ort - the module */
@@ -68,16 +67,10 @@ function inputOf(ort: OnnxRuntime, shape: readonly number[]): object {
 /** A run takes about so many milliseconds, by what WebAssembly takes: native code takes a quarter, and its calls vary more. */
 const LONG = { web: 1, native: 5 };
 const MOST_COPIES = { web: 16, native: 40 };
-/** Weights of all copies: of small models they stay in the caches, and so these are to. */
-const MOST_BYTES = 1 << 20;
-
 function copiesOf(spec: UnitSpec, threads: number, native: boolean): number {
   const kind = native ? "native" : "web";
-  const { weights = 0 } = workOf(spec).counts;
-  const bound = boundOf(spec, threads);
-  const bytes = 4 * weights + 1;
-  const most = Math.min(MOST_COPIES[kind], Math.floor(MOST_BYTES / bytes));
-  return Math.max(1, Math.min(most, Math.round(LONG[kind] / bound)));
+  const wanted = Math.max(1, Math.round(LONG[kind] / boundOf(spec, threads)));
+  return copiesWithin(spec, Math.min(MOST_COPIES[kind], wanted));
 }
 
 const sizeOf = (spec: UnitSpec, name: "in" | "out"): number => (spec.attributes[name] as readonly number[])[0] ?? 1;

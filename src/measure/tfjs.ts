@@ -3,7 +3,7 @@ import { listOf, numberOf, type UnitSpec } from "../latency/spec.ts";
 import { design } from "./design.ts";
 import type { LayersModule, Net } from "./layers.ts";
 import type { OpenModel, Runner } from "./runner.ts";
-import { callAlone, givenTo, type OpenUnit } from "./unit.ts";
+import { callAlone, copiesWithin, givenTo, type OpenUnit } from "./unit.ts";
 import { layersRelative, referenceSpec } from "./whole.ts";
 
 /** Modules of TensorFlow.js, with a backend that is ready. */
@@ -80,7 +80,8 @@ function openCall(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit {
 function openLayers(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit | null {
   const given = listOf(spec, "in").map((extent, i) => (i === 0 ? extent * spec.batch : extent));
   const shape = given.length > 0 ? given : [spec.batch * numberOf(spec, "rows"), numberOf(spec, "inputs")];
-  const copies = Math.max(2, Math.min(MOST_COPIES, Math.round(LONG / boundOf(spec, 1))));
+  const wanted = Math.max(2, Math.round(LONG / boundOf(spec, 1)));
+  const copies = copiesWithin(spec, Math.min(MOST_COPIES, wanted));
   const [net, base] = [copies + 1, 1].map((count) => copied(layers, spec, shape, count));
   return net && base ? opened(core, [net, base], shape, copies) : null;
 }
