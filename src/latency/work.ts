@@ -104,5 +104,10 @@ function moving(spec: UnitSpec): Sizes {
 /** Activations behind what multiplies, two counts for each: they take different times, and what is not merged is an operator more. */
 function behind(operators: readonly string[], elements: number): Record<string, number> {
   const names = operators.filter((operator) => operator !== "Add");
-  return Object.fromEntries(names.flatMap((name) => [[name, elements], [`one ${name}`, 1]]));
+  return Object.fromEntries(
+    names.flatMap((name) => [
+      [name, elements],
+      [`one ${name}`, 1],
+    ]),
+  );
 }

@@ -73,7 +73,11 @@ export async function measureUnit(
     const [whole = 0, without = 0] = await inTurn(own);
     return (whole - without) / copies;
   };
-  const { rounds, looks } = await roundsOf(clock, { lookBeside: beside.read, lookAtOwn, near: NEAR * least, budget }, options);
+  const { rounds, looks } = await roundsOf(
+    clock,
+    { lookBeside: beside.read, lookAtOwn, near: NEAR * least, budget },
+    options,
+  );
   const kept = undisturbed(rounds, NEAR * least);
   const [low, median, high] = quartiles(kept.map(({ own }) => own));
   const [, taken] = quartiles(kept.flatMap(({ beside }) => beside));
