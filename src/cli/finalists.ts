@@ -4,7 +4,6 @@ import type { OnnxRuntime } from "../engine/onnx.ts";
 import { DataError } from "../errors.ts";
 import { detectEnvironment } from "../latency/detect.ts";
 import type { Interval } from "../latency/interval.ts";
-import type { RunOf } from "../latency/parts.ts";
 import { openAsRun } from "../measure/asrun.ts";
 import { knownReference } from "../measure/build.ts";
 import { onnxRunner } from "../measure/ort.ts";
@@ -12,7 +11,7 @@ import { timeInVisits } from "../measure/visits.ts";
 import type { Measured } from "../report/choice/points.ts";
 import type { Answer } from "../strategy/answer.ts";
 import { parseCandidate } from "../strategy/candidate.ts";
-import { runsOf } from "../strategy/how.ts";
+import { waysToRun } from "../strategy/how.ts";
 import type { CompressOptions } from "../strategy/settings.ts";
 import type { Model } from "../tensor.ts";
 import { installedRuntimes, runtimeModules } from "./engines.ts";
@@ -47,14 +46,9 @@ export async function timeFinalists(
   const { inputs: value } = await data.read([0]);
   const toRun = { model: await readFile(file), units, inputs: new Map<string, Value>([[input.name, value]]) };
   const place = { model, description, fitted: new WeakMap() };
-  const ways = new Map<string, { runOf: RunOf; plans: string[] }>();
   // The answer is the one that nothing beat.
-  for (const { plan } of [...trials].sort((a, b) => Number(a.lost !== null) - Number(b.lost !== null))) {
-    const runOf = runsOf(place, parseCandidate(plan));
-    const key = units.map(runOf).join(" ");
-    ways.set(key, { runOf, plans: [...(ways.get(key)?.plans ?? []), plan] });
-  }
-  const timed = [...ways.values()].slice(0, MOST);
+  const bestFirst = [...trials].sort((a, b) => Number(a.lost !== null) - Number(b.lost !== null));
+  const timed = waysToRun(place, bestFirst, ({ plan }) => parseCandidate(plan)).slice(0, MOST);
   const reference = await runner.open(runner.reference);
   if (!reference) return [];
   try {
@@ -65,7 +59,7 @@ export async function timeFinalists(
     );
     const onVisit = (done: number, total: number) => onProgress?.({ phase: "timing", done, total });
     const times = await timeInVisits(opens, { reference: { run: reference.run, ms }, signal, onVisit });
-    return timed.flatMap(({ plans }, i) => plans.map((plan) => ({ plan, latency: times[i] as Interval })));
+    return timed.flatMap(({ alike }, i) => alike.map(({ plan }) => ({ plan, latency: times[i] as Interval })));
   } catch (error) {
     if (error instanceof DataError) return [];
     throw error;

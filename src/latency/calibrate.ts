@@ -1,5 +1,6 @@
 import { type Alike, alike, bytesOf } from "./alike.ts";
 import { nonNegative } from "./nnls.ts";
+import { HALF_QUARTILES } from "./pool.ts";
 import type { UnitSpec } from "./spec.ts";
 
 // What whole models take by what their units take: in a model a unit finds its input in other caches than by itself, and so do its neighbours.
@@ -74,8 +75,6 @@ const UNKNOWN = 0.1;
 const FEWEST = 3;
 /** As many models as it takes to believe that a group differs from all others by half of what it seems to; its share of their time is squared. */
 const DOUBT = 0.1;
-/** Half of the distance between the quartiles of a normal distribution, in standard deviations. */
-const HALF_QUARTILES = 0.6745;
 
 /** A factor for each group, near the one for all unless models show otherwise; then what models that are alike have in common. */
 export function calibrate(models: readonly Known[]): Calibration {

@@ -20,7 +20,7 @@ export interface Latency extends UnitKey {
 }
 
 /** Half of the distance between the quartiles of a normal distribution, in standard deviations. */
-const HALF_QUARTILES = 0.6745;
+export const HALF_QUARTILES = 0.6745;
 
 /**
  * Rows of one key as one latency. Those that the same versions of quern and of the runtime have measured are pooled. Of several pairs of versions the one

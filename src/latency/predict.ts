@@ -3,7 +3,7 @@ import { AGAIN, type Calibration, calibrate, type Known, type PartTime } from ".
 import type { Environment } from "./environment.ts";
 import type { Prediction } from "./interval.ts";
 import { type Part, partsOf, type RunOf } from "./parts.ts";
-import type { Latency } from "./pool.ts";
+import { HALF_QUARTILES, type Latency } from "./pool.ts";
 import { type Regressor, regressor } from "./regress.ts";
 import { boundOf } from "./roofline.ts";
 import type { Row } from "./row.ts";
@@ -40,8 +40,6 @@ export interface Whole {
 
 /** Fewer rows of a kind tell nothing about others. */
 const FEWEST = 4;
-/** Half of the distance between the quartiles of a normal distribution, in standard deviations. */
-const HALF_QUARTILES = 0.6745;
 /** Where nothing is known but what machines can do: a factor of five either way. */
 const BOUND_DEVIATION = 1;
 

@@ -60,7 +60,7 @@ const WHOLE = Array.from({ length: 96 }, (_, index) => index);
 const LONG = 2.5;
 /** Undisturbed rounds that are enough: more units tell more than more rounds of each; of whole models each counts. */
 const [ENOUGH_OF_UNIT, ENOUGH_OF_MODEL] = [9, 31];
-/** Times what they get, what is waited for the machine to be left alone: a second. */
+/** Times what they get, what is waited for the machine to be left alone: a second for each unit and model of a runtime, five for quern's own. */
 const [PATIENCE_OF_UNIT, PATIENCE_OF_MODEL] = [12, 5];
 /** Of the time, what is waited altogether for that: on some machines it never is. */
 const WAIT_SHARE = 0.8;
@@ -246,11 +246,11 @@ async function openReference(job: Job): Promise<Reference & { close(): Promise<v
   const unit = await runner.open(runner.reference);
   if (!unit) throw new DataError(`${runner.runtime} does not have the unit that all others are compared with`);
   const { run } = unit;
-  const times = await settled(clock, run, SETTLED_SHARE * 1000 * (options.budget ?? 180));
-  const [low, median, high] = quartiles(times);
+  const { times, median } = await settled(clock, run, SETTLED_SHARE * 1000 * (options.budget ?? 180));
   const known = knownReference(options.table, environment, runner);
   if (known === null) {
     const spec = { ...runner.reference, type: "reference" };
+    const [low, , high] = quartiles(times);
     await add(job, spec, { count: times.length, median, spread: (high - low) / 2, drift: 1 });
   }
   return { run, ms: known ?? median, least: median, close: () => unit.close() };

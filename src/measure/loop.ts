@@ -73,12 +73,9 @@ export async function measureUnit(
     const [whole = 0, without = 0] = await inTurn(own);
     return (whole - without) / copies;
   };
-  const { rounds, looks } = await roundsOf(
-    clock,
-    { lookBeside: beside.read, lookAtOwn, near: NEAR * least, budget },
-    options,
-  );
-  const kept = undisturbed(rounds, NEAR * least);
+  const near = NEAR * least;
+  const { rounds, looks } = await roundsOf(clock, { lookBeside: beside.read, lookAtOwn, near, budget }, options);
+  const kept = undisturbed(rounds, near);
   const [low, median, high] = quartiles(kept.map(({ own }) => own));
   const [, taken] = quartiles(kept.flatMap(({ beside }) => beside));
   const scale = ms / Math.max(taken, 1e-6);
@@ -90,7 +87,7 @@ export async function measureUnit(
     median: Math.max(0, median * scale),
     spread: ((high - low) / 2) * scale,
     drift: quartiles(looks)[1] / ms,
-    calm: kept.every((round) => slower(round) <= NEAR * least),
+    calm: kept.every((round) => slower(round) <= near),
   };
 }
 
@@ -116,13 +113,14 @@ async function roundsOf(
   };
   for (let calm = 0, before = await lookBeside(); goesOn(calm); ) {
     signal?.throwIfAborted();
-    // There are enough that are disturbed.
-    const waits = before > near && rounds.length >= LEAST;
-    const own = waits ? 0 : await lookAtOwn();
+    // Of disturbed ones there are enough.
+    const own = before > near && rounds.length >= LEAST ? null : await lookAtOwn();
     const after = await lookBeside();
     looks.push(after);
-    if (!waits) rounds.push({ beside: [before, after], own });
-    if (!waits && Math.max(before, after) <= near) calm++;
+    if (own !== null) {
+      rounds.push({ beside: [before, after], own });
+      if (Math.max(before, after) <= near) calm++;
+    }
     before = after;
   }
   return { rounds, looks };
@@ -147,16 +145,18 @@ const WINDOW_MS = 100;
 const [FEWEST_WINDOWS, MORE_WINDOWS, MOST_WINDOWS] = [60, 20, 200];
 const FASTER = 0.95;
 
-/** Readings of the fastest window of a task. @param long - milliseconds, after which no window begins */
-export async function settled(
-  clock: Clock,
-  task: Reference["run"],
-  long = Number.POSITIVE_INFINITY,
-): Promise<number[]> {
+/** Readings of a window, in milliseconds. */
+export interface Settled {
+  readonly times: readonly number[];
+  readonly median: number;
+}
+
+/** The fastest window of a task. @param long - milliseconds, after which no window begins */
+export async function settled(clock: Clock, task: Reference["run"], long = Number.POSITIVE_INFINITY): Promise<Settled> {
   const { warm, read } = meter(clock, task);
   const begin = clock.now();
   await warm();
-  let best: { readonly times: number[]; readonly median: number } = { times: [], median: Number.POSITIVE_INFINITY };
+  let best: Settled = { times: [], median: Number.POSITIVE_INFINITY };
   for (let window = 0, most = FEWEST_WINDOWS; window < most; window++) {
     if (window > 0 && clock.now() - begin >= long) break;
     const times: number[] = [];
@@ -165,7 +165,7 @@ export async function settled(
     if (median < FASTER * best.median) most = Math.min(MOST_WINDOWS, Math.max(most, window + 1 + MORE_WINDOWS));
     if (median <= best.median) best = { times, median };
   }
-  return best.times;
+  return best;
 }
 
 /** The quartiles of numbers. */

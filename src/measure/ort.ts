@@ -69,7 +69,7 @@ const LONG = { web: 1, native: 5 };
 const MOST_COPIES = { web: 16, native: 40 };
 function copiesOf(spec: UnitSpec, threads: number, native: boolean): number {
   const kind = native ? "native" : "web";
-  const wanted = Math.max(1, Math.round(LONG[kind] / boundOf(spec, threads)));
+  const wanted = Math.round(LONG[kind] / boundOf(spec, threads));
   return copiesWithin(spec, Math.min(MOST_COPIES[kind], wanted));
 }
 

@@ -31,7 +31,7 @@ export async function timeInVisits(
   { reference, visits = 4, each = 400, clock = performance, signal, onVisit }: VisitOptions,
 ): Promise<(Interval | null)[]> {
   const fine = withResolution(clock);
-  const [, least] = quartiles(await settled(fine, reference.run));
+  const { median: least } = await settled(fine, reference.run);
   const beside = { ...reference, least };
   const found = opens.map((): Measured[] => []);
   const absent = new Set<number>();

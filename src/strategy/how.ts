@@ -32,6 +32,21 @@ export function isQuantized(steps: readonly Step[]): boolean {
   return quantizing(steps) !== undefined;
 }
 
+/** Ways to run units, each with those whose candidates run them so: they take the same time. */
+export function waysToRun<T>(
+  place: PlanPlace,
+  all: readonly T[],
+  candidateOf: (one: T) => Candidate,
+): { readonly runOf: RunOf; readonly alike: T[] }[] {
+  const ways = new Map<string, { runOf: RunOf; alike: T[] }>();
+  for (const one of all) {
+    const runOf = runsOf(place, candidateOf(one));
+    const key = place.description.units.map(runOf).join(" ");
+    ways.set(key, { runOf, alike: [...(ways.get(key)?.alike ?? []), one] });
+  }
+  return [...ways.values()];
+}
+
 /** How each unit is run: as the candidate says where its weight is quantized, else in floats. */
 export function runsOf(job: PlanPlace, candidate: Candidate): RunOf {
   const byName = new Map(job.model.tensors.map((tensor) => [tensor.name, tensor]));

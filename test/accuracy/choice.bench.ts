@@ -7,7 +7,6 @@ import { type OnnxRuntime, onnxEngine } from "../../src/engine/onnx.ts";
 import { bytesSource, type Model, readOnnx } from "../../src/index.ts";
 import type { Environment } from "../../src/latency/environment.ts";
 import { parseLines } from "../../src/latency/lines.ts";
-import type { RunOf } from "../../src/latency/parts.ts";
 import type { LatencyTable } from "../../src/latency/table.ts";
 import { openAsRun } from "../../src/measure/asrun.ts";
 import { knownReference } from "../../src/measure/build.ts";
@@ -19,10 +18,10 @@ import { wholeOf } from "../../src/measure/whole.ts";
 import { readModelFields } from "../../src/model/onnx/graph.ts";
 import { walkOver } from "../../src/model/onnx/wire.ts";
 import { newJob } from "../../src/strategy/begin.ts";
-import { parseCandidate } from "../../src/strategy/candidate.ts";
+import { type Candidate, parseCandidate } from "../../src/strategy/candidate.ts";
 import { compress } from "../../src/strategy/compress.ts";
 import { candidatesOf } from "../../src/strategy/filter.ts";
-import { runsOf } from "../../src/strategy/how.ts";
+import { waysToRun } from "../../src/strategy/how.ts";
 import { memoryPlace } from "../../src/strategy/ledger.ts";
 import { presetSpace } from "../../src/strategy/presets.ts";
 import { tryOut } from "../../src/strategy/trial.ts";
@@ -108,15 +107,14 @@ async function chosen(subject: Subject): Promise<boolean> {
   const job = await newJob(model, options);
   const { description } = job;
   const { kept } = candidatesOf(presetSpace(description), model, description, environment, { opset });
-  const ways = new Map<string, { runOf: RunOf; plans: string[] }>();
-  for (const candidate of [...kept, parseCandidate(answer.plan)]) {
+  const answered = parseCandidate(answer.plan);
+  const within: Candidate[] = [];
+  for (const candidate of [...kept, answered]) {
     if (Number.isFinite(loss) && (await tryOut(job, candidate)).loss > loss) continue;
-    const runOf = runsOf(job, candidate);
-    const key = description.units.map(runOf).join(" ");
-    ways.set(key, { runOf, plans: [...(ways.get(key)?.plans ?? []), JSON.stringify(candidate)] });
+    within.push(candidate);
   }
-  const all = [...ways.values()];
-  const mine = all.findIndex(({ plans }) => plans.includes(JSON.stringify(parseCandidate(answer.plan))));
+  const all = waysToRun(job, within, (candidate) => candidate);
+  const mine = all.findIndex(({ alike }) => alike.includes(answered));
   const [input] = description.inputs;
   const { inputs } = await data.read(Array.from({ length: batch }, (_, i) => i));
   const toRun = {

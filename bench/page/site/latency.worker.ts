@@ -8,7 +8,7 @@ import { addEnvironment, addRow, type LatencyTable, newTable } from "../../../sr
 import { type BuildProgress, type BuildReport, buildTable, knownReference } from "../../../src/measure/build.ts";
 import { withResolution } from "../../../src/measure/clock.ts";
 import { nameOf } from "../../../src/measure/family.ts";
-import { type Measured, measureUnit, quartiles, settled } from "../../../src/measure/loop.ts";
+import { type Measured, measureUnit, settled } from "../../../src/measure/loop.ts";
 import { onnxRunner } from "../../../src/measure/ort.ts";
 import type { Runner } from "../../../src/measure/runner.ts";
 
@@ -108,7 +108,7 @@ async function measureModels(runner: Runner, environment: Environment, table: La
   const reference = models.length > 0 ? await runner.open(runner.reference) : null;
   if (!reference) return refused;
   const clock = withResolution(performance);
-  const [, least] = quartiles(await settled(clock, reference.run));
+  const { median: least } = await settled(clock, reference.run);
   const beside = { run: reference.run, ms: knownReference(table, environment, runner) as number, least };
   for (const index of models) {
     for (const run of runner.runs) {
