@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { urlSource } from "../src/load/url.ts";
 import {
   codeOf,
@@ -240,7 +240,8 @@ describe("requests", () => {
       expectBytes(await source.slice(at, at + 1000, { until }), file.subarray(at, at + 1000));
     }
     expect(server.log.length).toBe(5);
-    expect(server.log.filter(({ aborted }) => aborted).length).toBeGreaterThanOrEqual(3);
+    // The server may hear of a connection that was closed after it has answered over the next one.
+    await vi.waitFor(() => expect(server.log.filter(({ aborted }) => aborted).length).toBeGreaterThanOrEqual(3));
   });
 
   test("one that nobody reads on from ends after a while, and is asked anew", async () => {
