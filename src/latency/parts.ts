@@ -16,9 +16,10 @@ export type RunOf = (unit: Unit) => UnitRun;
 
 /**
  * The parts of a model as writeQdq and ONNX Runtime leave it where units run in integers:
- * - Values become codes where a unit of integers takes them, unless they are codes already.
+ * - Values become codes where a unit of integers takes them, unless they are codes already: in front of the units that only move values to it.
  * - A convolution multiplies integers if all that takes its output, perhaps behind units that only move values, are units of integers. It has the channels
- *   last, so values are transposed where such convolutions begin and end. Otherwise its codes become floats whenever it runs.
+ *   last, so values are transposed where such convolutions begin and end; MaxPools between and behind them have the channels last too. Otherwise its codes
+ *   become floats whenever it runs.
  * - A dense unit multiplies integers wherever it stands, but for a Gemm with a Relu behind which there are floats.
  * - What is divided by factors first comes as floats, and becomes codes for one unit alone.
  */
@@ -48,7 +49,11 @@ const MOVING = ["MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsque
 /** What is nothing in codes from 0 on. */
 const VANISHING = ["Relu", "Clip"];
 
+/** MaxPool with the channels last. */
+const CHANNELS_LAST = "NhwcMaxPool";
+
 const isMover = ({ operators }: Unit): boolean => operators.length === 1 && MOVING.includes(operators[0] as string);
+const isPool = (unit: Unit): boolean => isMover(unit) && unit.type === "pool";
 const isInteger = ({ runOf }: Graph, unit: Unit): boolean => unit.weight !== null && runOf(unit).startsWith("int8");
 const isSmooth = ({ runOf }: Graph, unit: Unit): boolean => unit.weight !== null && runOf(unit) === "int8 smooth";
 const isConv = ({ type }: Unit): boolean => type === "conv" || type === "depthwise";
@@ -96,34 +101,52 @@ function partsOfUnit(graph: Graph, unit: Unit, coded: Set<string>, batch: number
   if (!unit.weight) return [moved(graph, unit, batch)];
   const run = graph.runOf(unit);
   if (run !== "int8" && run !== "int8 smooth") return [specOf(unit, run, batch)];
-  const [value = ""] = unit.inputs;
   const smooth = run === "int8 smooth";
+  const first = smooth ? unit : firstMover(graph, unit);
+  const [value = ""] = first.inputs;
   const from = smooth ? null : codesFrom(graph, value);
   const parts: UnitSpec[] = [];
   if (smooth) parts.push(between("Div", unit.inputShape, batch));
-  if (smooth || (!from && !coded.has(value))) parts.push(between("QuantizeLinear", unit.inputShape, batch));
+  if (smooth || (!from && !coded.has(value))) parts.push(between("QuantizeLinear", first.inputShape, batch));
   if (!smooth) coded.add(value);
   if (staysFloat(graph, unit))
     return [...parts, between("DequantizeLinear", unit.inputShape, batch), specOf(unit, "w8", batch)];
   if (!isConv(unit)) return [...parts, specOf(bare(unit, endsInCodes(graph, unit)), "int8", batch)];
   if (!(from && isConv(from))) parts.push(between("Transpose", unit.inputShape, batch));
   parts.push(specOf(bare(unit, true), "int8", batch));
-  const behind = integersBehind(graph, unit.output) ?? [];
-  if (!behind.every((each) => isConv(each) && isIntegerConv(graph, each)))
-    parts.push(between("Transpose", unit.outputShape, batch));
+  const { takers, last } = behindPools(graph, unit);
+  if (!takers.every((each) => isConv(each) && isIntegerConv(graph, each)))
+    parts.push(between("Transpose", last.outputShape, batch));
   return parts;
 }
 
-/** A unit without a weight, on codes where those are what it is given. */
+/** Of the units that only move values to a unit, and to nothing else, the first; else the unit. */
+function firstMover(graph: Graph, unit: Unit): Unit {
+  const [value = ""] = unit.inputs;
+  const maker = graph.makers.get(value);
+  return maker && isMover(maker) && graph.takers.get(value)?.length === 1 ? firstMover(graph, maker) : unit;
+}
+
+/** What takes the output of a convolution, and the last MaxPool on the way there: the channels stay last until then. */
+function behindPools(graph: Graph, unit: Unit): { takers: readonly Unit[]; last: Unit } {
+  const takers = graph.takers.get(unit.output) ?? [];
+  const [only] = takers;
+  return takers.length === 1 && only && isPool(only) ? behindPools(graph, only) : { takers, last: unit };
+}
+
+/** A unit without a weight, on codes where those are what it is given, with the channels where they are. */
 function moved(graph: Graph, unit: Unit, batch: number): UnitSpec {
-  const codes = isMover(unit) && unit.type === "pool" && codesFrom(graph, unit.inputs[0] as string) !== null;
-  return specOf(unit, codes ? "int8" : "f32", batch);
+  if (!isPool(unit) || !integersBehind(graph, unit.output)) return specOf(unit, "f32", batch);
+  const from = codesFrom(graph, unit.inputs[0] as string);
+  return { ...specOf(unit, "int8", batch), ...(from && isConv(from) && { form: CHANNELS_LAST }) };
 }
 
 /** A unit without what vanishes. */
 function bare(unit: Unit, codes: boolean): Unit {
-  if (!codes) return unit;
-  return { ...unit, operators: unit.operators.filter((operator) => !VANISHING.includes(operator)) };
+  const operators = unit.operators.filter((operator) => !VANISHING.includes(operator));
+  if (!codes || operators.length === unit.operators.length) return unit;
+  const { activation: _, ...attributes } = unit.attributes;
+  return { ...unit, operators, attributes };
 }
 
 function between(form: string, shape: readonly number[], batch: number): UnitSpec {

@@ -62,7 +62,7 @@ const LONG = 2.5;
 const [ENOUGH_OF_UNIT, ENOUGH_OF_MODEL] = [9, 31];
 /** Times what they get, what is waited for the machine to be left alone: a second for each unit and model of a runtime, five for quern's own. */
 const [PATIENCE_OF_UNIT, PATIENCE_OF_MODEL] = [12, 5];
-/** Of the time, what is waited altogether for that: on some machines it never is. */
+/** Of the time after the warm-up, what is waited altogether for that: on some machines it never is. */
 const WAIT_SHARE = 0.8;
 /** Models that wait to be measured again: neighbours are gone after some seconds. */
 const MOST_DISTURBED = 12;
@@ -86,6 +86,7 @@ export async function buildTable(
     options,
     clock,
     start: clock.now(),
+    ready: 0,
     waited: 0,
     rows: 0,
     known: 0,
@@ -96,6 +97,7 @@ export async function buildTable(
   const onUnit = (spec: UnitSpec) => tell(job, `warm-up, ${nameOf(spec)}`);
   await warmUp(runner, clock, { first: CALLS, seconds: warm, signal: options.signal, onUnit });
   const reference = await openReference(job);
+  job.ready = clock.now();
   const alone = (spec: UnitSpec, until: number): Wish => {
     const open = () => runner.open(spec);
     return { spec, open, long: each, enough: ENOUGH_OF_UNIT, patience: PATIENCE_OF_UNIT, until };
@@ -128,6 +130,8 @@ interface Job {
   readonly clock: Clock;
   /** By the clock. */
   readonly start: number;
+  /** By the clock, when the first unit is measured. */
+  ready: number;
   /** Milliseconds. */
   waited: number;
   rows: number;
@@ -140,7 +144,7 @@ interface Job {
 
 const seconds = ({ clock, start }: Job): number => (clock.now() - start) / 1000;
 
-const waits = ({ clock, start, waited }: Job): boolean => waited < WAIT_SHARE * (clock.now() - start);
+const waits = ({ clock, ready, waited }: Job): boolean => waited < WAIT_SHARE * (clock.now() - ready);
 
 const nameOf = ({ type, form, precision }: UnitSpec): string => `${type} ${form} ${precision}`;
 

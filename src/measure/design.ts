@@ -127,6 +127,17 @@ function over(type: string, form: string, rank: 3 | 4 = 3, precision = "f32"): K
   };
 }
 
+/** Codes of pictures get their channels last where the first convolution is, which has few of them, or in the middle of a model. */
+function channelsLast(): Kind {
+  const middle = over("shape", "Transpose", 4, "int8");
+  return (draw, index) => {
+    if (index % 2 === 0) return middle(draw, index);
+    const extent = draw.size(24, 96);
+    const own = [1, draw.one([1, 3, 3]), extent, extent];
+    return { type: "shape", form: "Transpose", attributes: { in: own, out: own }, precision: "int8" };
+  };
+}
+
 function transposed(): Kind {
   return ({ size, one }) => {
     const [heads, steps, width] = [size(2, 12), size(4, 160), 8 * size(1, 8)];
@@ -174,7 +185,8 @@ const KINDS: readonly (readonly [weight: number, kind: Kind])[] = [
   [3, dense("w4", ["MatMul"])],
   [8, attention()],
   [4, pool("MaxPool", "f32")],
-  [3, pool("MaxPool", "int8")],
+  [1, pool("MaxPool", "int8")],
+  [3, pool("NhwcMaxPool", "int8")],
   [3, pool("GlobalAveragePool", "f32")],
   [2, pool("AveragePool", "f32")],
   [4, over("norm", "LayerNormalization")],
@@ -192,7 +204,7 @@ const KINDS: readonly (readonly [weight: number, kind: Kind])[] = [
   [2, over("elementwise", "Sqrt")],
   [5, over("elementwise", "QuantizeLinear", 3, "int8")],
   [4, over("elementwise", "DequantizeLinear", 4, "int8")],
-  [3, over("shape", "Transpose", 4, "int8")],
+  [4, channelsLast()],
   [6, transposed()],
   [3, reshaped("Reshape")],
   [3, reshaped("Flatten")],

@@ -20,7 +20,7 @@ export function unitGraphs(spec: UnitSpec, copies: number): UnitGraphs | null {
   if (!make) return null;
   const [shape, out] = [make.input, make.out].map((each) => scaled(each, spec.batch)) as [number[], number[]];
   // A runtime keeps the channels of convolutions in blocks, until somebody wants them otherwise.
-  const picture = PICTURES.includes(spec.type) && shape.length === 4 && elementsOf(out.slice(2)) > 1;
+  const picture = !make.codes && PICTURES.includes(spec.type) && shape.length === 4 && elementsOf(out.slice(2)) > 1;
   const graph = (with_: boolean): Uint8Array => {
     const build = graphBuilder(spec.precision === "w4" ? 21 : 17);
     const x = build.input("x", FLOAT, shape);
@@ -42,7 +42,8 @@ export function unitGraphs(spec: UnitSpec, copies: number): UnitGraphs | null {
       }
     }
     const last = ends.length > 1 ? build.node("Concat", ends, { axis: 0 }) : (ends[0] as string);
-    build.node("Identity", [last], {}, { outputs: ["y"] });
+    if (make.codes) dequantized(context, last, 0, ["y"]);
+    else build.node("Identity", [last], {}, { outputs: ["y"] });
     build.output("y", 0);
     return build.bytes();
   };
@@ -52,7 +53,8 @@ export function unitGraphs(spec: UnitSpec, copies: number): UnitGraphs | null {
 const scaled = ([first = 1, ...rest]: readonly number[], batch: number): number[] => [first * batch, ...rest];
 
 /** What a copy takes: the input, or numbers of its own that are made from it. */
-function readied(context: Context, { integers, fan }: Maker, x: string, copy: number): string {
+function readied(context: Context, { integers, codes, fan }: Maker, x: string, copy: number): string {
+  if (codes) return quantized(context, x, copy);
   if (integers) return dequantized(context, quantized(context, x, copy), copy);
   return fan === "fresh" ? context.build.node("Add", [x, context.build.scalar(0.01 * copy)]) : x;
 }

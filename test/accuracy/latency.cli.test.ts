@@ -30,13 +30,16 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test.each(["onnxruntime-web", "onnxruntime-node", "tfjs-wasm"])("units of %s", async (runtime) => {
   const db = `${runtime}.sqlite`;
-  const build = ["latency", "build", "--runtime", runtime, "--db", db, "--budget", "2.5s"];
-  const first = await json(...build);
+  const build = ["latency", "build", "--runtime", runtime, "--db", db, "--budget"];
+  // How many rows there are is the machine's business, and other tests run beside this one.
+  const first = await json(...build, "12s");
   expect(first).toMatchObject({ db, known: 0, refused: [], environment: { runtime: { name: runtime } } });
   expect(first.rows).toBeGreaterThan(5);
   expect(existsSync(path(`${db}.journal.jsonl`))).toBe(false);
-  const again = await json(...build);
-  expect(again.known).toBeGreaterThan(5);
+  const again = await json(...build, "2s");
+  // Not the reference, which is timed by each build, and not what it had no time to come to.
+  expect(again.known).toBeGreaterThan(0);
+  expect(again.known).toBeLessThan(first.rows);
   expect(again.environment.id).toBe(first.environment.id);
   const { latencies } = await json("latency", "show", db);
   expect(latencies.length).toBe(first.rows + again.rows);

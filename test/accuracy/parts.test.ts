@@ -17,10 +17,12 @@ import { walkOver } from "../../src/model/onnx/wire.ts";
 const folder = mkdtempSync(join(tmpdir(), "quern-parts-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function operatorsIn(model: Uint8Array): Promise<Record<string, number>> {
+async function operatorsIn(
+  model: Uint8Array,
+  graphOptimizationLevel: "extended" | "all",
+): Promise<Record<string, number>> {
   const file = join(folder, "optimized.onnx");
-  // Beyond it, native packages lay out channels in blocks.
-  const options = { graphOptimizationLevel: "extended", optimizedModelFilePath: file, logSeverityLevel: 3 } as const;
+  const options = { graphOptimizationLevel, optimizedModelFilePath: file, logSeverityLevel: 3 };
   await (await native.InferenceSession.create(model, options)).release();
   return counted((await readProgram(walkOver(bytesSource(readFileSync(file))))).nodes.map(({ operator }) => operator));
 }
@@ -46,11 +48,26 @@ test.each(
 )("graph %i as %s", async (index, run) => {
   const { bytes, units } = relative(index);
   const parts = counted(partsOf(units, () => run).map(({ spec }) => nameOf(spec)));
-  const found = await operatorsIn(await deployed(bytes, units, () => run));
+  // Beyond it, native packages lay out channels of floats in blocks.
+  const found = await operatorsIn(await deployed(bytes, units, () => run), "extended");
   const of = (name: string): number => found[name] ?? 0;
   const wanted = (name: string): number => parts[name] ?? 0;
   for (const name of ["QLinearConv", "QGemm", "QuantizeLinear", "Div", "Gelu", "SkipLayerNormalization"])
     expect([name, wanted(name)]).toEqual([name, of(name)]);
   expect(wanted("a convolution of floats")).toBe(of("FusedConv") + of("Conv"));
   expect(wanted("MatMul+Mul")).toBe(of("FusedMatMul"));
+});
+
+test.each(INDICES)("channels of graph %i in integers", async (index) => {
+  const { bytes, units } = relative(index);
+  const specs = partsOf(units, () => "int8").map(({ spec }) => spec);
+  const parts = counted(specs.map(({ form, precision }) => `${form} ${precision}`));
+  const found = await operatorsIn(await deployed(bytes, units, () => "int8"), "all");
+  const wanted = (name: string): number => parts[name] ?? 0;
+  expect(wanted("NhwcMaxPool int8")).toBe(found.NhwcMaxPool ?? 0);
+  expect(wanted("MaxPool int8") + wanted("MaxPool f32")).toBe(found.MaxPool ?? 0);
+  expect(wanted("Transpose int8") + wanted("Transpose f32")).toBe(found.Transpose ?? 0);
+  // Relu and Clip are nothing in codes, and are not in the form either.
+  for (const { form, type, precision } of specs)
+    if (precision === "int8" && (type === "conv" || type === "depthwise")) expect(form).toBe("Conv");
 });

@@ -1,5 +1,5 @@
 import { elementsOf, listOf, type UnitSpec } from "../../latency/spec.ts";
-import type { GraphBuilder } from "../../model/onnx/build.ts";
+import { type GraphBuilder, MICROSOFT } from "../../model/onnx/build.ts";
 import { type Maker, quantized, weights } from "./parts.ts";
 
 // What goes over values without multiplying them with weights.
@@ -21,6 +21,7 @@ export function pool(spec: UnitSpec): Maker | null {
     strides,
     pads: [...pads.map((pad) => Math.floor(pad / 2)), ...pads.map((pad) => Math.ceil(pad / 2))],
   };
+  if (spec.form === CHANNELS_LAST) return overLast(input, out, attributes);
   return {
     input,
     out,
@@ -30,6 +31,20 @@ export function pool(spec: UnitSpec): Maker | null {
       return context.build.node(spec.form, [from], global ? {} : attributes);
     },
   };
+}
+
+/** What ONNX Runtime makes of a MaxPool between convolutions of integers. */
+const CHANNELS_LAST = "NhwcMaxPool";
+
+/** A pool of codes. The picture has its channels last from the beginning, so that nothing is transposed. */
+function overLast(
+  input: readonly number[],
+  out: readonly number[],
+  attributes: Readonly<Record<string, readonly number[]>>,
+): Maker {
+  const last = ([batch = 1, channels = 1, ...extents]: readonly number[]): number[] => [batch, ...extents, channels];
+  const node: Maker["node"] = ({ build }, from) => build.node(CHANNELS_LAST, [from], attributes, { domain: MICROSOFT });
+  return { input: last(input), out: last(out), fan: "fresh", codes: true, node };
 }
 
 /** Operators of one value, those of two whose second is as large, and chains that runtimes put together. */

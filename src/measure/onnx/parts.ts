@@ -21,6 +21,8 @@ export interface Maker {
   readonly fan: "fan" | "chain" | "fresh";
   /** The input is rounded first. */
   readonly integers?: boolean;
+  /** The operator itself takes and gives codes. */
+  readonly codes?: boolean;
   node(context: Context, from: string, copy: number): string;
 }
 
@@ -66,8 +68,9 @@ export function quantized({ build }: Context, from: string, copy: number): strin
   return build.node("QuantizeLinear", [from, build.scalar(scaleOf(copy)), zeroPoint(build)]);
 }
 
-export function dequantized({ build }: Context, from: string, copy: number): string {
-  return build.node("DequantizeLinear", [from, build.scalar(scaleOf(copy)), zeroPoint(build)]);
+export function dequantized({ build }: Context, from: string, copy: number, outputs?: readonly string[]): string {
+  const parts = [from, build.scalar(scaleOf(copy)), zeroPoint(build)];
+  return build.node("DequantizeLinear", parts, {}, outputs ? { outputs } : {});
 }
 
 export function zeroPoint(build: GraphBuilder): string {
