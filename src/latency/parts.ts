@@ -112,11 +112,11 @@ function partsOfUnit(graph: Graph, unit: Unit, coded: Set<string>, batch: number
   if (staysFloat(graph, unit))
     return [...parts, between("DequantizeLinear", unit.inputShape, batch), specOf(unit, "w8", batch)];
   if (!isConv(unit)) return [...parts, specOf(bare(unit, endsInCodes(graph, unit)), "int8", batch)];
-  if (!(from && isConv(from))) parts.push(between("Transpose", unit.inputShape, batch));
+  if (!(from && isConv(from))) parts.push(channelsExchanged(unit.inputShape, batch));
   parts.push(specOf(bare(unit, true), "int8", batch));
   const { takers, last } = behindPools(graph, unit);
   if (!takers.every((each) => isConv(each) && isIntegerConv(graph, each)))
-    parts.push(between("Transpose", last.outputShape, batch));
+    parts.push(channelsExchanged(last.outputShape, batch));
   return parts;
 }
 
@@ -147,6 +147,12 @@ function bare(unit: Unit, codes: boolean): Unit {
   if (!codes || operators.length === unit.operators.length) return unit;
   const { activation: _, ...attributes } = unit.attributes;
   return { ...unit, operators, attributes };
+}
+
+/** A picture whose channels become last, or second. A single one is where it was. */
+function channelsExchanged(shape: readonly number[], batch: number): UnitSpec {
+  const part = between("Transpose", shape, batch);
+  return shape[1] === 1 ? { ...part, form: "Reshape", precision: "f32" } : part;
 }
 
 function between(form: string, shape: readonly number[], batch: number): UnitSpec {

@@ -25,8 +25,12 @@ const MOST_CHOSEN_BY = 120;
 /** Rows that are kept in the end. */
 const MOST = 400;
 
-/** @param places - of rows @param values - their remainders */
-export function smooth(places: readonly (readonly number[])[], values: readonly number[]): Smooth {
+/** @param places - of rows @param values - their remainders @param errors - by which those are off by themselves: standard deviations */
+export function smooth(
+  places: readonly (readonly number[])[],
+  values: readonly number[],
+  errors: readonly number[] = values.map(() => 0),
+): Smooth {
   const every = (most: number): number[] => {
     const step = Math.max(1, places.length / most);
     return Array.from({ length: Math.floor(places.length / step) }, (_, i) => Math.floor(i * step));
@@ -40,6 +44,7 @@ export function smooth(places: readonly (readonly number[])[], values: readonly 
         few.map((i) => places[i] as number[]),
         few.map((i) => values[i] as number),
         shape,
+        few.map((i) => errors[i] as number),
       ),
     );
     if (loss < least) [least, best] = [loss, shape];
@@ -49,6 +54,7 @@ export function smooth(places: readonly (readonly number[])[], values: readonly 
     kept.map((i) => places[i] as number[]),
     kept.map((i) => values[i] as number),
     best,
+    kept.map((i) => errors[i] as number),
   );
 }
 
@@ -67,8 +73,13 @@ function unlikelihood({ inverse, weights }: Solved): number {
   return sum / Math.max(1, weights.length);
 }
 
-function process(places: readonly (readonly number[])[], values: readonly number[], shape: Shape): Smooth {
-  const { inverse, weights } = solved(places, values, shape);
+function process(
+  places: readonly (readonly number[])[],
+  values: readonly number[],
+  shape: Shape,
+  errors: readonly number[],
+): Smooth {
+  const { inverse, weights } = solved(places, values, shape, errors);
   const precisions = inverse.map((row, i) => row[i] as number);
   return {
     left: Array.from(weights, (weight, i) => weight / (precisions[i] as number)),
@@ -93,9 +104,17 @@ function kernel(a: readonly number[], b: readonly number[], { length, deviation 
   return deviation ** 2 * Math.exp(-distance / (2 * length ** 2));
 }
 
-function solved(places: readonly (readonly number[])[], values: readonly number[], shape: Shape): Solved {
+function solved(
+  places: readonly (readonly number[])[],
+  values: readonly number[],
+  shape: Shape,
+  errors: readonly number[],
+): Solved {
   const matrix = places.map((a, i) =>
-    Float64Array.from(places, (b, j) => kernel(a, b, shape) + (i === j ? shape.noise ** 2 + 1e-8 : 0)),
+    Float64Array.from(
+      places,
+      (b, j) => kernel(a, b, shape) + (i === j ? shape.noise ** 2 + (errors[i] as number) ** 2 + 1e-8 : 0),
+    ),
   );
   const inverse = inverted(matrix);
   const weights = Float64Array.from(inverse, (row) => row.reduce((sum, x, j) => sum + x * (values[j] as number), 0));

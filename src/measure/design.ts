@@ -127,13 +127,19 @@ function over(type: string, form: string, rank: 3 | 4 = 3, precision = "f32"): K
   };
 }
 
+/** What is found over rows as much as over maps. */
+function overBoth(type: string, form: string, precision = "f32"): Kind {
+  const [rows, maps] = [over(type, form, 3, precision), over(type, form, 4, precision)];
+  return (draw, index) => (index % 2 === 0 ? rows : maps)(draw, index);
+}
+
 /** Codes of pictures get their channels last where the first convolution is, which has few of them, or in the middle of a model. */
 function channelsLast(): Kind {
   const middle = over("shape", "Transpose", 4, "int8");
   return (draw, index) => {
     if (index % 2 === 0) return middle(draw, index);
     const extent = draw.size(24, 96);
-    const own = [1, draw.one([1, 3, 3]), extent, extent];
+    const own = [1, draw.one([3, 3, 2]), extent, extent];
     return { type: "shape", form: "Transpose", attributes: { in: own, out: own }, precision: "int8" };
   };
 }
@@ -197,12 +203,12 @@ const KINDS: readonly (readonly [weight: number, kind: Kind])[] = [
   [2, over("activation", "Tanh")],
   [2, over("activation", "Clip", 4)],
   [3, over("elementwise", "Div+Erf+Add+Mul+Mul")],
-  [4, over("elementwise", "Add")],
+  [4, overBoth("elementwise", "Add")],
   [3, over("elementwise", "Mul")],
   [2, over("elementwise", "Div")],
   [2, over("elementwise", "Sub")],
   [2, over("elementwise", "Sqrt")],
-  [5, over("elementwise", "QuantizeLinear", 3, "int8")],
+  [5, overBoth("elementwise", "QuantizeLinear", "int8")],
   [4, over("elementwise", "DequantizeLinear", 4, "int8")],
   [4, channelsLast()],
   [6, transposed()],

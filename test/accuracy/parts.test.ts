@@ -61,7 +61,9 @@ test.each(
 test.each(INDICES)("channels of graph %i in integers", async (index) => {
   const { bytes, units } = relative(index);
   const specs = partsOf(units, () => "int8").map(({ spec }) => spec);
-  const parts = counted(specs.map(({ form, precision }) => `${form} ${precision}`));
+  // A single channel is where it was, whatever a Transpose does with it.
+  const isCopy = ({ form, attributes }: UnitSpec) => form === "Reshape" && `${attributes.in}` === `${attributes.out}`;
+  const parts = counted(specs.map((spec) => `${isCopy(spec) ? "Transpose" : spec.form} ${spec.precision}`));
   const found = await operatorsIn(await deployed(bytes, units, () => "int8"), "all");
   const wanted = (name: string): number => parts[name] ?? 0;
   expect(wanted("NhwcMaxPool int8")).toBe(found.NhwcMaxPool ?? 0);
