@@ -287,6 +287,19 @@ describe("parts", () => {
     expect(codes).toBeGreaterThan(0);
   });
 
+  test("channels are last from the first convolution of integers to the last MaxPool behind them", () => {
+    const { units } = relative(20);
+    const specs = partsOf(units, () => "int8").map(({ spec }) => spec);
+    const of = (...forms: string[]) =>
+      specs.filter(({ form, precision }) => precision === "int8" && forms.includes(form));
+    // What adds runs in floats; behind it, codes are made in front of the first MaxPool, and channels become last behind it.
+    const last = of("Conv", "NhwcMaxPool", "MaxPool", "Transpose").map(({ form }) => form);
+    expect(last).toEqual(["MaxPool", "Transpose", "Conv", "NhwcMaxPool", "Conv", "NhwcMaxPool", "Conv", "Transpose"]);
+    const pooled = of("MaxPool")[0] as UnitSpec;
+    expect(of("QuantizeLinear").at(-2)?.attributes.in).toEqual(pooled.attributes.in);
+    expect(of("Transpose").map(({ attributes }) => attributes.in)).toEqual([pooled.attributes.out, [1, 96, 8, 8]]);
+  });
+
   test("every unit is in one part at least, as itself or with others", () => {
     for (let index = 0; index < 24; index++) {
       const { units } = relative(index);
