@@ -22,6 +22,14 @@ export interface Latency extends UnitKey {
 /** Half of the distance between the quartiles of a normal distribution, in standard deviations. */
 export const HALF_QUARTILES = 0.6745;
 
+/** Of the median of a sample of a normal distribution, by its standard deviation and the square root of the count: sqrt(pi / 2). */
+const OF_MEDIAN = 1.2533;
+
+/** How far off a median may be, as a share of it: a standard deviation. @param ms - what is taken for the median */
+export function errorOf({ median, spread, count }: Latency, ms = median): number {
+  return (OF_MEDIAN * spread) / (HALF_QUARTILES * ms * Math.sqrt(Math.max(1, count)));
+}
+
 /**
  * Rows of one key as one latency. Those that the same versions of quern and of the runtime have measured are pooled. Of several pairs of versions the one
  * that measured last counts, and the others do not; if two did in the same second, the one whose text is greater. The order of the rows makes no

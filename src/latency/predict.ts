@@ -3,7 +3,7 @@ import { AGAIN, type Calibration, calibrate, type Known, type PartTime } from ".
 import type { Environment } from "./environment.ts";
 import type { Prediction } from "./interval.ts";
 import { type Part, partsOf, type RunOf } from "./parts.ts";
-import { HALF_QUARTILES, type Latency } from "./pool.ts";
+import { errorOf, type Latency } from "./pool.ts";
 import { type Regressor, regressor } from "./regress.ts";
 import { boundOf } from "./roofline.ts";
 import type { Row } from "./row.ts";
@@ -76,8 +76,7 @@ export function latencyModel(
   };
   const tell = (spec: UnitSpec, row: Latency | undefined): UnitPrediction => {
     if (row && row.median > 0) {
-      const spread = row.spread / row.median / HALF_QUARTILES / Math.sqrt(Math.max(1, row.count));
-      return { ms: row.median, deviation: Math.hypot(AGAIN, Math.min(spread, 1)), from: "row" };
+      return { ms: row.median, deviation: Math.hypot(AGAIN, Math.min(errorOf(row), 1)), from: "row" };
     }
     const work = workOf(spec);
     const found = regressed(work.kind);

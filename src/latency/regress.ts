@@ -1,5 +1,5 @@
 import { nonNegative } from "./nnls.ts";
-import { HALF_QUARTILES, type Latency } from "./pool.ts";
+import { errorOf, type Latency } from "./pool.ts";
 import { type Smooth, smooth } from "./smooth.ts";
 import { type Work, workOf } from "./work.ts";
 
@@ -15,8 +15,6 @@ export interface Regressor {
 /** Shorter times are those of the clock. */
 const LEAST = 1e-5;
 
-/** Of a median, by half of the distance between the quartiles and the square root of the count. */
-const MEDIAN_ERROR = 1.2533 / HALF_QUARTILES;
 /** A relative error of a median, at which a row counts half. Smaller ones make little difference: folds of whole models were 0 to 0.1 points off by more with 0.03. */
 const DOUBTFUL = 0.3;
 
@@ -31,9 +29,7 @@ export function regressor(rows: readonly Latency[]): Regressor {
   // Scaled, so that all columns are of one size; each row counts by its relative error, and less where that is not known well.
   const sizes = names.map((name) => Math.max(...works.map(({ counts }) => counts[name] ?? 0)));
   const columns = ({ counts }: Work): number[] => names.map((name, i) => (counts[name] ?? 0) / (sizes[i] as number));
-  const errors = rows.map(
-    ({ spread, count }, i) => (MEDIAN_ERROR * spread) / ((times[i] as number) * Math.sqrt(count)),
-  );
+  const errors = rows.map((row, i) => errorOf(row, times[i]));
   const weights = errors.map((error) => 1 / Math.hypot(1, error / DOUBTFUL));
   const matrix = works.map((work, i) => columns(work).map((x) => ((weights[i] as number) * x) / (times[i] as number)));
   const factors = nonNegative(matrix, weights);
