@@ -111,13 +111,19 @@ function partsOfUnit(graph: Graph, unit: Unit, coded: Set<string>, batch: number
   if (!smooth) coded.add(value);
   if (staysFloat(graph, unit))
     return [...parts, between("DequantizeLinear", unit.inputShape, batch), specOf(unit, "w8", batch)];
-  if (!isConv(unit)) return [...parts, specOf(bare(unit, endsInCodes(graph, unit)), "int8", batch)];
+  if (!isConv(unit)) return [...parts, denseOf(unit, endsInCodes(graph, unit), batch)];
   if (!(from && isConv(from))) parts.push(channelsExchanged(unit.inputShape, batch));
   parts.push(specOf(bare(unit, true), "int8", batch));
   const { takers, last } = behindPools(graph, unit);
   if (!takers.every((each) => isConv(each) && isIntegerConv(graph, each)))
     parts.push(channelsExchanged(last.outputShape, batch));
   return parts;
+}
+
+/** Rounding sums to codes takes WebAssembly 20 nanoseconds each; convolutions always end so. */
+function denseOf(unit: Unit, codes: boolean, batch: number): UnitSpec {
+  const spec = specOf(bare(unit, codes), "int8", batch);
+  return codes ? { ...spec, form: `${spec.form}+QuantizeLinear` } : spec;
 }
 
 /** Of the units that only move values to a unit, and to nothing else, the first; else the unit. */

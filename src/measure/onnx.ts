@@ -32,13 +32,12 @@ export function unitGraphs(spec: UnitSpec, copies: number): UnitGraphs | null {
       for (let i = 0; with_ && i < copies; i++) at = make.node(context, at, i);
       ends.push(corner(context, at, shape, { copy: 0, picture }));
     } else {
-      const shared = make.fan === "fan" ? readied(context, make, x, 0) : null;
+      const shared = make.fan === "fan" ? readied(context, make, x, 0, with_) : null;
       for (let i = 0; i < copies; i++) {
-        const from = shared ?? readied(context, make, x, i + 1);
-        const which = { copy: i, picture };
-        ends.push(
-          with_ ? corner(context, make.node(context, from, i), out, which) : corner(context, from, shape, which),
-        );
+        const from = shared ?? readied(context, make, x, i + 1, with_);
+        const { node, shape: given } = with_ ? { ...make, shape: out } : (make.without ?? { node: null, shape });
+        const which = { copy: i, picture: picture && (with_ || !make.without) };
+        ends.push(corner(context, node ? node(context, from, i) : from, given, which));
       }
     }
     const last = ends.length > 1 ? build.node("Concat", ends, { axis: 0 }) : (ends[0] as string);
@@ -52,10 +51,15 @@ export function unitGraphs(spec: UnitSpec, copies: number): UnitGraphs | null {
 
 const scaled = ([first = 1, ...rest]: readonly number[], batch: number): number[] => [first * batch, ...rest];
 
-/** What a copy takes: the input, or numbers of its own that are made from it. */
-function readied(context: Context, { integers, codes, fan }: Maker, x: string, copy: number): string {
-  if (codes) return quantized(context, x, copy);
-  if (integers) return dequantized(context, quantized(context, x, copy), copy);
+/**
+ * What a copy takes: the input, or numbers of its own that are made from it. A unit of integers takes codes and does not make floats of them first; without
+ * it they stay codes, or there would be an operator that the graph with it does not have.
+ */
+function readied(context: Context, { integers, codes, fan }: Maker, x: string, copy: number, with_: boolean): string {
+  if (integers || codes) {
+    const rounded = quantized(context, x, copy);
+    return integers && with_ ? dequantized(context, rounded, copy) : rounded;
+  }
   return fan === "fresh" ? context.build.node("Add", [x, context.build.scalar(0.01 * copy)]) : x;
 }
 

@@ -1,6 +1,6 @@
 import { elementsOf, listOf, type UnitSpec } from "../../latency/spec.ts";
 import { type GraphBuilder, MICROSOFT } from "../../model/onnx/build.ts";
-import { type Maker, quantized, weights } from "./parts.ts";
+import { CHANNELS_LAST, type Context, type Maker, quantized, weights } from "./parts.ts";
 
 // What goes over values without multiplying them with weights.
 
@@ -26,15 +26,12 @@ export function pool(spec: UnitSpec): Maker | null {
     input,
     out,
     fan: "fresh",
-    integers: spec.precision === "int8",
+    codes: spec.precision === "int8",
     node: (context, from) => {
       return context.build.node(spec.form, [from], global ? {} : attributes);
     },
   };
 }
-
-/** What ONNX Runtime makes of a MaxPool between convolutions of integers. */
-const CHANNELS_LAST = "NhwcMaxPool";
 
 /** A pool of codes. The picture has its channels last from the beginning, so that nothing is transposed. */
 function overLast(
@@ -52,8 +49,8 @@ export function simple(spec: UnitSpec): Maker | null {
   const { form } = spec;
   if (form === "Transpose") return spec.precision === "int8" ? lastly(spec) : transposed(spec);
   if (form === "QuantizeLinear") return overCodes(spec, false, (context, from, i) => quantized(context, from, i));
-  // What takes floats stands behind, or there would be none.
-  if (form === "DequantizeLinear") return overCodes(spec, true, ({ build }, from) => build.node("Neg", [from]));
+  if (form === "DequantizeLinear")
+    return { ...overCodes(spec, true, gathered), out: [1], without: { shape: [1], node: gathered } };
   const [input, out] = [listOf(spec, "in"), listOf(spec, "out")];
   if (elementsOf(input) !== elementsOf(out)) return null;
   if (["Reshape", "Flatten", "Squeeze", "Unsqueeze"].includes(form)) {
@@ -101,6 +98,11 @@ const CHAINED: Readonly<Record<string, Maker["node"] | undefined>> = {
 function overCodes(spec: UnitSpec, integers: boolean, node: Maker["node"]): Maker {
   const input = listOf(spec, "in");
   return { input, out: input, fan: "fresh", integers, node };
+}
+
+/** One number: what takes floats stands behind, or there would be none, and it is none of those that runtimes let codes through. */
+function gathered({ build }: Context, from: string, copy: number): string {
+  return build.node("Gather", [build.node("Reshape", [from, build.integers([-1])]), build.integers([copy])]);
 }
 
 /** Codes whose channels become the last dimension. */

@@ -24,7 +24,12 @@ export interface Maker {
   /** The operator itself takes and gives codes. */
   readonly codes?: boolean;
   node(context: Context, from: string, copy: number): string;
+  /** What stands in its place in the graph without it, with its shape, where the two would differ by more than the operator. Default: nothing */
+  readonly without?: { readonly shape: readonly number[]; readonly node: Maker["node"] } | undefined;
 }
+
+/** What ONNX Runtime makes of a MaxPool between convolutions of integers. */
+export const CHANNELS_LAST = "NhwcMaxPool";
 
 export function weights({ build, numbers }: Context, name: string, shape: readonly number[]): string {
   const scale = 1 / Math.sqrt(elementsOf(shape.slice(1)) || 1);

@@ -1,6 +1,6 @@
 import { listOf, numberOf, type UnitSpec } from "../../latency/spec.ts";
 import { MICROSOFT, UINT8 } from "../../model/onnx/build.ts";
-import { biasOf, type Context, codedWeights, type Maker, quantized, weights } from "./parts.ts";
+import { biasOf, CHANNELS_LAST, type Context, codedWeights, type Maker, quantized, weights } from "./parts.ts";
 
 // What multiplies.
 
@@ -49,6 +49,20 @@ export function convolution(spec: UnitSpec): Maker | null {
       const made = behind(context, context.build.node("Conv", [from, weight, bias], attributes), rest, outputs, i);
       return integers ? quantized(context, made, i) : made;
     },
+    ...(integers && input.length === 4 && { without: placeOf(input) }),
+  };
+}
+
+/** One place of a picture with its channels last, as the runtime takes it from a convolution of integers. */
+function placeOf([batch = 1, channels = 1, height = 1, width = 1]: readonly number[]): Maker["without"] {
+  return {
+    shape: [batch, channels, 1, 1],
+    node({ build }, from, copy) {
+      const last = build.node("Transpose", [from], { perm: [0, 2, 3, 1] });
+      const attributes = { kernel_shape: [1, 1], strides: [height + copy, width] };
+      const place = build.node(CHANNELS_LAST, [last], attributes, { domain: MICROSOFT });
+      return build.node("Transpose", [place], { perm: [0, 3, 1, 2] });
+    },
   };
 }
 
@@ -77,10 +91,16 @@ export function dense(spec: UnitSpec): Maker | null {
       const weight = coded ? codedWeights(context, `w${i}`, shape, axis) : weights(context, `w${i}`, shape);
       if (!gemm) return behind(context, build.node("MatMul", [from, weight]), rest, outputs, i);
       const bias = biasOf(context, `bias${i}`, outputs);
-      return behind(context, build.node("Gemm", [from, weight, bias], { transB: 1 }), rest, outputs, i);
+      const made = build.node("Gemm", [from, weight, bias], { transB: 1 });
+      return rest.at(-1) === ROUNDED
+        ? quantized(context, behind(context, made, rest.slice(0, -1), outputs, i), i)
+        : behind(context, made, rest, outputs, i);
     },
   };
 }
+
+/** Its codes are what is given on. */
+const ROUNDED = "QuantizeLinear";
 
 const BLOCK = 32;
 
