@@ -1,37 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import * as native from "onnxruntime-node";
-import { afterAll, expect, test } from "vitest";
-import { bytesSource } from "../../src/index.ts";
+import { expect, test } from "vitest";
 import { partsOf } from "../../src/latency/parts.ts";
 import type { UnitRun } from "../../src/latency/run.ts";
 import type { UnitSpec } from "../../src/latency/spec.ts";
 import { deployed } from "../../src/measure/deployed.ts";
 import { relative } from "../../src/measure/family.ts";
-import { readProgram } from "../../src/model/onnx/program.ts";
-import { walkOver } from "../../src/model/onnx/wire.ts";
+import { counted, operatorsIn } from "./graphs.written.ts";
 
 // What units become, against what ONNX Runtime writes of the graphs that it runs.
-
-const folder = mkdtempSync(join(tmpdir(), "quern-parts-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-async function operatorsIn(
-  model: Uint8Array,
-  graphOptimizationLevel: "extended" | "all",
-): Promise<Record<string, number>> {
-  const file = join(folder, "optimized.onnx");
-  const options = { graphOptimizationLevel, optimizedModelFilePath: file, logSeverityLevel: 3 };
-  await (await native.InferenceSession.create(model, options)).release();
-  return counted((await readProgram(walkOver(bytesSource(readFileSync(file))))).nodes.map(({ operator }) => operator));
-}
-
-function counted(words: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
-  return counts;
-}
 
 /** What the runtime calls what a part is about. */
 function nameOf({ type, form, precision }: UnitSpec): string {
