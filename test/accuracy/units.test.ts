@@ -20,10 +20,11 @@ function firsts(precision: string): UnitSpec[] {
   return [...found.values()];
 }
 
-/** What ONNX Runtime makes of a unit of integers. */
+/** What ONNX Runtime makes of a unit. */
 function operatorsOf({ type, form }: UnitSpec): string[] {
   const [head = "", ...rest] = form.split("+");
   if (type === "conv" || type === "depthwise") return ["QLinearConv"];
+  if (type === "matmul") return ["MatMul"];
   if (form === "MatMul") return ["MatMulIntegerToFloat"];
   if (form === "MatMul+Add") return ["Reshape", "QGemm", "Reshape"];
   if (head === "Gemm") return ["QGemm", ...rest.filter((operator) => operator !== "QuantizeLinear")];
@@ -32,15 +33,22 @@ function operatorsOf({ type, form }: UnitSpec): string[] {
   return [head];
 }
 
-const CASES = firsts("int8").map((spec) => [`${spec.type} ${spec.form}`, spec] as const);
+const CASES = [...firsts("int8"), ...firsts("f32").filter(({ type }) => type === "matmul")].map(
+  (spec) => [`${spec.type} ${spec.form} ${spec.precision}`, spec] as const,
+);
 
 test("all forms of integers are there", () => {
   expect(CASES.map(([name]) => name)).toEqual(
-    expect.arrayContaining(["conv Conv", "depthwise Conv", "dense Gemm+QuantizeLinear", "pool NhwcMaxPool"]),
+    expect.arrayContaining([
+      "conv Conv int8",
+      "depthwise Conv int8",
+      "dense Gemm+QuantizeLinear int8",
+      "pool NhwcMaxPool int8",
+    ]),
   );
 });
 
-test.each(CASES)("%s in integers", async (_, spec) => {
+test.each(CASES)("%s", async (_, spec) => {
   const graphs = unitGraphs(spec, COPIES);
   if (!graphs) throw new Error("no graphs");
   const [run, base] = [await operatorsIn(graphs.run, "all"), await operatorsIn(graphs.base, "all")];

@@ -124,20 +124,22 @@ export function product(spec: UnitSpec): Maker | null {
   const columns = out.at(-1) ?? 1;
   if (head !== "MatMul" || input.length < 2 || inner < 1) return null;
   const other = [...input.slice(0, -2), inner, columns];
+  // Both sides are values and no weights: the second is the same for all copies, and made while the graph runs.
+  const second: Maker["node"] = (context, from, i) => {
+    const { build } = context;
+    const data = weights(context, `other${i}`, other);
+    const first = build.node("Slice", [
+      build.node("Reshape", [from, build.integers([-1])]),
+      build.integers([0]),
+      build.integers([1]),
+    ]);
+    return build.node("Add", [data, first]);
+  };
   return {
     input,
     out,
     fan: "fresh",
-    node: (context, from, i) => {
-      // Both sides are values and no weights: the second is the same for all copies, and made while the graph runs.
-      const { build } = context;
-      const data = weights(context, `other${i}`, other);
-      const first = build.node("Slice", [
-        build.node("Reshape", [from, build.integers([-1])]),
-        build.integers([0]),
-        build.integers([1]),
-      ]);
-      return build.node("MatMul", [from, build.node("Add", [data, first])]);
-    },
+    node: (context, from, i) => context.build.node("MatMul", [from, second(context, from, i)]),
+    without: { shape: other, node: second },
   };
 }
