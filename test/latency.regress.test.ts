@@ -8,7 +8,8 @@ import { HERE } from "./latency.rows.ts";
 
 const law = (elements: number): number => 0.0005 + 1e-6 * elements;
 
-function row(elements: number, { median = law(elements), spread = 0.02 * median, count = 9 } = {}): Latency {
+function row(elements: number, own: Partial<Pick<Latency, "median" | "spread" | "count">> = {}): Latency {
+  const { median = law(elements), spread = 0.02 * median, count = 9 } = own;
   return {
     ...{ type: "activation", form: "Relu", precision: "f32", batch: 1, environment: HERE.id },
     attributes: { in: [1, elements], out: [1, elements] },
