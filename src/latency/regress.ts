@@ -15,7 +15,7 @@ export interface Regressor {
 /** Shorter times are those of the clock. */
 const LEAST = 1e-5;
 
-/** A relative error of a median, at which a row counts half. Smaller ones make little difference: folds of whole models were 0 to 0.1 points off by more with 0.03. */
+/** A relative error of a median, at which a row's square counts half. With 0.03, folds of TensorFlow.js were 7.8 % off in place of 6.6; those of ONNX Runtime did not change by more than 0.1. */
 const DOUBTFUL = 0.3;
 
 /** @param rows - of one kind; at least one */

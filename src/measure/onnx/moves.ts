@@ -1,6 +1,7 @@
+import { CHANNELS_LAST } from "../../latency/parts.ts";
 import { elementsOf, listOf, type UnitSpec } from "../../latency/spec.ts";
 import { type GraphBuilder, MICROSOFT } from "../../model/onnx/build.ts";
-import { CHANNELS_LAST, type Context, type Maker, quantized, weights } from "./parts.ts";
+import { type Context, type Maker, quantized, weights } from "./parts.ts";
 
 // What goes over values without multiplying them with weights.
 

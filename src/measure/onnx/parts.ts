@@ -28,9 +28,6 @@ export interface Maker {
   readonly without?: { readonly shape: readonly number[]; readonly node: Maker["node"] } | undefined;
 }
 
-/** What ONNX Runtime makes of a MaxPool between convolutions of integers. */
-export const CHANNELS_LAST = "NhwcMaxPool";
-
 export function weights({ build, numbers }: Context, name: string, shape: readonly number[]): string {
   const scale = 1 / Math.sqrt(elementsOf(shape.slice(1)) || 1);
   const data = Float32Array.from({ length: elementsOf(shape) }, () => scale * (2 * numbers() - 1));

@@ -1,6 +1,7 @@
+import { CHANNELS_LAST } from "../../latency/parts.ts";
 import { listOf, numberOf, type UnitSpec } from "../../latency/spec.ts";
 import { MICROSOFT, UINT8 } from "../../model/onnx/build.ts";
-import { biasOf, CHANNELS_LAST, type Context, codedWeights, type Maker, quantized, weights } from "./parts.ts";
+import { biasOf, type Context, codedWeights, type Maker, quantized, weights } from "./parts.ts";
 
 // What multiplies.
 
