@@ -1,7 +1,7 @@
 import type { Unit } from "../engine/engine.ts";
 
 // Units that runtimes do in one go, beyond a bias and an activation behind what multiplies: those of ONNX Runtime at its full optimisation, as
-// test/accuracy/fuse.test.ts finds them in the graphs that it writes.
+// test/accuracy/parts.test.ts finds them in the graphs that it writes.
 
 /** Operators one behind the other, each taken by the next alone. A "*" stands for any of its type. */
 const CHAINS: readonly (readonly string[])[] = [

@@ -25,37 +25,32 @@ const MOST_CHOSEN_BY = 120;
 /** Rows that are kept in the end. */
 const MOST = 400;
 
+interface Samples {
+  readonly places: readonly (readonly number[])[];
+  readonly values: readonly number[];
+  readonly errors: readonly number[];
+}
+
 /** @param places - of rows @param values - their remainders @param errors - by which those are off by themselves: standard deviations */
 export function smooth(
   places: readonly (readonly number[])[],
   values: readonly number[],
   errors: readonly number[] = values.map(() => 0),
 ): Smooth {
-  const every = (most: number): number[] => {
+  const every = (most: number): Samples => {
     const step = Math.max(1, places.length / most);
-    return Array.from({ length: Math.floor(places.length / step) }, (_, i) => Math.floor(i * step));
+    const kept = Array.from({ length: Math.floor(places.length / step) }, (_, i) => Math.floor(i * step));
+    const of = <T>(all: readonly T[]): T[] => kept.map((i) => all[i] as T);
+    return { places: of(places), values: of(values), errors: of(errors) };
   };
   const few = every(MOST_CHOSEN_BY);
   let best = SHAPES[0] as Shape;
   let least = Number.POSITIVE_INFINITY;
-  for (const shape of few.length > 2 ? SHAPES : []) {
-    const loss = unlikelihood(
-      solved(
-        few.map((i) => places[i] as number[]),
-        few.map((i) => values[i] as number),
-        shape,
-        few.map((i) => errors[i] as number),
-      ),
-    );
+  for (const shape of few.places.length > 2 ? SHAPES : []) {
+    const loss = unlikelihood(solved(few, shape));
     if (loss < least) [least, best] = [loss, shape];
   }
-  const kept = every(MOST);
-  return process(
-    kept.map((i) => places[i] as number[]),
-    kept.map((i) => values[i] as number),
-    best,
-    kept.map((i) => errors[i] as number),
-  );
+  return process(every(MOST), best);
 }
 
 interface Solved {
@@ -73,13 +68,9 @@ function unlikelihood({ inverse, weights }: Solved): number {
   return sum / Math.max(1, weights.length);
 }
 
-function process(
-  places: readonly (readonly number[])[],
-  values: readonly number[],
-  shape: Shape,
-  errors: readonly number[],
-): Smooth {
-  const { inverse, weights } = solved(places, values, shape, errors);
+function process(samples: Samples, shape: Shape): Smooth {
+  const { places } = samples;
+  const { inverse, weights } = solved(samples, shape);
   const precisions = inverse.map((row, i) => row[i] as number);
   return {
     left: Array.from(weights, (weight, i) => weight / (precisions[i] as number)),
@@ -104,12 +95,7 @@ function kernel(a: readonly number[], b: readonly number[], { length, deviation 
   return deviation ** 2 * Math.exp(-distance / (2 * length ** 2));
 }
 
-function solved(
-  places: readonly (readonly number[])[],
-  values: readonly number[],
-  shape: Shape,
-  errors: readonly number[],
-): Solved {
+function solved({ places, values, errors }: Samples, shape: Shape): Solved {
   const matrix = places.map((a, i) =>
     Float64Array.from(
       places,

@@ -21,6 +21,8 @@ export function unitGraphs(spec: UnitSpec, copies: number): UnitGraphs | null {
   const [shape, out] = [make.input, make.out].map((each) => scaled(each, spec.batch)) as [number[], number[]];
   // A runtime keeps the channels of convolutions in blocks, until somebody wants them otherwise.
   const picture = !make.codes && PICTURES.includes(spec.type) && shape.length === 4 && elementsOf(out.slice(2)) > 1;
+  const itself: Maker["node"] = (_, from) => from;
+  const nothing = make.without ? { ...make.without, picture: false } : { node: itself, shape, picture };
   const graph = (with_: boolean): Uint8Array => {
     const build = graphBuilder(spec.precision === "w4" ? 21 : 17);
     const x = build.input("x", FLOAT, shape);
@@ -32,12 +34,11 @@ export function unitGraphs(spec: UnitSpec, copies: number): UnitGraphs | null {
       for (let i = 0; with_ && i < copies; i++) at = make.node(context, at, i);
       ends.push(corner(context, at, shape, { copy: 0, picture }));
     } else {
+      const end = with_ ? { node: make.node, shape: out, picture } : nothing;
       const shared = make.fan === "fan" ? readied(context, make, x, 0, with_) : null;
       for (let i = 0; i < copies; i++) {
         const from = shared ?? readied(context, make, x, i + 1, with_);
-        const { node, shape: given } = with_ ? { ...make, shape: out } : (make.without ?? { node: null, shape });
-        const which = { copy: i, picture: picture && (with_ || !make.without) };
-        ends.push(corner(context, node ? node(context, from, i) : from, given, which));
+        ends.push(corner(context, end.node(context, from, i), end.shape, { copy: i, picture: end.picture }));
       }
     }
     const last = ends.length > 1 ? build.node("Concat", ends, { axis: 0 }) : (ends[0] as string);

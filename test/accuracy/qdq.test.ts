@@ -11,6 +11,7 @@ import { walkOver } from "../../src/model/onnx/wire.ts";
 import { random } from "../random.ts";
 import { activationCodes, int8Weights } from "./codes.ts";
 import { convNet, perceptron } from "./graphs.ts";
+import { counted } from "./graphs.written.ts";
 import { onnxRuntimes } from "./runtimes.ts";
 import { storiesGraph } from "./stories.ts";
 import { sampled, storyTeller } from "./teller.ts";
@@ -74,9 +75,7 @@ async function ran({ bytes, output, inputs }: Compared, ort: (typeof onnxRuntime
   await session.release();
   if (ort !== native) return { data, operators: null };
   const { nodes } = await readProgram(walkOver(bytesSource(readFileSync(file))));
-  const operators: Record<string, number> = {};
-  for (const { operator } of nodes) operators[operator] = (operators[operator] ?? 0) + 1;
-  return { data, operators };
+  return { data, operators: counted(nodes.map(({ operator }) => operator)) };
 }
 
 function decibels(a: Float32Array, b: Float32Array): number {

@@ -49,10 +49,12 @@ function overLast(
 export function simple(spec: UnitSpec): Maker | null {
   const { form } = spec;
   if (form === "Transpose") return spec.precision === "int8" ? lastly(spec) : transposed(spec);
-  if (form === "QuantizeLinear") return overCodes(spec, false, (context, from, i) => quantized(context, from, i));
-  if (form === "DequantizeLinear")
-    return { ...overCodes(spec, true, gathered), out: [1], without: { shape: [1], node: gathered } };
   const [input, out] = [listOf(spec, "in"), listOf(spec, "out")];
+  if (form === "QuantizeLinear") return { input, out: input, fan: "fresh", node: quantized };
+  if (form === "DequantizeLinear") {
+    const one = { shape: [1], node: gathered };
+    return { input, out: one.shape, fan: "fresh", integers: true, node: one.node, without: one };
+  }
   if (elementsOf(input) !== elementsOf(out)) return null;
   if (["Reshape", "Flatten", "Squeeze", "Unsqueeze"].includes(form)) {
     const node: Maker["node"] = ({ build }, from) => build.node("Reshape", [from, build.integers(out)]);
@@ -95,11 +97,6 @@ const CHAINED: Readonly<Record<string, Maker["node"] | undefined>> = {
   LayerNormalization: normalized,
   "Add+LayerNormalization": (context, from, i) => normalized(context, context.build.node("Add", [from, "x"]), i),
 };
-
-function overCodes(spec: UnitSpec, integers: boolean, node: Maker["node"]): Maker {
-  const input = listOf(spec, "in");
-  return { input, out: input, fan: "fresh", integers, node };
-}
 
 /** One number: what takes floats stands behind, or there would be none, and it is none of those that runtimes let codes through. */
 function gathered({ build }: Context, from: string, copy: number): string {

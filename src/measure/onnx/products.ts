@@ -5,13 +5,14 @@ import { biasOf, type Context, codedWeights, type Maker, quantized, weights } fr
 
 // What multiplies.
 
-/** Operators behind the first: a bias, an activation. */
+/** Operators behind the first: a bias, an activation, what makes codes of sums. */
 function behind(context: Context, from: string, operators: readonly string[], channels: number, copy: number): string {
   let at = from;
   for (const operator of operators) {
     const { build } = context;
     if (operator === "Add") at = build.node("Add", [at, biasOf(context, `bias${copy}`, channels)]);
     else if (operator === "Clip") at = build.node("Clip", [at, build.scalar(0), build.scalar(6)]);
+    else if (operator === "QuantizeLinear") at = quantized(context, at, copy);
     else at = build.node(operator, [at]);
   }
   return at;
@@ -92,16 +93,10 @@ export function dense(spec: UnitSpec): Maker | null {
       const weight = coded ? codedWeights(context, `w${i}`, shape, axis) : weights(context, `w${i}`, shape);
       if (!gemm) return behind(context, build.node("MatMul", [from, weight]), rest, outputs, i);
       const bias = biasOf(context, `bias${i}`, outputs);
-      const made = build.node("Gemm", [from, weight, bias], { transB: 1 });
-      return rest.at(-1) === ROUNDED
-        ? quantized(context, behind(context, made, rest.slice(0, -1), outputs, i), i)
-        : behind(context, made, rest, outputs, i);
+      return behind(context, build.node("Gemm", [from, weight, bias], { transB: 1 }), rest, outputs, i);
     },
   };
 }
-
-/** Its codes are what is given on. */
-const ROUNDED = "QuantizeLinear";
 
 const BLOCK = 32;
 
