@@ -18,7 +18,12 @@ import { serve } from "./server.ts";
 /** 1000 bytes a millisecond. */
 const LINE = { bandwidth: 8e6, roundTrip: 10 };
 const PLACE = newEnvironment({ ...FACTS, line: LINE });
-const SPEED: DecodeSpeed = { open: () => 5, chunk: ({ steps }) => steps, rare: 7, tensor: 1, factor: 2, rows: 9 };
+const SPEED: DecodeSpeed = {
+  open: () => 5,
+  request: 0,
+  chunk: ({ steps }) => steps,
+  ...{ rare: 7, tensor: 1, factor: 2, rows: 9 },
+};
 
 function chunkOf(stored: number, steps: number): ChunkWork {
   return { stored, steps, elements: 1000, form: "int8", smooth: false, rare: false };
@@ -87,6 +92,14 @@ describe("a timeline", () => {
     expect(of([rare, rare]) - common).toBeCloseTo(7, 9);
     expect(of([rare, rare], true) - common).toBeCloseTo(7, 9);
     expect(of([chunkOf(2000, 3), chunkOf(2000, 3)], true) - common).toBeCloseTo(7, 9);
+  });
+
+  test("of requests that take time themselves, one after the other", () => {
+    const file = fileOf(1000, [chunkOf(100_000, 3)]);
+    const of = (request: number) => predicted(file, { connected: true }, PLACE, { ...SPEED, request }).ms;
+    expect(of(0.5) - of(0)).toBeCloseTo(2 * 0.5, 9);
+    const whole = (request: number) => predicted(file, { first: Infinity }, PLACE, { ...SPEED, request }).ms;
+    expect(whole(0.5) - whole(0)).toBeCloseTo(0.5, 9);
   });
 
   test("of tensors that share a chunk, and of none", () => {
@@ -189,11 +202,11 @@ describe("the speed of decoding", () => {
   /** Rows that take what coefficients say, times what `noise` gives. */
   function rowsOf(environment: Environment, noise: () => number): Row[] {
     const row = { ...ROW, environment: environment.id, type: "decode", precision: "f32" };
-    const opened = [10, 100, 1000, 20, 50].map((tensors, i) => {
-      const rare = i > 2 ? 1 : 0;
+    const opened = [10, 100, 1000, 20, 50, 20, 40].map((tensors, i) => {
+      const [rare, asked] = [i === 3 || i === 4 ? 1 : 0, i > 4 ? 1 : 0];
       const header = 400 + 90 * tensors + tensors ** 1.2;
-      const median = (0.5 + 1e-5 * header + 2e-3 * tensors + 4 * rare) * noise();
-      return { ...row, form: "open", attributes: { header, tensors, rare }, median };
+      const median = (0.5 + 1e-5 * header + 2e-3 * tensors + 4 * rare + 0.3 * asked) * noise();
+      return { ...row, form: "open", attributes: { header, tensors, rare, asked }, median };
     });
     const next = random(5);
     const decoded = Array.from({ length: 40 }, (_, i) => {
@@ -220,12 +233,13 @@ describe("the speed of decoding", () => {
   }
 
   test("is found from rows of quern's own kernels on the same machine", () => {
-    const { open, chunk, tensor, rare, factor, rows } = decodeSpeed(
+    const { open, request, chunk, tensor, rare, factor, rows } = decodeSpeed(
       tableOf(() => 1),
       PLACE,
     );
-    expect(rows).toBe(45);
+    expect(rows).toBe(47);
     expect(open(5000, 20)).toBeCloseTo(0.5 + 0.05 + 0.04, 4);
+    expect(request).toBeCloseTo(0.3, 4);
     expect(tensor).toBeCloseTo(0.02, 4);
     const work = { stored: 1e5, steps: 1e6, elements: 2e5, form: "int8", smooth: false, rare: false };
     expect(chunk(work)).toBeCloseTo(0.01 + 0.01 + 0.2 + 0.2, 3);

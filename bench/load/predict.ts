@@ -13,7 +13,8 @@ import { seededModel, unequal } from "./weights.ts";
 
 const PLANS = ["lossless", "int8 channel > auto", "prune 0.8 > int4 group 32 > smallest"];
 const RATES = [20, 200, 1000];
-const REPEAT = 8;
+/** Loads of a process: as many as come in this time, but no fewer and no more than that. The first half is not counted, in which code gets warm. */
+const LOADS = { ms: 3000, fewest: 6, most: 60 } as const;
 const TOOL = "0.0.0";
 /** Of a plain file, over which the line is measured: what comes in half a second, but no more than fits a server's memory. */
 const LINE_BYTES = 16e6;
@@ -40,14 +41,14 @@ export const predict: Section = async (bench, { quick, best, runs, status }) => 
     await bench.order("rate", linkOf(megabits));
     const mostBytes = Math.min(LINE_BYTES, linkOf(megabits) / 2);
     for (const { name, url, estimate } of cases) {
-      status(`${megabits} Mbit/s: ${name}`);
-      const repeat = Math.max(3, Math.min(REPEAT, Math.round((2 * linkOf(megabits)) / estimate.fileBytes)));
+      const fit = Math.round((LOADS.ms * linkOf(megabits)) / 1000 / estimate.fileBytes);
+      const repeat = Math.max(LOADS.fewest, Math.min(LOADS.most, fit));
       // The line is measured when the loads are: what else the machine does meets both.
-      const found = await inTurn<"loads" | "line", Measured | Line>(runs, {
+      const { loads, line: measured } = await inTurn<"loads" | "line", Measured | Line>(runs, {
         loads: () => bench.run("loads", { url, repeat }),
         line: () => bench.run("line", { url: line, mostBytes, best }),
       });
-      const lines = found.line as Line[];
+      const lines = measured as Line[];
       const typical = best ? least : median;
       const roundTrip = typical(lines.map((one) => one.roundTrip));
       const bandwidth = 1 / typical(lines.map((one) => 1 / one.bandwidth));
@@ -55,7 +56,10 @@ export const predict: Section = async (bench, { quick, best, runs, status }) => 
       // The server speaks HTTP without TLS, and each client has been there before.
       const { prediction } = predictLoad(estimate, there, table, { connecting: 1, connected: true });
       const text = `${name}, ${estimate.fileBytes} bytes, ${roundTrip.toFixed(1)} ms`;
-      figures.push(...rowsOf(megabits, text, prediction as LoadPrediction, found.loads as Measured[], typical));
+      const found = rowsOf(megabits, text, prediction as LoadPrediction, loads as Measured[], typical);
+      figures.push(...found);
+      // Of a run that is cut, this is what is left.
+      status(`${megabits} Mbit/s: ${name}: ${found[0]?.of}`);
     }
   }
   await bench.order("rate", 0);
@@ -106,7 +110,7 @@ function rowsOf(
 ): Figure[] {
   const section = `Load time, predicted against measured, at ${megabits} Mbit/s`;
   return (["ms", "first"] as const).map((of) => {
-    const measured = typical(processes.flatMap((ran) => ran[of].slice(1)));
+    const measured = typical(processes.flatMap((ran) => ran[of].slice(ran[of].length >> 1)));
     const { ms, low, high } = of === "ms" ? prediction : prediction.first;
     const within = low <= measured && measured <= high ? "" : OUTSIDE;
     const text = `${ms.toFixed(2)} ms (${low.toFixed(2)} to ${high.toFixed(2)}), measured ${measured.toFixed(2)}${within}`;

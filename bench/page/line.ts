@@ -24,15 +24,13 @@ export interface Line {
   answer(request: IncomingMessage, response: ServerResponse, model: Served): Promise<void>;
 }
 
-const PIECE = 16 * 1024;
-
 export function newLine(): Line {
   const settings: Settings = { rate: 0, cutEvery: 0, damage: "none" };
   let shared = bucket(Infinity);
   let sinceCut = 0;
   const open = new Set<ServerResponse>();
   // Asked anew for every piece: the rate may change while an answer is under way.
-  const draw = (count: number): Promise<void> => shared.draw(count);
+  const draw = (most: number): Promise<number> => shared.draw(most);
 
   function cut(): number {
     const cutNow = [...open];
@@ -68,7 +66,7 @@ export function newLine(): Line {
       // Asked for once more, past all caches: what the first answer brought was seen to be wrong.
       if (settings.damage === "once" && request.headers["cache-control"] === "no-cache") settings.damage = "none";
       const body = settings.damage === "none" ? model.bytes.subarray(start, end) : damaged(model, start, end);
-      await send(response, body, [{ draw, piece: PIECE }], (count) => sent(model, count));
+      await send(response, body, [{ draw }], (count) => sent(model, count));
       if (!response.destroyed) response.end();
     },
   };

@@ -24,6 +24,8 @@ export interface ChunkWork {
 /** Milliseconds. */
 export interface DecodeSpeed {
   open(headerBytes: number, tensors: number): number;
+  /** What a request takes beside what the line does: to be made, and its answer to be read. */
+  readonly request: number;
   chunk(chunk: ChunkWork): number;
   /** What that code takes to be loaded for a file, if it was loaded for another one before. */
   readonly rare: number;
@@ -72,6 +74,7 @@ function fitted(rows: readonly Latency[]): DecodeSpeed | null {
     numberOf(row, "header"),
     numberOf(row, "tensors"),
     numberOf(row, "rare"),
+    numberOf(row, "asked"),
   ];
   const [opening, decoding] = [leastSquares(opened, openOf), leastSquares(decoded, featuresOf)];
   const [tensor, chunk, stored, step, unsmooth, rare] = decoding.coefficients as [
@@ -85,9 +88,10 @@ function fitted(rows: readonly Latency[]): DecodeSpeed | null {
   const perElement = new Map(forms.map((form, i) => [form, decoding.coefficients[SHARED.length + i] as number]));
   // What was not measured is not faster than what was.
   const slowest = Math.max(...perElement.values());
-  const [once, header, entry, kernels] = opening.coefficients as [number, number, number, number];
+  const [once, header, entry, kernels, request] = opening.coefficients as [number, number, number, number, number];
   return {
     open: (bytes, tensors) => once + header * bytes + entry * tensors,
+    request,
     chunk({ stored: bytes, steps, elements, form, ...is }) {
       const each = (perElement.get(form) ?? slowest) + (is.smooth ? unsmooth : 0);
       return (is.rare ? chunk + rare : chunk) + stored * bytes + step * steps + each * elements;
@@ -127,6 +131,7 @@ function leastSquares(rows: readonly Latency[], featuresOf: (row: Latency) => nu
 export function boundSpeed(): DecodeSpeed {
   return {
     open: (headerBytes, tensors) => 1 + 2e-5 * headerBytes + 0.01 * tensors,
+    request: 0.3,
     chunk: ({ stored, steps, elements, smooth, rare }) =>
       (rare ? 0.3 : 0.01) + 2e-7 * stored + 1.1e-7 * steps + (smooth ? 3e-6 : 1e-6) * elements,
     rare: 3,

@@ -42,7 +42,7 @@ export interface Times {
 
 export function simulated(file: LoadFile, requests: Requests, speed: DecodeSpeed, pace: Pace): Times {
   const { headerBytes, fileBytes, tensors, chunks } = file;
-  const line = lineOf(requests, pace, fileBytes);
+  const line = lineOf(requests, pace, fileBytes, pace.slower * speed.request);
   if (headerBytes > line.asked()) line.ask(headerBytes, line.arrival(PRELUDE));
   const headerAt = line.arrival(headerBytes);
   let now = headerAt + pace.slower * (speed.open(headerBytes, tensors.length) + (file.rareHeader ? speed.rare : 0));
@@ -63,8 +63,8 @@ export function simulated(file: LoadFile, requests: Requests, speed: DecodeSpeed
   return { first: first < 0 ? now : first, last: now };
 }
 
-/** Bytes of the file as requests bring them, from the first to the last; the line carries one after the other. */
-function lineOf({ first, connecting, connected }: Requests, { trip, rate }: Pace, fileBytes: number) {
+/** Bytes of the file as requests bring them, from the first to the last; the line carries one after the other. `each`: milliseconds that a request takes itself. */
+function lineOf({ first, connecting, connected }: Requests, { trip, rate }: Pace, fileBytes: number, each: number) {
   const parts: { readonly from: number; readonly to: number; readonly start: number }[] = [];
   const endOf = (): number => {
     const last = parts.at(-1);
@@ -74,7 +74,7 @@ function lineOf({ first, connecting, connected }: Requests, { trip, rate }: Pace
     const from = parts.at(-1)?.to ?? 0;
     // While an answer is under way its connection is not free, and another one is opened.
     const opens = parts.length === 0 ? !connected : at < endOf();
-    const answer = at + (1 + (opens ? connecting : 0)) * trip;
+    const answer = at + each + (1 + (opens ? connecting : 0)) * trip;
     parts.push({ from, to: Math.min(to, fileBytes), start: Math.max(answer, endOf()) });
   };
   ask(first, 0);

@@ -43,14 +43,39 @@ function convolution(spec: UnitSpec, rest: readonly string[]): Sizes {
       macs: written * taps,
       // ONNX Runtime keeps channels in blocks of 8 where they come in eights, and is a fifth faster then.
       loose: outputs % 8 === 0 ? 0 : written * taps,
+      ...inBlocks(spec, { inputs, outputs, written, taps }),
       // What is laid out for the product, as ONNX Runtime does where a filter has more than a point.
       columns: elementsOf(kernel) * Math.max(1, ...strides) > 1 ? positions * taps * groups : 0,
       written,
       read: spec.batch * elementsOf(input),
       weights: outputs * taps,
-      ...behind(rest, written),
+      ...behind(withoutBias(rest), written),
     },
     place: [inputs, outputs, positions, elementsOf(kernel), Math.max(1, ...strides) ** 2].map(Math.log2),
+  };
+}
+
+/** Channels of a block, where registers hold 16 floats (AVX-512). */
+const BLOCK = 16;
+
+/**
+ * What ONNX Runtime does more, or otherwise, where channels do not come in blocks of 16: floats are laid out in blocks on processors with AVX-512, if weights
+ * are known beforehand, and so are the channels of integers in depthwise convolutions. On others these counts come out as next to nothing.
+ */
+function inBlocks(
+  { type, precision }: UnitSpec,
+  { inputs, outputs, written, taps }: Record<"inputs" | "outputs" | "written" | "taps", number>,
+): Record<string, number> {
+  const loose = (channels: number, count: number): number => (channels % BLOCK === 0 ? 0 : count);
+  if (precision === "int8") return { looseBlock: loose(outputs, written * taps) };
+  if (precision !== "f32") return {};
+  if (type === "depthwise")
+    return { looseBlock: loose(outputs, written * taps), looseWritten: loose(outputs, written) };
+  const filled = (BLOCK * Math.ceil(outputs / BLOCK) * written) / outputs;
+  return {
+    filled: (filled - written) * taps,
+    looseBlock: loose(inputs, written * taps),
+    looseWritten: loose(inputs, written),
   };
 }
 
@@ -68,7 +93,8 @@ function dense(spec: UnitSpec, rest: readonly string[]): Sizes {
       weights: inputs * outputs,
       read: all * inputs,
       written: all * outputs,
-      ...behind(rest, all * outputs),
+      // Gemm has one of its own; behind MatMul it is an operator more.
+      ...behind(spec.form.startsWith("MatMul") ? rest : withoutBias(rest), all * outputs),
     },
     place: [all, inputs, outputs].map(Math.log2),
   };
@@ -101,11 +127,12 @@ function moving(spec: UnitSpec): Sizes {
   };
 }
 
-/** Activations behind what multiplies, two counts for each: they take different times, and what is not merged is an operator more. */
+const withoutBias = (operators: readonly string[]): string[] => operators.filter((operator) => operator !== "Add");
+
+/** Operators behind what multiplies, two counts for each: they take different times, and what is not merged is an operator more. */
 function behind(operators: readonly string[], elements: number): Record<string, number> {
-  const names = operators.filter((operator) => operator !== "Add");
   return Object.fromEntries(
-    names.flatMap((name) => [
+    operators.flatMap((name) => [
       [name, elements],
       [`one ${name}`, 1],
     ]),

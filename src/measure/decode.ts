@@ -41,18 +41,21 @@ const KINDS: readonly Kind[] = [
   { form: "int8", dtype: "F32", plan: "prune 0.8 > int8 channel > auto", sigma: 30 },
   { form: "int8", dtype: "F32", plan: "smooth 0.5 > int8 channel > auto", sigma: 30 },
   { form: "int4", dtype: "F32", plan: "int4 group 32 > auto", sigma: 30 },
+  { form: "int4", dtype: "F32", plan: "prune 0.8 > int4 group 32 > smallest", sigma: 30 },
   { form: "f32", dtype: "F32", plan: "lossless", sigma: 30 },
   { form: "f16", dtype: "F16", plan: "lossless", sigma: 30 },
 ];
 /** A run does a unit once, and nothing beside. */
 const ALONE = { copies: 1, base: null } as const;
-/** Tensors of files that are only opened; headers with stages are rare. */
-const OPENED: readonly (readonly [tensors: number, rare: boolean])[] = [
-  [4, false],
-  [32, false],
-  [256, false],
-  [4, true],
-  [32, true],
+/** Tensors of files that are only opened: common ones in memory, those with stages, which are rare, and such as come from an address. */
+const OPENED: readonly (readonly [tensors: number, how: "" | "rare" | "asked"])[] = [
+  [4, ""],
+  [32, ""],
+  [256, ""],
+  [4, "rare"],
+  [32, "rare"],
+  [4, "asked"],
+  [32, "asked"],
 ];
 const COLUMNS = 512;
 
@@ -63,11 +66,12 @@ const COLUMNS = 512;
  */
 export async function decodeUnits(kernels: Kernels): Promise<Timed[]> {
   const units: Timed[] = [];
-  for (const [tensors, rare] of OPENED) {
-    const bytes = await fileOf(kernels, { ...(KINDS[0] as Kind), elements: 2 * KIB, tensors }, rare);
+  for (const [tensors, how] of OPENED) {
+    const bytes = await fileOf(kernels, { ...(KINDS[0] as Kind), elements: 2 * KIB, tensors }, how === "rare");
     const { totals } = await open(bytes);
-    const spec = specOf("open", { header: totals.header, tensors, ...(rare && { rare: 1 }) });
-    units.push({ spec, open: async () => ({ ...ALONE, run: () => opened(bytes), close() {} }) });
+    const spec = specOf("open", { header: totals.header, tensors, ...(how && { [how]: 1 }) });
+    const run = how === "asked" ? () => openedAsked(bytes) : () => opened(bytes);
+    units.push({ spec, open: async () => ({ ...ALONE, run, close() {} }) });
   }
   for (const [i, kind] of KINDS.entries()) {
     for (const [elements, tensors] of i === 0 ? [...SIZES, LARGEST] : SIZES) {
@@ -101,6 +105,17 @@ async function attributesOf(kernels: Kernels, bytes: Uint8Array): Promise<UnitAt
 
 async function opened(bytes: Uint8Array): Promise<void> {
   (await open(bytes)).close();
+}
+
+/** As from an address, by one request, whose answer is there at once: what the loader and the platform's streams take of it. */
+async function openedAsked(bytes: Uint8Array): Promise<void> {
+  const fetch = async (_: unknown, init?: RequestInit): Promise<Response> => {
+    const [, start = "", last = ""] = /^bytes=(\d+)-(\d+)$/.exec(new Headers(init?.headers).get("range") ?? "") ?? [];
+    const part = new Uint8Array(bytes.subarray(Number(start), Number(last) + 1));
+    const range = `bytes ${start}-${Number(start) + part.length - 1}/${bytes.length}`;
+    return new Response(part, { status: 206, headers: { "Content-Range": range, ETag: '"1"' } });
+  };
+  (await open("http://localhost/", { request: { fetch } })).close();
 }
 
 async function decoding(bytes: Uint8Array): Promise<OpenUnit> {

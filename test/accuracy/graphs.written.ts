@@ -15,7 +15,7 @@ export async function operatorsIn(
   const folder = mkdtempSync(join(tmpdir(), "quern-written-"));
   try {
     const file = join(folder, "optimized.onnx");
-    const options = { graphOptimizationLevel, optimizedModelFilePath: file, logSeverityLevel: 3 };
+    const options = { graphOptimizationLevel, optimizedModelFilePath: file, logSeverityLevel: 3 as const };
     await (await native.InferenceSession.create(model, options)).release();
     const { nodes } = await readProgram(walkOver(bytesSource(readFileSync(file))));
     return counted(nodes.map(({ operator }) => operator));

@@ -1,9 +1,12 @@
+import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
+import { onnxEngine } from "../../src/engine/onnx.ts";
 import { partsOf } from "../../src/latency/parts.ts";
 import type { UnitRun } from "../../src/latency/run.ts";
 import type { UnitSpec } from "../../src/latency/spec.ts";
 import { deployed } from "../../src/measure/deployed.ts";
 import { relative } from "../../src/measure/family.ts";
+import { givenTo } from "../../src/measure/unit.ts";
 import { counted, operatorsIn } from "./graphs.written.ts";
 
 // What units become, against what ONNX Runtime writes of the graphs that it runs.
@@ -47,4 +50,25 @@ test.each(INDICES)("channels of graph %i in integers", async (index) => {
   // Relu and Clip are nothing in codes, and are not in the form either.
   for (const { form, type, precision } of specs)
     if (precision === "int8" && (type === "conv" || type === "depthwise")) expect(form).toBe("Conv");
+});
+
+/** The least number that is normalized. */
+const NORMAL = 2 ** -126;
+
+// Processors may take ten times as long with others, so that models would be timed for weights that nobody has.
+test.each([1, 13, 25, 37])("no number of graph %i is too small for its processor, whatever runs", async (index) => {
+  const { bytes, units, input } = relative(index, 7);
+  for (const run of ["f32", "int8", "w8"] as const) {
+    const engine = await onnxEngine(await deployed(bytes, units, () => run), { ort });
+    const described = await engine.describe();
+    const shares = described.units.filter(({ operators }) => operators.includes("Softmax")).map(({ output }) => output);
+    expect(shares.length).toBeGreaterThan(0);
+    const inputs = new Map([["x", { data: givenTo(input.shape), shape: input.shape }]]);
+    const values = await engine.run(inputs, shares);
+    for (const name of shares) {
+      const data = values.get(name)?.data as Float32Array;
+      expect(data.filter((x) => x !== 0 && Math.abs(x) < NORMAL)).toHaveLength(0);
+    }
+    await engine.close();
+  }
 });

@@ -3,45 +3,58 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 // Bodies at a given rate.
 
-/** Bytes per write without a rate, and at most with one. */
+/** Bytes per write of a bucket, at most. */
 const PIECE = 16 * 1024;
 
-/** Bytes per second, shared by all who draw from it. What is not drawn for a while is not saved up. */
-export function bucket(rate: number) {
+/** Bytes per second, shared by all who draw from it. */
+export interface Bucket {
+  /** Resolves when bytes may be sent, with how many of `most`: at least 1. `begins`: they are the first of an answer. */
+  draw(most: number, begins?: boolean): Promise<number>;
+}
+
+/** What is not drawn for a while is not saved up. */
+export function bucket(rate: number): Bucket {
+  if (!(rate > 0 && rate < Infinity)) return { draw: async (most) => Math.min(most, PIECE) };
   let free = 0;
+  // Some 100 writes a second.
+  const piece = Math.max(64, Math.min(PIECE, Math.ceil(rate / 100)));
   return {
-    /** Resolves when `count` bytes may be sent. */
-    async draw(count: number): Promise<void> {
-      if (!(rate > 0 && rate < Infinity)) return;
+    async draw(most) {
+      const count = Math.min(most, piece);
       const now = performance.now();
       const at = Math.max(free, now);
       free = at + (1000 * count) / rate;
       if (at > now) await sleep(at - now);
+      return count;
     },
-    /** Bytes per write: some 100 writes a second. */
-    piece: rate > 0 && rate < Infinity ? Math.max(64, Math.min(PIECE, Math.ceil(rate / 100))) : PIECE,
   };
 }
 
-export type Bucket = ReturnType<typeof bucket>;
-
-/** Writes of a link a millisecond, within what a frame and a socket's buffer hold. */
-const LINK_PIECES = [1460, 128 * 1024] as const;
-/** Milliseconds by which a timer may be late and the link still carries what it should. */
+/** Bytes per write of a link, which a socket's buffer holds. */
+const LINK_PIECE = 128 * 1024;
+/** Milliseconds by which a timer may be late and the link still carries what it should. A link that had nothing to carry makes up for nothing. */
 const LATE = 4;
+/** Milliseconds by which bytes are early or late: half of what is between the ticks of timers. */
+const HALF_TICK = 0.5;
 
-/** As bucket, for who measures: small writes at 1 Mbit/s and large ones at 1 Gbit/s, and no rate lost to late timers. */
+/** As bucket, for who measures: at every tick of the timers what is due then, and no rate lost to late ones. */
 export function link(rate: number): Bucket {
-  if (!(rate > 0 && rate < Infinity)) return { draw: async () => {}, piece: LINK_PIECES[1] };
+  if (!(rate > 0 && rate < Infinity)) return { draw: async (most) => Math.min(most, LINK_PIECE) };
   let free = 0;
   return {
-    async draw(count) {
-      const now = performance.now();
-      free = Math.max(free, now - LATE) + (1000 * count) / rate;
-      // Not before the last byte could be here: it is the receiver's time that is measured.
-      if (free > now) await sleep(free - now);
+    async draw(most, begins = false) {
+      free = Math.max(free, performance.now() - (begins ? 0 : LATE));
+      for (;;) {
+        const due = Math.floor(((performance.now() + HALF_TICK - free) * rate) / 1000);
+        const count = Math.min(most, due, LINK_PIECE);
+        if (count >= 1) {
+          free += (1000 * count) / rate;
+          return count;
+        }
+        // No polling: it would take a processor from who receives.
+        await sleep(1);
+      }
     },
-    piece: Math.max(LINK_PIECES[0], Math.min(LINK_PIECES[1], Math.ceil(rate / 1000))),
   };
 }
 
@@ -52,10 +65,10 @@ export async function send(
   buckets: readonly Bucket[],
   sent: (count: number) => void,
 ): Promise<void> {
-  const most = Math.min(...buckets.map(({ piece }) => piece));
   for (let at = 0; at < bytes.length && !response.destroyed; ) {
-    const piece = bytes.subarray(at, at + most);
-    for (const { draw } of buckets) await draw(piece.length);
+    let count = bytes.length - at;
+    for (const { draw } of buckets) count = await draw(count, at === 0);
+    const piece = bytes.subarray(at, at + count);
     if (response.destroyed) return;
     // Called back when the kernel has it, or with an error when the connection is gone.
     await new Promise<void>((resolve) => {

@@ -64,7 +64,8 @@ export async function serve(
   const lineOf = options.exact ? link : bucket;
   let [mostOpen, preflights, line] = [0, 0, lineOf(options.rate ?? Infinity)];
   let rate = options.rate ?? Infinity;
-  const openNow = () => log.filter(({ open }) => open).length;
+  // Not counted in the log, which may have ten thousands of entries.
+  let open = 0;
   const server = createServer((request, response) => {
     used.add(request.socket);
     if (!options.keepAlive) response.shouldKeepAlive = false;
@@ -76,8 +77,9 @@ export async function serve(
     const asked = askedBy(request, log.length);
     const entry: Logged = { ...asked, status: 0, from: 0, sent: 0, aborted: false, open: true };
     log.push(entry);
-    mostOpen = Math.max(mostOpen, openNow());
+    mostOpen = Math.max(mostOpen, ++open);
     response.on("close", () => {
+      open--;
       entry.open = false;
       entry.aborted = !response.writableFinished;
     });
@@ -108,10 +110,10 @@ export async function serve(
     get mostOpen() {
       return mostOpen;
     },
-    open: openNow,
+    open: () => open,
     sockets: () => [...sockets].filter((socket) => used.has(socket)).length,
     async quiet() {
-      while (openNow() > 0) await sleep(2);
+      while (open > 0) await sleep(2);
     },
     close: () =>
       new Promise((resolve) => {

@@ -3,9 +3,9 @@ import { measureLine } from "../../../src/latency/line.ts";
 import { args, report } from "./report.ts";
 
 const { url, mostBytes, best } = args<{ url: string; mostBytes: number; best: boolean }>();
-const line = await measureLine(url, { mostBytes, tries: 40 });
+const line = await measureLine(url, { mostBytes, tries: 300 });
 let { roundTrip } = line;
-for (let i = 0; best && i < 100; i++) {
+for (let i = 0; best && i < 300; i++) {
   const start = performance.now();
   const answer = await fetch(url, { headers: { Range: "bytes=0-0" } });
   roundTrip = Math.min(roundTrip, performance.now() - start);
