@@ -59,6 +59,17 @@ test("units are run as the candidate says where their weights are quantized, els
   expect(printSteps(stepsOfTensor(job, parseCandidate("int8 channel"), a.tensor))).toBe("int8 channel axis 1 > auto");
 });
 
+test("a weight that several units take gets no factors", async () => {
+  const { model, options } = await given();
+  const job = await newJob(model, options);
+  const { units } = job.description;
+  const tied = { ...units[0], name: "tied" } as (typeof units)[number];
+  const place = { ...job, description: { ...job.description, units: [...units, tied] } };
+  const candidate = parseCandidate("small 64=lossless; int8 channel @ int8 smooth");
+  expect(units.map(runsOf(job, candidate))).toEqual(["int8 smooth", "int8 smooth", "int8 smooth"]);
+  expect(place.description.units.map(runsOf(place, candidate))).toEqual(["int8", "int8 smooth", "int8 smooth", "int8"]);
+});
+
 test("a digest tells models and data apart", async () => {
   const model = modelOf(layersOf());
   const same = await modelDigest(modelOf(layersOf()));

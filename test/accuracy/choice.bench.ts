@@ -3,9 +3,11 @@ import { parseArgs } from "node:util";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { openData } from "../../src/data.ts";
 import type { Engine, Value } from "../../src/engine/engine.ts";
+import { runtimeName } from "../../src/engine/onnx/runtime.ts";
 import { type OnnxRuntime, onnxEngine } from "../../src/engine/onnx.ts";
 import { bytesSource, type Model, readOnnx } from "../../src/index.ts";
-import type { Environment } from "../../src/latency/environment.ts";
+import { detectEnvironment } from "../../src/latency/detect.ts";
+import type { Environment, RuntimeName } from "../../src/latency/environment.ts";
 import { parseLines } from "../../src/latency/lines.ts";
 import type { LatencyTable } from "../../src/latency/table.ts";
 import { openAsRun } from "../../src/measure/asrun.ts";
@@ -73,9 +75,11 @@ async function drawn(index: number): Promise<Subject> {
 const module = await import(values.runtime);
 const ort: OnnxRuntime = module.InferenceSession ? module : module.default;
 const table: LatencyTable = parseLines(readFileSync(values.table), { torn: true });
-const environment = [...table.environments.values()].find(
-  ({ runtime }) => runtime.name === values.runtime,
-) as Environment;
+const here = await detectEnvironment({
+  runtime: { name: values.runtime as RuntimeName, version: runtimeName(ort).split(" ")[1], threads: 1 },
+});
+const environment = table.environments.get(here.id) as Environment;
+if (!environment) throw new Error(`no rows of this machine in ${values.table}: ${here.id}`);
 const runner = onnxRunner(ort);
 const ms = knownReference(table, environment, runner) as number;
 const unit = await runner.open(runner.reference);
