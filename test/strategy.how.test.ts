@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { tensorOver } from "../src/codec/through.ts";
+import type { Engine, ValueInfo, Values } from "../src/engine/engine.ts";
 import type { Evaluation } from "../src/evaluate.ts";
 import { parsePlan, parseSteps, printPlan, printSteps, stepsFor } from "../src/index.ts";
 import { newJob } from "../src/strategy/begin.ts";
@@ -69,6 +70,30 @@ test("a weight that several units take gets no factors", async () => {
   expect(units.map(runsOf(job, candidate))).toEqual(["int8 smooth", "int8 smooth", "int8 smooth"]);
   expect(place.description.units.map(runsOf(place, candidate))).toEqual(["int8", "int8 smooth", "int8 smooth", "int8"]);
 });
+
+test.each([true, false])(
+  "units are described by the extents of a sample, where the model leaves some free: %s",
+  async (free) => {
+    const { model, options } = await given();
+    const asked: (Values | undefined)[] = [];
+    const engine: Engine = {
+      ...options.engine,
+      async describe(sample) {
+        asked.push(sample);
+        const described = await options.engine.describe();
+        const inputs = described.inputs.map(({ shape, ...info }) => ({
+          ...info,
+          shape: free ? shape.map(() => -1) : shape,
+        }));
+        return { ...described, inputs };
+      },
+    };
+    await newJob(model, { ...options, engine });
+    const [{ name, shape }] = (await options.engine.describe()).inputs as [ValueInfo];
+    const expected = free ? [undefined, [1, ...shape.slice(1)]] : [undefined];
+    expect(asked.map((sample) => sample?.get(name)?.shape)).toEqual(expected);
+  },
+);
 
 test("a digest tells models and data apart", async () => {
   const model = modelOf(layersOf());

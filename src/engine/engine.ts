@@ -13,7 +13,8 @@ export type Values = ReadonlyMap<string, Value>;
 export interface Engine {
   /** The runtime and its version, such as "onnxruntime-web 1.30.0". */
   readonly runtime: string;
-  describe(): Promise<Description>;
+  /** @param sample - by the extents of these inputs units are described; without them, extents that the model leaves free are 1 */
+  describe(sample?: Values): Promise<Description>;
   /**
    * Runs a batch. Gives the outputs, and the values inside that `tap` names.
    * @throws DataError for an input that is missing or of another shape, or a name that no value has

@@ -147,7 +147,15 @@ export function predictRun(model: LatencyModel, description: Description, runOf:
 }
 
 function wholeModel({ units, inputs, outputs }: Description, runOf: RunOf, batch: number): Whole {
-  const shapes = (infos: Description["inputs"]) => infos.map(({ shape }) => shape.map((extent) => Math.max(1, extent)));
+  // Of what the model leaves free, units tell the extents that they were described with.
+  const described = new Map(
+    units.flatMap((unit) => [[unit.inputs[0], unit.inputShape] as const, [unit.output, unit.outputShape] as const]),
+  );
+  const shapes = (infos: Description["inputs"]) =>
+    infos.map(
+      ({ name, shape }) =>
+        (shape.slice(1).includes(-1) ? described.get(name) : undefined) ?? shape.map((extent) => Math.max(1, extent)),
+    );
   return { units, inputs: shapes(inputs), outputs: shapes(outputs), batch, runOf };
 }
 

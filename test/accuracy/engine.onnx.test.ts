@@ -124,6 +124,11 @@ describe.each(onnxRuntimes)("%s", (name, ort: OnnxRuntime) => {
     const described = await picking.describe();
     expect(described.units.map(({ name, type }) => [name, type])).toContainEqual(["embedding", "embedding"]);
     expect(described.inputs).toEqual([{ name: "tokens", integer: true, shape: [-1] }]);
+    const sample = new Map([["tokens", { shape: [5], data: Int32Array.of(0, 1, 0, 1, 0) }]]);
+    const [first] = (await picking.describe(sample)).units;
+    expect([described.units[0]?.inputShape, first?.inputShape]).toEqual([[1], [5]]);
+    // What was seen with its own sample is seen again.
+    expect(await picking.describe()).toEqual(described);
     const tokens = { shape: [3], data: Int32Array.of(6, 0, 2) };
     const got = await picking.run(inputs({ tokens }));
     const { e } = await onnxWeights(embedded());

@@ -51,8 +51,8 @@ interface OnnxModel {
   readonly units: readonly UnitNodes[];
   readonly sample: Values;
   readonly swapped: ReadonlySet<string> | null;
-  /** Found when first asked for. */
-  seen(): Promise<ReadonlyMap<string, Seen>>;
+  /** Found when first asked for, of the model's own sample; of others each time. */
+  seen(other?: Values): Promise<ReadonlyMap<string, Seen>>;
   /** An initializer's floats. */
   floats(name: string): Promise<Float32Array>;
 }
@@ -63,8 +63,11 @@ function modelOf(about: Omit<OnnxModel, "seen" | "floats">): OnnxModel {
   const floats = new Map<string, Promise<Float32Array>>();
   return {
     ...about,
-    seen() {
-      seen ??= Promise.resolve().then(() => seenValues(ort, threads, graph, units, sampleOf(graph, sample)));
+    seen(other) {
+      const found = (of: Values) =>
+        Promise.resolve().then(() => seenValues(ort, threads, graph, units, sampleOf(graph, of)));
+      if (other) return found(new Map([...sample, ...other]));
+      seen ??= found(sample);
       return seen;
     },
     floats(name) {
@@ -81,7 +84,7 @@ function engineOver(model: OnnxModel, edits: Edits, sessions: Sessions): Engine 
   let closed = false;
   return {
     runtime: runtimeName(ort),
-    describe: async () => describeGraph(graph, units, await model.seen()),
+    describe: async (sample) => describeGraph(graph, units, await model.seen(sample)),
     async run(inputs, tap = []) {
       if (closed) throw new DataError("the engine is closed");
       return run(model, edited, sessions, inputs, tap);
