@@ -148,7 +148,7 @@ function engineWith(engine: Engine, changed: ReadonlyMap<string, Float32Array>):
   };
   return {
     runtime: engine.runtime,
-    describe: () => engine.describe(),
+    describe: (sample) => engine.describe(sample),
     run: async (inputs, tap) => (await opened()).run(inputs, tap),
     withWeights: edited,
     only: async (unit) => (await opened()).only(unit),
