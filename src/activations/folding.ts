@@ -1,4 +1,5 @@
 import type { Description, OutputScales, Unit, UnitWeight } from "../engine/engine.ts";
+import { takersOf } from "../engine/takers.ts";
 
 // Values whose channels can be divided where they are made, because all that takes them are units whose weights can be multiplied.
 
@@ -44,9 +45,7 @@ export function foldsIn({ units, outputs }: Description, planned: ReadonlySet<st
   }
 
   function own(unit: Unit): boolean {
-    return (unit.scales?.parameters ?? []).every(({ name }) => {
-      return units.filter(({ parameters }) => parameters.includes(name)).length === 1;
-    });
+    return (unit.scales?.parameters ?? []).every(({ name }) => takersOf(units, name) === 1);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Unit, UnitWeight } from "../engine/engine.ts";
+import { takersOf } from "../engine/takers.ts";
 import { DataError, PlanError } from "../errors.ts";
 import { checkSteps, printSteps, type Step } from "../plan.ts";
 import type { LazyTensor, Model } from "../tensor.ts";
@@ -40,7 +41,7 @@ export function jobsOf(model: Model, described: readonly Unit[], options: PlanOp
     if (!tensor) throw new DataError(`unit "${name}": the model has no tensor "${weight.name}"`);
     if (!first.has(weight.name)) first.set(weight.name, weight);
     // Factors of a weight that others use as well would be in their way.
-    const shared = described.filter(({ parameters }) => parameters.includes(weight.name)).length > 1;
+    const shared = takersOf(described, weight.name) > 1;
     const job = {
       steps: stepsOf(asked, weight),
       rules: shared || plain.includes(name) ? [] : rules,

@@ -1,3 +1,4 @@
+import { takersOf } from "../engine/takers.ts";
 import type { RunOf } from "../latency/parts.ts";
 import { type Plan, printSteps, type Rule, type Step, stepsFor } from "../plan.ts";
 import type { TensorInfo } from "../tensor.ts";
@@ -50,15 +51,12 @@ export function waysToRun<T>(
 /** How each unit is run: as the candidate says where its weight is quantized, else in floats. */
 export function runsOf(job: PlanPlace, candidate: Candidate): RunOf {
   const byName = new Map(job.model.tensors.map((tensor) => [tensor.name, tensor]));
-  const takers = new Map<string, number>();
-  for (const name of job.description.units.flatMap(({ parameters }) => parameters))
-    takers.set(name, (takers.get(name) ?? 0) + 1);
   return ({ weight }) => {
     const tensor = weight ? byName.get(weight.name) : undefined;
     if (!tensor || candidate.run === "f32") return "f32";
     if (!isQuantized(stepsOfTensor(job, candidate, tensor))) return "f32";
     // A weight that others take too gets no factors.
-    return candidate.smooth && (takers.get(tensor.name) ?? 1) === 1 ? "int8 smooth" : candidate.run;
+    return candidate.smooth && takersOf(job.description.units, tensor.name) <= 1 ? "int8 smooth" : candidate.run;
   };
 }
 

@@ -64,8 +64,7 @@ function modelOf(about: Omit<OnnxModel, "seen" | "floats">): OnnxModel {
   return {
     ...about,
     seen(other) {
-      const found = (of: Values) =>
-        Promise.resolve().then(() => seenValues(ort, threads, graph, units, sampleOf(graph, of)));
+      const found = async (of: Values) => seenValues(ort, threads, graph, units, sampleOf(graph, of));
       if (other) return found(new Map([...sample, ...other]));
       seen ??= found(sample);
       return seen;
