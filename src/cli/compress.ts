@@ -23,7 +23,7 @@ import { choicePage } from "./compressed.ts";
 import { addDataOptions, type DataFlags, withData } from "./data.ts";
 import { installedRuntimes, openEngine } from "./engines.ts";
 import { timeOf } from "./environment.ts";
-import { kernelsFor, type OpenFlags, outputPath, withSource, writeWhole } from "./files.ts";
+import { formatIn, kernelsFor, type OpenFlags, outputPath, withSource, writeWhole } from "./files.ts";
 import { ledgerAt } from "./ledger.ts";
 import { wholeNumber } from "./numbers.ts";
 import { REPORT_OPTION } from "./page.ts";
@@ -202,7 +202,7 @@ async function environmentOf({ env, table }: CompressFlags, known: LatencyTable,
     return parseEnvironment(await readFile(env, "utf8"), env);
   if (env !== undefined) return environmentIn(known, env);
   const installed = await installedRuntimes();
-  const format = await withSource(file, formatOf);
+  const format = await withSource(file, (source) => formatIn(source, file));
   const runtime = installed.find(({ name }) => (name === "tfjs-wasm") === (format === "tfjs"));
   if (!runtime)
     throw new UsageError("no runtime is installed here: name the environment that the model is for with --env");

@@ -28,12 +28,30 @@ export interface DataFlags {
   readonly channels?: string;
 }
 
+const DATA = [
+  "--data <files...>",
+  ".npy, .npz, idx, CSV, raw bytes, or a folder of pictures by class; the class of a file's samples behind =",
+] as const;
+
 export function addDataOptions(command: Command): Command {
-  return command
-    .requiredOption(
-      "--data <files...>",
-      ".npy, .npz, idx, CSV, raw bytes, or a folder of pictures by class; the class of a file's samples behind =",
+  return addShapeOptions(command.requiredOption(...DATA))
+    .option("--labels <file>", "a label for each sample: .npy, idx, or raw u8 or i32")
+    .option(
+      "--classes <file or names>",
+      "the model's classes, so that labels may be names: a name on each line, or names with commas between them",
     )
+    .option("--scale <x>", "what elements are multiplied with, such as 1/255")
+    .option("--mean <x,...>", "subtracted then; one for all, or one for each channel")
+    .option("--std <x,...>", "divided by then");
+}
+
+/** For those to whom data say only how large a sample is. @param why - what that is for */
+export function addSampleOptions(command: Command, why: string): Command {
+  return addShapeOptions(command.option(DATA[0], `${why}: ${DATA[1]}`));
+}
+
+function addShapeOptions(command: Command): Command {
+  return command
     .addOption(
       new Option("--format <kind>", "what the data are (default: by content)").choices([
         "npy",
@@ -46,16 +64,8 @@ export function addDataOptions(command: Command): Command {
     )
     .option("--shape <n,n,...>", "of a sample, such as 28,28; raw bytes need it")
     .addOption(new Option("--dtype <dtype>", "of raw bytes (default: u8)").choices(Object.keys(ELEMENTS)))
-    .option("--labels <file>", "a label for each sample: .npy, idx, or raw u8 or i32")
     .option("--label <name>", "the label's column in CSV (a name, or an index), or its array in an .npz")
     .option("--array <name>", "the samples' array in an .npz")
-    .option(
-      "--classes <file or names>",
-      "the model's classes, so that labels may be names: a name on each line, or names with commas between them",
-    )
-    .option("--scale <x>", "what elements are multiplied with, such as 1/255")
-    .option("--mean <x,...>", "subtracted then; one for all, or one for each channel")
-    .option("--std <x,...>", "divided by then")
     .addOption(
       new Option("--layout <layout>", "of pictures, as the model wants it (default: nhwc)").choices(["nhwc", "nchw"]),
     )

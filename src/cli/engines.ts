@@ -10,11 +10,10 @@ import { type OnnxRuntime, onnxEngine } from "../engine/onnx.ts";
 import { tfjsEngine } from "../engine/tfjs.ts";
 import { DataError } from "../errors.ts";
 import type { RuntimeName } from "../latency/environment.ts";
-import { formatOf } from "../model/recognise.ts";
 import { readModelJson } from "../model/tfjs/manifest.ts";
 import { fileFolder } from "../node.ts";
 import { floatsOf, isBlocks, isFloat } from "../tensor.ts";
-import { type OpenFlags, withFile, withModel, withSource } from "./files.ts";
+import { formatIn, type OpenFlags, withFile, withModel, withSource } from "./files.ts";
 import { factorsIn, inputsOf, multiplied, simulationLabel } from "./simulated.ts";
 import { UsageError } from "./terminal.ts";
 
@@ -29,7 +28,7 @@ export interface OpenEngine {
 /** A model with its runtime, whose packages have to be installed. */
 export async function openEngine(path: string): Promise<OpenEngine> {
   return withSource(path, async (source) => {
-    const format = await formatOf(source);
+    const format = await formatIn(source, path);
     const folder = fileFolder(dirname(path));
     if (format === "onnx") return { engine: await onnxModel(source, folder), bytes: source.byteLength };
     if (format === "tfjs") return tfjsModel(source, folder);
@@ -135,7 +134,7 @@ export async function openCompressed(
   model: Description,
   weightsOnly = false,
 ): Promise<Compressed> {
-  const format = await withSource(path, formatOf);
+  const format = await withSource(path, (source) => formatIn(source, path));
   if (format === "onnx" || format === "tfjs") {
     const { engine, bytes } = await openEngine(path);
     return { compressed: engine, bytes, kept: [], simulated: null };

@@ -2,10 +2,11 @@ import { dirname, resolve } from "node:path";
 import type { ByteSource } from "../bytes.ts";
 import type { QuernFile } from "../container/reader.ts";
 import type { Workers } from "../container/workers.ts";
+import { inFile } from "../data/where.ts";
 import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
 import { open } from "../load/open.ts";
 import { urlSource } from "../load/url.ts";
-import { formatOf, readModel } from "../model/recognise.ts";
+import { type Format, formatOf, readModel } from "../model/recognise.ts";
 import { fileFolder, fileSink, fileSource } from "../node.ts";
 import type { Model } from "../tensor.ts";
 import { UsageError } from "./terminal.ts";
@@ -81,6 +82,15 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
   });
 }
 
+/** @throws FormatError that says which file is of no format */
+export async function formatIn(source: ByteSource, path: string): Promise<Format> {
+  try {
+    return await formatOf(source);
+  } catch (error) {
+    throw inFile(error, path);
+  }
+}
+
 export async function withFile<T>(path: string, flags: OpenFlags, use: (file: QuernFile) => Promise<T>): Promise<T> {
   const kernels = await kernelsFor(flags);
   return withSource(path, (source) =>
@@ -96,7 +106,7 @@ export async function withModel<T>(
   use: (model: Model) => Promise<T>,
 ): Promise<T> {
   return withSource(path, async (source) => {
-    if ((await formatOf(source)) !== "quern") return use(await readModel(source, fileFolder(dirname(path))));
+    if ((await formatIn(source, path)) !== "quern") return use(await readModel(source, fileFolder(dirname(path))));
     const file = await open(source, { kernels: await kernelsFor(flags), workers });
     return use(file.model("f32"));
   });

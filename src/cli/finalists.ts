@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import type { Value } from "../engine/engine.ts";
+import { describedFor, firstOf } from "../data/described.ts";
+import { feedOf } from "../data/feed.ts";
 import type { OnnxRuntime } from "../engine/onnx.ts";
 import { DataError } from "../errors.ts";
 import { detectEnvironment } from "../latency/detect.ts";
@@ -37,14 +38,9 @@ export async function timeFinalists(
   const ms = knownReference(table, environment, runner);
   // Without rows of this environment there is nothing that the machine's speed could be compared with.
   if (ms === null) return [];
-  const description = await engine.describe();
-  const {
-    units,
-    inputs: [input],
-  } = description;
-  if (!input) return [];
-  const { inputs: value } = await data.read([0]);
-  const toRun = { model: await readFile(file), units, inputs: new Map<string, Value>([[input.name, value]]) };
+  const description = await describedFor(engine, data);
+  const { units } = description;
+  const toRun = { model: await readFile(file), units, inputs: await firstOf(feedOf(description, data), data) };
   const place = { model, description, fitted: new WeakMap() };
   // The answer is the one that nothing beat.
   const bestFirst = [...trials].sort((a, b) => Number(a.lost !== null) - Number(b.lost !== null));

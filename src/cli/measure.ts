@@ -18,14 +18,16 @@ import { quernRunner } from "../measure/quern.ts";
 import type { Runner } from "../measure/runner.ts";
 import { type TfjsModulesReady, tfjsRunner } from "../measure/tfjs.ts";
 import { addToLatencyFile, openLatencyFile } from "../node.ts";
-import { installedRuntimes, openEngine, runtimeModules } from "./engines.ts";
+import { addSampleOptions, type DataFlags } from "./data.ts";
+import { descriptionOf } from "./described.ts";
+import { installedRuntimes, runtimeModules } from "./engines.ts";
 import { ownVersion } from "./environment.ts";
 import { table } from "./print.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
 
 // quern latency build: measures units here.
 
-interface Flags {
+interface Flags extends DataFlags {
   readonly json?: boolean;
   readonly db: string;
   readonly runtime?: RuntimeName;
@@ -35,12 +37,13 @@ interface Flags {
 }
 
 export function addBuildVerb(group: Command): void {
-  group
+  const verb = group
     .command("build")
     .description(
       "measures units of models in a runtime that is installed here: one operator at a time in many sizes, the most telling first, then whole models. " +
         "What was found is kept when it is stopped, and not measured again",
-    )
+    );
+  addSampleOptions(verb, "whose first sample has the extents that models of --model leave free (default: each is 1)")
     .requiredOption("--db <file>", "the SQLite file that rows are added to; it is made if there is none")
     .addOption(new Option("--runtime <name>", "(default: the first that is installed)").choices(RUNTIMES))
     .option("--budget <time>", "how long it may take, such as 3m or 90s", "3m")
@@ -53,7 +56,7 @@ export function addBuildVerb(group: Command): void {
 async function buildVerb({ signal, progress }: Task, flags: Flags): Promise<Result> {
   const budget = secondsOf("--budget", flags.budget);
   const { runner, environment } = await openRuntime(flags);
-  const first = await unitsOf(flags.model ?? []);
+  const first = await unitsOf(flags);
   const journal = await openJournal(flags.db, environment);
   let report: BuildReport;
   try {
@@ -90,16 +93,12 @@ async function openRuntime({ runtime: wanted, name }: Flags): Promise<{ runner: 
 }
 
 /** Units of models, in every way to run them. */
-async function unitsOf(paths: readonly string[]): Promise<UnitSpec[]> {
+async function unitsOf({ model = [], ...flags }: Flags): Promise<UnitSpec[]> {
+  if (flags.data && model.length === 0) throw new UsageError("--data goes with --model: it tells extents of models");
   const specs = new Map<string, UnitSpec>();
-  for (const path of paths) {
-    const { engine } = await openEngine(path);
-    try {
-      const { units } = await engine.describe();
-      for (const run of RUNS) for (const { spec } of partsOf(units, () => run)) specs.set(JSON.stringify(spec), spec);
-    } finally {
-      await engine.close();
-    }
+  for (const path of model) {
+    const { units } = await descriptionOf(path, flags);
+    for (const run of RUNS) for (const { spec } of partsOf(units, () => run)) specs.set(JSON.stringify(spec), spec);
   }
   return [...specs.values()];
 }

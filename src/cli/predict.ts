@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { freeExtents } from "../data/described.ts";
 import type { Description } from "../engine/engine.ts";
 import type { Environment } from "../latency/environment.ts";
 import { type LatencyModel, latencyModel, partTimes, predictRun } from "../latency/predict.ts";
@@ -6,7 +7,8 @@ import { RUNS, type Run } from "../latency/run.ts";
 import { supports } from "../latency/support.ts";
 import type { LatencyTable } from "../latency/table.ts";
 import { wholeOf } from "../measure/whole.ts";
-import { openEngine } from "./engines.ts";
+import { addSampleOptions, type DataFlags } from "./data.ts";
+import { descriptionOf } from "./described.ts";
 import { wholeNumber } from "./numbers.ts";
 import { table } from "./print.ts";
 import { environmentIn, tableOf } from "./tables.ts";
@@ -14,7 +16,7 @@ import { type Result, runVerb } from "./terminal.ts";
 
 // quern latency predict: how long a model would take.
 
-interface Flags {
+interface Flags extends DataFlags {
   readonly json?: boolean;
   readonly db: string;
   readonly env?: string;
@@ -23,11 +25,12 @@ interface Flags {
 }
 
 export function addPredictVerb(group: Command): void {
-  group
+  const verb = group
     .command("predict <model>")
     .description(
       "tells from a table how long a model would take in an environment: as floats, in integers, and with weights that are integers in memory",
-    )
+    );
+  addSampleOptions(verb, "whose first sample has the extents that the model leaves free (default: each is 1)")
     .requiredOption("--db <file>", "the table: a SQLite file, or lines of JSON")
     .option("--env <what>", "the environment: its id, its name, or its JSON file (default: the only one of the table)")
     .option("--batch <n>", "samples that are run at once (default: 1)")
@@ -48,22 +51,14 @@ async function predictVerb(path: string, flags: Flags): Promise<Result> {
   const known = await tableOf(flags.db, {});
   const environment = await environmentIn(known, flags.env);
   const batch = wholeNumber("--batch", flags.batch, 1) ?? 1;
-  const description = await descriptionOf(path);
+  const description = await descriptionOf(path, flags);
   const model = latencyModel(known, environment, wholeOf);
   const runs = RUNS.filter((run) => supports(environment, NEEDED[run]).ok);
   const predictions = runs.map((run) => ({ run, ...predictRun(model, description, () => run, batch) }));
   const units = flags.units ? runs.flatMap((run) => unitsOf(model, description, run, batch)) : null;
-  const json = { model: path, environment, batch, predictions, units };
-  return { json, text: () => predictionText({ path, environment, predictions, units, rows: rowsIn(known) }) };
-}
-
-async function descriptionOf(path: string): Promise<Description> {
-  const { engine } = await openEngine(path);
-  try {
-    return await engine.describe();
-  } finally {
-    await engine.close();
-  }
+  const guessed = !flags.data && freeExtents(description);
+  const json = { model: path, environment, batch, predictions, units, guessed };
+  return { json, text: () => predictionText({ path, environment, predictions, units, guessed, rows: rowsIn(known) }) };
 }
 
 function unitsOf(model: LatencyModel, description: Description, run: Run, batch: number) {
@@ -81,10 +76,12 @@ interface Told {
   readonly environment: Environment;
   readonly predictions: readonly { run: Run; ms: number; low: number; high: number; known: number }[];
   readonly units: readonly { run: Run; unit: string; form: string; ms: number; from: string }[] | null;
+  /** The model leaves extents free, and no data told them. */
+  readonly guessed: boolean;
   readonly rows: number;
 }
 
-function predictionText({ path, environment, predictions, units, rows }: Told): string {
+function predictionText({ path, environment, predictions, units, guessed, rows }: Told): string {
   const ms = (x: number): string => x.toPrecision(3);
   const whole = predictions.map(({ run, known, ...each }) => {
     return [run, ms(each.ms), `${ms(each.low)} to ${ms(each.high)}`, `${Math.round(100 * known)} %`];
@@ -94,6 +91,9 @@ function predictionText({ path, environment, predictions, units, rows }: Told): 
     `${path} in ${environment.name} (${environment.id}), from ${rows} rows`,
     "",
     table(["run", "ms", "9 of 10 times", "from rows of the very units"], whole, [1, 3]),
+    ...(guessed
+      ? ["", "The model leaves extents of its input free, taken as 1 here: --data has samples of others."]
+      : []),
     ...(units ? ["", table(["run", "unit", "operators", "ms", "from"], parts, [3])] : []),
   ].join("\n");
 }

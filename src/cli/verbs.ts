@@ -4,7 +4,7 @@ import { verify } from "../container/verify.ts";
 import { pack } from "../container/writer.ts";
 import { diffModels, type ModelDiff } from "../model/diff.ts";
 import { modelGraph } from "../model/graph.ts";
-import { formatOf, readModel } from "../model/recognise.ts";
+import { readModel } from "../model/recognise.ts";
 import { fileFolder } from "../node.ts";
 import { parsePlan } from "../plan.ts";
 import { isBlocks } from "../tensor.ts";
@@ -16,7 +16,16 @@ import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
 import { addCompressOptions, type CompressFlags, compressVerb } from "./compress.ts";
 import { addEnvironmentVerb } from "./environment.ts";
 import { addEvaluateOptions, type EvaluateFlags, evaluateVerb } from "./evaluate.ts";
-import { kernelsFor, type OpenFlags, outputPath, withFile, withModel, withSinks, withSource } from "./files.ts";
+import {
+  formatIn,
+  kernelsFor,
+  type OpenFlags,
+  outputPath,
+  withFile,
+  withModel,
+  withSinks,
+  withSource,
+} from "./files.ts";
 import { addLatencyVerbs } from "./latency.ts";
 import { diffText, inspectText, packText, size, unpackText } from "./print.ts";
 import { reportOf, reportText } from "./report.ts";
@@ -201,7 +210,8 @@ async function packVerb(task: Task, options: Options, input = ""): Promise<Resul
   if (kernels.tier === "js") throw new UsageError("pack needs WebAssembly: the js tier (QUERN_TIER) only decodes");
   const start = performance.now();
   const report = await withSource(input, async (source) => {
-    if ((await formatOf(source)) === "quern") throw new UsageError(`${input} is packed already: unpack it first`);
+    if ((await formatIn(source, input)) === "quern")
+      throw new UsageError(`${input} is packed already: unpack it first`);
     const folder = fileFolder(dirname(input));
     const model = await readModel(source, folder);
     const graph = options.withGraph ? await modelGraph(source, folder) : undefined;

@@ -25,7 +25,7 @@ type Sizes = Omit<Work, "kind">;
 /** [batch, channels, extents ...], which TensorFlow.js has with the channels last. */
 function picture(spec: UnitSpec, name: "in" | "out"): readonly number[] {
   const shape = listOf(spec, name);
-  const last = /^(Depthwise)?Conv\dD/.test(spec.form);
+  const last = /^(Depthwise)?Conv\dD|Pooling\dD/.test(spec.form);
   return last ? [...shape.slice(0, 1), ...shape.slice(-1), ...shape.slice(1, -1)] : shape;
 }
 
@@ -72,10 +72,14 @@ function inBlocks(
   if (type === "depthwise")
     return { looseBlock: loose(outputs, written * taps), looseWritten: loose(outputs, written) };
   const filled = (BLOCK * Math.ceil(outputs / BLOCK) * written) / outputs;
+  // Fewer channels than a block has are read as they are; more have to come in blocks.
+  const few = inputs < BLOCK;
   return {
     filled: (filled - written) * taps,
-    looseBlock: loose(inputs, written * taps),
-    looseWritten: loose(inputs, written),
+    few: few ? written * taps : 0,
+    fewWritten: few ? written : 0,
+    looseBlock: few ? 0 : loose(inputs, written * taps),
+    looseWritten: few ? 0 : loose(inputs, written),
   };
 }
 
@@ -121,8 +125,13 @@ function moving(spec: UnitSpec): Sizes {
   const [input, out] = [listOf(spec, "in"), listOf(spec, "out")];
   const [read, written] = [input, out].map((shape) => spec.batch * elementsOf(shape)) as [number, number];
   const width = input.at(-1) ?? 1;
+  // Floats in blocks are pooled by whole registers, at a fifth of the time.
+  const loose = spec.type === "pool" && spec.precision === "f32" && (picture(spec, "in")[1] ?? 1) % BLOCK !== 0;
   return {
-    counts: { one: 1, read, written, rows: read / width },
+    counts: {
+      ...{ one: 1, read, written, rows: read / width },
+      ...(loose && { looseRead: read, looseWritten: written }),
+    },
     place: [read, width, read / written].map((size) => Math.log2(Math.max(size, 1e-6))),
   };
 }

@@ -13,13 +13,15 @@ export function halton(index: number, base: number): number {
   return sum;
 }
 
-const PRIMES = [2, 3, 5, 7, 11, 13, 17] as const;
+const PRIMES = [2, 3, 5, 7, 11, 13, 17, 19] as const;
 
 /** Sizes of a unit, by how large each is between its least and its most. */
 interface Draw {
   /** A whole number, its logarithm evenly spread. */
   size(least: number, most: number): number;
   one<T>(from: readonly T[]): T;
+  /** True that often. What kind of sizes there are is drawn, too: every fifth unit would have all its sizes of one fifth of those of base 5. */
+  chance(share: number): boolean;
 }
 
 function draw(index: number): Draw {
@@ -28,26 +30,27 @@ function draw(index: number): Draw {
   return {
     size: (least, most) => Math.round(least * (most / least) ** next()),
     one: (from) => from[Math.floor(next() * from.length)] as never,
+    chance: (share) => next() < share,
   };
 }
 
 /** A unit of a kind for each index. Of nobody's interest: null, as one that takes far longer than others. */
-type Kind = (draw: Draw, index: number) => Omit<UnitSpec, "batch"> | null;
+type Kind = (draw: Draw) => Omit<UnitSpec, "batch"> | null;
 
 /** More would take too much of the time. */
 const MOST_MACS = 6e7;
 
 const even = (n: number): number => (n < 8 ? n : 4 * Math.round(n / 4));
-/** Most models have channels in eights, for which runtimes have faster ways. */
-const channelsOf = (n: number, index: number): number =>
-  index % 4 === 3 ? even(n) : Math.max(8, 8 * Math.round(n / 8));
+/** How often channels come in eights, as in most models: runtimes have faster ways for them. */
+const EIGHTS = 0.75;
+const channelsOf = (n: number, eights: boolean): number => (eights ? Math.max(8, 8 * Math.round(n / 8)) : even(n));
 
 function convolution(precision: string, forms: readonly string[]): Kind {
-  return ({ size, one }, index) => {
+  return ({ size, one, chance }) => {
     // The first layer of a model has few channels, and is large.
-    const first = index % 5 === 0;
-    const inputs = first ? one([1, 3, 3]) : channelsOf(size(4, 128), index);
-    const [outputs, extent] = [channelsOf(size(6, 128), index), first ? size(24, 72) : size(3, 64)];
+    const [first, eights] = [chance(0.2), chance(EIGHTS)];
+    const inputs = first ? one([1, 3, 3]) : channelsOf(size(4, 128), eights);
+    const [outputs, extent] = [channelsOf(size(6, 128), eights), first ? size(24, 72) : size(3, 64)];
     const kernel = first ? one([3, 5, 3]) : one([3, 1, 3, 1, 5]);
     const stride = one([1, 1, 1, 2]);
     const result = Math.ceil(extent / stride);
@@ -61,8 +64,8 @@ function convolution(precision: string, forms: readonly string[]): Kind {
 }
 
 function depthwise(precision: string, forms: readonly string[]): Kind {
-  return ({ size, one }, index) => {
-    const [channels, extent] = [channelsOf(size(6, 192), index), size(3, 64)];
+  return ({ size, one, chance }) => {
+    const [channels, extent] = [channelsOf(size(6, 192), chance(EIGHTS)), size(3, 64)];
     const [kernel, stride] = [one([3, 3, 5]), one([1, 1, 2])];
     const result = Math.ceil(extent / stride);
     if (channels * extent ** 2 > 4e5) return null;
@@ -75,11 +78,12 @@ function depthwise(precision: string, forms: readonly string[]): Kind {
 }
 
 function dense(precision: string, forms: readonly string[]): Kind {
-  return ({ size, one }, index) => {
-    const rows = index % 3 === 0 ? 1 : size(1, 96);
-    const [inputs, outputs] = [even(size(24, 1024)), index % 4 === 0 ? size(4, 24) : even(size(24, 1024))];
+  return ({ size, one, chance }) => {
+    const [alone, few] = [chance(1 / 3), chance(0.25)];
+    const rows = alone ? 1 : size(1, 96);
+    const [inputs, outputs] = [even(size(24, 1024)), few ? size(4, 24) : even(size(24, 1024))];
     // Behind a convolution there is one with many inputs and few outputs.
-    const wide = index % 7 === 3;
+    const wide = chance(1 / 7);
     const own = wide ? { rows: 1, inputs: 8 * inputs, outputs: size(4, 24) } : { rows, inputs, outputs };
     if (own.rows * own.inputs * own.outputs > MOST_MACS || own.inputs * own.outputs > 1.2e6) return null;
     return { type: "dense", form: one(forms), attributes: own, precision };
@@ -99,8 +103,8 @@ function attention(): Kind {
 }
 
 function pool(form: string, precision: string): Kind {
-  return ({ size, one }) => {
-    const [channels, extent] = [even(size(6, 128)), 2 * size(2, 40)];
+  return ({ size, one, chance }) => {
+    const [channels, extent] = [channelsOf(size(6, 128), chance(EIGHTS)), 2 * size(2, 40)];
     if (channels * extent ** 2 > 4e5) return null;
     const given = [1, channels, extent, extent];
     if (form.startsWith("Global"))
@@ -130,14 +134,14 @@ function over(type: string, form: string, rank: 3 | 4 = 3, precision = "f32"): K
 /** What is found over rows as much as over maps. */
 function overBoth(type: string, form: string, precision = "f32"): Kind {
   const [rows, maps] = [over(type, form, 3, precision), over(type, form, 4, precision)];
-  return (draw, index) => (index % 2 === 0 ? rows : maps)(draw, index);
+  return (draw) => (draw.chance(0.5) ? rows : maps)(draw);
 }
 
 /** Codes of pictures get their channels last where the first convolution is, which has few of them, or in the middle of a model. */
 function channelsLast(): Kind {
   const middle = over("shape", "Transpose", 4, "int8");
-  return (draw, index) => {
-    if (index % 2 === 0) return middle(draw, index);
+  return (draw) => {
+    if (draw.chance(0.5)) return middle(draw);
     const extent = draw.size(24, 96);
     const own = [1, draw.one([3, 3, 2]), extent, extent];
     return { type: "shape", form: "Transpose", attributes: { in: own, out: own }, precision: "int8" };
@@ -230,7 +234,7 @@ export function* design(seed = 1): Generator<UnitSpec> {
     for (let tries = 0; tries < 50; tries++) {
       const index = drawn[next] as number;
       drawn[next] = index + 1;
-      const spec = kind(draw(index), index);
+      const spec = kind(draw(index));
       if (spec) {
         yield { ...spec, batch: 1 };
         break;

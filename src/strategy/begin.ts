@@ -1,7 +1,6 @@
 import { costTable } from "../container/estimate.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { feedOf, filled } from "../data/feed.ts";
-import type { Description, Engine } from "../engine/engine.ts";
+import { describedFor } from "../data/described.ts";
 import { argument, DataError } from "../errors.ts";
 import { loadKernels } from "../kernels.ts";
 import { decodeSpeed } from "../latency/decoding.ts";
@@ -45,15 +44,6 @@ export async function newJob(model: Model, options: CompressOptions): Promise<Jo
     onProgress: options.onProgress ?? (() => {}),
   };
   return { ...job, ledger: await ledgerOf(job, options) };
-}
-
-/** With the extents that samples have, where the model leaves some free: a transformer takes as long as the text is. */
-async function describedFor(engine: Engine, data: Dataset): Promise<Description> {
-  const described = await engine.describe();
-  if (!described.inputs[0]?.shape.slice(1).some((extent) => extent < 0)) return described;
-  const { name, batch, value } = feedOf(described, data);
-  const { inputs } = await data.read(filled([0], batch));
-  return engine.describe(new Map([[name, value(inputs)]]));
 }
 
 function demandOptions({

@@ -37,6 +37,7 @@ beforeAll(async () => {
   await writeFile(join(folder, "env.json"), printEnvironment(place()));
   const samples = Float32Array.from({ length: COUNT * 40 }, () => 2 * next() - 1);
   await writeFile(join(folder, "x.npy"), npy("<f4", [COUNT, 40], raw(samples)));
+  await writeFile(join(folder, "pictures.npy"), npy("<f4", [COUNT, 1, 40], raw(samples)));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -77,7 +78,8 @@ describe("quern compress --report", () => {
     const build = ["latency", "build", "--runtime", "onnxruntime-node", "--db", "here.sqlite", "--budget", "8s"];
     const built = await quernIn(folder, ...build);
     expect(built.code, built.stderr).toBe(0);
-    const args = ["compress", "m.onnx", "--data", "x.npy", "--samples", "64", ...SETTINGS, "--table", "here.sqlite"];
+    const data = ["--data", "pictures.npy", "--samples", "64"];
+    const args = ["compress", "m.onnx", ...data, ...SETTINGS, "--table", "here.sqlite"];
     const { code, stderr } = await quernIn(folder, ...args, "-o", "d.quern", "--report", "d.html");
     expect(code, stderr).toBe(0);
     const page = parse(await readFile(join(folder, "d.html"), "utf8"));

@@ -8,6 +8,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { relative } from "../../src/measure/family.ts";
 import { CLI, type Ended, quernIn } from "../command.ts";
+import { npy, raw } from "../data.files.ts";
+import { weights } from "../helpers.ts";
+import { FLOAT, graphBuilder, INT64 } from "./build.ts";
 
 // quern latency build and predict as a user runs them, with the real runtimes.
 
@@ -21,10 +24,22 @@ async function json(...args: string[]) {
   return JSON.parse(stdout);
 }
 
+/** Texts of any length. */
+function text(): Uint8Array {
+  const build = graphBuilder();
+  const tokens = build.input("tokens", INT64, ["batch", "positions"]);
+  const embedded = build.node("Gather", [build.weight("e", [50, 128], weights(50 * 128, 1)), tokens]);
+  build.node("MatMul", [embedded, build.weight("w", [128, 256], weights(128 * 256, 2))], {}, { outputs: ["y"] });
+  build.output("y", FLOAT);
+  return build.bytes();
+}
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "quern-latency-"));
   await symlink(fileURLToPath(new URL("node_modules", import.meta.url)), path("node_modules"));
   await writeFile(path("net.onnx"), relative(3).bytes);
+  await writeFile(path("text.onnx"), text());
+  await writeFile(path("x.npy"), npy("<i4", [2, 64], raw(new Int32Array(128).fill(7))));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -64,6 +79,19 @@ test("units of a model are measured first, and then nearly all of its time is kn
   ).toBeGreaterThan(2);
 });
 
+test("extents that a model leaves free are those of the data's first sample", async () => {
+  const data = ["--data", "x.npy"];
+  const build = ["latency", "build", "--runtime", "onnxruntime-web", "--db", "text.sqlite", "--budget", "6s"];
+  await json(...build, "--model", "text.onnx", ...data);
+  const predict = ["latency", "predict", "text.onnx", "--db", "text.sqlite"];
+  const [word, whole] = [await json(...predict), await json(...predict, ...data)];
+  expect([word.guessed, whole.guessed]).toEqual([true, false]);
+  expect(whole.predictions[0].known).toBeGreaterThan(word.predictions[0].known);
+  expect(whole.predictions[0].ms).toBeGreaterThan(2 * word.predictions[0].ms);
+  expect((await quern(...predict)).stdout).toContain("--data");
+  expect((await quern(...predict, ...data)).stdout).not.toContain("--data");
+});
+
 test("what was found before it was killed is there afterwards", async () => {
   const args = ["latency", "build", "--runtime", "onnxruntime-web", "--db", "killed.sqlite", "--budget", "60s"];
   const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: "ignore" });
@@ -100,4 +128,10 @@ test("says what to do", async () => {
   const none = await quern("latency", "predict", "net.onnx", "--db", "net.sqlite", "--env", "moon");
   expect(none.code).toBe(2);
   expect(none.stderr).toContain('there is no environment "moon"');
+  const alone = await quern("latency", "build", "--db", "x.sqlite", "--data", "x.npy");
+  expect([alone.code, alone.stderr]).toEqual([2, "quern: --data goes with --model: it tells extents of models\n"]);
+  const other = await quern("latency", "predict", "net.onnx", "--db", "net.sqlite", "--data", "x.npy");
+  expect([other.code, other.stderr]).toEqual([1, expect.stringContaining("samples are [64], but the input")]);
+  const notModel = await quern("latency", "predict", "x.npy", "--db", "net.sqlite");
+  expect([notModel.code, notModel.stderr]).toEqual([1, expect.stringContaining("x.npy: file at byte 0")]);
 });
