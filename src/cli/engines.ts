@@ -13,7 +13,8 @@ import type { RuntimeName } from "../latency/environment.ts";
 import { readModelJson } from "../model/tfjs/manifest.ts";
 import { fileFolder } from "../node.ts";
 import { floatsOf, isBlocks, isFloat } from "../tensor.ts";
-import { formatIn, type OpenFlags, withFile, withModel, withSource } from "./files.ts";
+import { type OpenFlags, withFile, withModel, withSource } from "./files.ts";
+import { formatIn } from "./format.ts";
 import { factorsIn, inputsOf, multiplied, simulationLabel } from "./simulated.ts";
 import { UsageError } from "./terminal.ts";
 

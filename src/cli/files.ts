@@ -2,13 +2,13 @@ import { dirname, resolve } from "node:path";
 import type { ByteSource } from "../bytes.ts";
 import type { QuernFile } from "../container/reader.ts";
 import type { Workers } from "../container/workers.ts";
-import { inFile } from "../data/where.ts";
 import { type Kernels, loadKernels, type Tier } from "../kernels.ts";
 import { open } from "../load/open.ts";
 import { urlSource } from "../load/url.ts";
-import { type Format, formatOf, readModel } from "../model/recognise.ts";
+import { readModel } from "../model/recognise.ts";
 import { fileFolder, fileSink, fileSource } from "../node.ts";
 import type { Model } from "../tensor.ts";
+import { formatIn } from "./format.ts";
 import { UsageError } from "./terminal.ts";
 import { withWorkers } from "./threads.ts";
 
@@ -80,15 +80,6 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
     await sink.write(typeof content === "string" ? new TextEncoder().encode(content) : content, 0);
     await sink.close();
   });
-}
-
-/** @throws FormatError that says which file is of no format */
-export async function formatIn(source: ByteSource, path: string): Promise<Format> {
-  try {
-    return await formatOf(source);
-  } catch (error) {
-    throw inFile(error, path);
-  }
 }
 
 export async function withFile<T>(path: string, flags: OpenFlags, use: (file: QuernFile) => Promise<T>): Promise<T> {

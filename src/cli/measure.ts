@@ -8,7 +8,7 @@ import { loadKernels } from "../kernels.ts";
 import { detectEnvironment } from "../latency/detect.ts";
 import { type Environment, RUNTIMES, type RuntimeName } from "../latency/environment.ts";
 import { environmentLine, FIRST_LINE, parseLines, rowLine } from "../latency/lines.ts";
-import { partsOf } from "../latency/parts.ts";
+import { specsOf, wholeModel } from "../latency/predict.ts";
 import { RUNS } from "../latency/run.ts";
 import type { UnitSpec } from "../latency/spec.ts";
 import { addEnvironment, addRow, type LatencyTable, mergeTables, newTable } from "../latency/table.ts";
@@ -92,13 +92,14 @@ async function openRuntime({ runtime: wanted, name }: Flags): Promise<{ runner: 
   return { runner: tfjsRunner({ core, layers } as unknown as TfjsModulesReady), environment };
 }
 
-/** Units of models, in every way to run them. */
+/** Units of models, and calls of them, in every way to run them. */
 async function unitsOf({ model = [], ...flags }: Flags): Promise<UnitSpec[]> {
   if (flags.data && model.length === 0) throw new UsageError("--data goes with --model: it tells extents of models");
   const specs = new Map<string, UnitSpec>();
   for (const path of model) {
-    const { units } = await descriptionOf(path, flags);
-    for (const run of RUNS) for (const { spec } of partsOf(units, () => run)) specs.set(JSON.stringify(spec), spec);
+    const description = await descriptionOf(path, flags);
+    for (const run of RUNS)
+      for (const spec of specsOf(wholeModel(description, () => run, 1))) specs.set(JSON.stringify(spec), spec);
   }
   return [...specs.values()];
 }

@@ -16,16 +16,8 @@ import { COMPARE_HELP, type CompareFlags, compareVerb } from "./compare.ts";
 import { addCompressOptions, type CompressFlags, compressVerb } from "./compress.ts";
 import { addEnvironmentVerb } from "./environment.ts";
 import { addEvaluateOptions, type EvaluateFlags, evaluateVerb } from "./evaluate.ts";
-import {
-  formatIn,
-  kernelsFor,
-  type OpenFlags,
-  outputPath,
-  withFile,
-  withModel,
-  withSinks,
-  withSource,
-} from "./files.ts";
+import { kernelsFor, type OpenFlags, outputPath, withFile, withModel, withSinks, withSource } from "./files.ts";
+import { formatIn } from "./format.ts";
 import { addLatencyVerbs } from "./latency.ts";
 import { diffText, inspectText, packText, size, unpackText } from "./print.ts";
 import { reportOf, reportText } from "./report.ts";

@@ -146,7 +146,8 @@ export function predictRun(model: LatencyModel, description: Description, runOf:
   return predictWhole(model, wholeModel(description, runOf, batch));
 }
 
-function wholeModel({ units, inputs, outputs }: Description, runOf: RunOf, batch: number): Whole {
+/** A model as a whole that is run so. */
+export function wholeModel({ units, inputs, outputs }: Description, runOf: RunOf, batch: number): Whole {
   // Of what the model leaves free, units tell the extents that they were described with.
   const described = new Map(
     units.flatMap((unit) => [[unit.inputs[0], unit.inputShape] as const, [unit.output, unit.outputShape] as const]),

@@ -73,13 +73,11 @@ function inBlocks(
     return { looseBlock: loose(outputs, written * taps), looseWritten: loose(outputs, written) };
   const filled = (BLOCK * Math.ceil(outputs / BLOCK) * written) / outputs;
   // Fewer channels than a block has are read as they are; more have to come in blocks.
-  const few = inputs < BLOCK;
+  const name = inputs < BLOCK ? "few" : "loose";
   return {
     filled: (filled - written) * taps,
-    few: few ? written * taps : 0,
-    fewWritten: few ? written : 0,
-    looseBlock: few ? 0 : loose(inputs, written * taps),
-    looseWritten: few ? 0 : loose(inputs, written),
+    [`${name}Block`]: loose(inputs, written * taps),
+    [`${name}Written`]: loose(inputs, written),
   };
 }
 
@@ -126,12 +124,9 @@ function moving(spec: UnitSpec): Sizes {
   const [read, written] = [input, out].map((shape) => spec.batch * elementsOf(shape)) as [number, number];
   const width = input.at(-1) ?? 1;
   // Floats in blocks are pooled by whole registers, at a fifth of the time.
-  const loose = spec.type === "pool" && spec.precision === "f32" && (picture(spec, "in")[1] ?? 1) % BLOCK !== 0;
+  const loose = spec.type === "pool" && spec.precision === "f32" && (picture(spec, "in")[1] ?? 1) % BLOCK ? 1 : 0;
   return {
-    counts: {
-      ...{ one: 1, read, written, rows: read / width },
-      ...(loose && { looseRead: read, looseWritten: written }),
-    },
+    counts: { one: 1, read, written, rows: read / width, looseBlock: loose * read, looseWritten: loose * written },
     place: [read, width, read / written].map((size) => Math.log2(Math.max(size, 1e-6))),
   };
 }

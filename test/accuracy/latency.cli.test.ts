@@ -40,6 +40,7 @@ beforeAll(async () => {
   await writeFile(path("net.onnx"), relative(3).bytes);
   await writeFile(path("text.onnx"), text());
   await writeFile(path("x.npy"), npy("<i4", [2, 64], raw(new Int32Array(128).fill(7))));
+  await writeFile(path("y.npy"), npy("<f4", [2, 5], raw(new Float32Array(10))));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -130,8 +131,8 @@ test("says what to do", async () => {
   expect(none.stderr).toContain('there is no environment "moon"');
   const alone = await quern("latency", "build", "--db", "x.sqlite", "--data", "x.npy");
   expect([alone.code, alone.stderr]).toEqual([2, "quern: --data goes with --model: it tells extents of models\n"]);
-  const other = await quern("latency", "predict", "net.onnx", "--db", "net.sqlite", "--data", "x.npy");
-  expect([other.code, other.stderr]).toEqual([1, expect.stringContaining("samples are [64], but the input")]);
+  const other = await quern("latency", "predict", "net.onnx", "--db", "net.sqlite", "--data", "y.npy");
+  expect([other.code, other.stderr]).toEqual([1, expect.stringContaining("samples are 5, but the input")]);
   const notModel = await quern("latency", "predict", "x.npy", "--db", "net.sqlite");
   expect([notModel.code, notModel.stderr]).toEqual([1, expect.stringContaining("x.npy: file at byte 0")]);
 });
