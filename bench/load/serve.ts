@@ -1,12 +1,14 @@
 // The process of the server: serves the files of a folder, obeys the bench over IPC.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { serve } from "../../test/server.ts";
+import { type Exact, serve } from "../../test/server.ts";
 
 /** What the bench may ask for, and what it gets. */
 export interface Orders {
   /** Bytes per second from now on; 0 for as fast as it goes. */
   rate: { takes: number; gives: null };
+  /** How exactly it is kept from now on. */
+  exact: { takes: Exact; gives: null };
   /** Reads the folder anew. */
   files: { takes: null; gives: string };
   /** Empties the log. The connection that comes to this byte of its file next is cut there. */
@@ -33,6 +35,10 @@ const server = await serve(files, { keepAlive: true, exact: true });
 const DOES: { [K in Order]: (value: Orders[K]["takes"]) => Orders[K]["gives"] | Promise<Orders[K]["gives"]> } = {
   rate(value) {
     server.rate = value || Infinity;
+    return null;
+  },
+  exact(value) {
+    server.exact = value;
     return null;
   },
   files() {

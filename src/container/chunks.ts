@@ -71,13 +71,12 @@ export function decodeSpan<K extends DecodeKind, T>(
   signal: AbortSignal | undefined,
   use: (result: Gives<K>) => T,
 ): T | Promise<T> {
-  const { cache, pinned, kernels, workers } = reader;
+  const { cache, pinned, workers } = reader;
   let result: Gives<K> | null = null;
   try {
     const given = task(span);
     // To check takes time: its hash is the platform's.
-    if (!cache && !pinned && !workers && given.kind !== "check")
-      result = reader.decode(kernels, given) as Gives<K> | null;
+    if (!cache && !pinned && !workers && given.kind !== "check") result = reader.decode(given) as Gives<K> | null;
   } catch {
     // What is wrong is found again where a damaged chunk is fetched anew.
   }

@@ -2,7 +2,8 @@ import { isCore } from "../kernels/core.ts";
 import { type Kernels, loadKernels } from "../kernels.ts";
 import { parseHeader } from "./format.ts";
 import type { Header, Prelude } from "./prelude.ts";
-import { type DecodeKind, decodeTask, demandSha256, type Gives, type Span, type Task } from "./tasks.ts";
+import { decodeTask, demandSha256, type Span } from "./tasks.ts";
+import type { Decode } from "./workers.ts";
 
 // What a page loads for files that are not common, or not right.
 
@@ -32,12 +33,8 @@ export async function demandPinned(kernels: Kernels, span: Span): Promise<void> 
   return demandSha256(await allKernels(kernels), span);
 }
 
-/** Does any task of decoding, and hands its result to `use` in the same turn. @throws the task's error */
-export async function performAny<K extends DecodeKind, T>(
-  kernels: Kernels,
-  task: Task<K>,
-  use: (result: Gives<K>) => T,
-): Promise<T> {
-  const result = decodeTask(await allKernels(kernels), task);
-  return use(result instanceof Promise ? await result : result);
+/** What does any task of decoding. */
+export async function anyDecoder(kernels: Kernels): Promise<Decode> {
+  const all = await allKernels(kernels);
+  return (task) => decodeTask(all, task);
 }

@@ -142,8 +142,6 @@ async function openOver(
   try {
     argument(window >= 1, "window", "at least 1 byte", window);
     const kernels = options.kernels ?? (await coreKernels()) ?? (await (await whole()).loadKernels({ encode: false }));
-    // Others may be able to do more, and then nothing is tried twice.
-    const decode = isCore(kernels) ? commonTask : (await whole()).decodeTask;
     const source = await first;
     const read = (start: number, end: number) => readExactly(source, start, end, { signal });
     const head = await read(0, Math.min(PRELUDE_BYTES, source.byteLength));
@@ -161,7 +159,17 @@ async function openOver(
       : null;
     if (cache && keep && (pinned || !cache.has(HEADER_ENTRY))) await cache.put(HEADER_ENTRY, joined(head, rest));
     signal?.throwIfAborted();
-    const reader = { kernels, decode, source, header, kept: new Map(), workers, cache, pinned, window, whole, extras };
+    const reader: Reader = {
+      ...{ kernels, source, header, kept: new Map(), workers, cache, pinned, window, whole, extras },
+      // With the first task that is not common it learns to do all, and nothing is tried twice any more.
+      decode: (task) => commonTask(kernels, task),
+      async learn() {
+        const decode = await (await whole()).anyDecoder(kernels);
+        reader.decode = decode;
+        return decode;
+      },
+    };
+    if (!isCore(kernels)) await reader.learn();
     return fileOver(reader, options, beside);
   } catch (error) {
     first.then((source) => source.close?.()).catch(() => {});

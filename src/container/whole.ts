@@ -6,7 +6,6 @@ export { checkChunk } from "./check.ts";
 export { explainAt } from "./explain.ts";
 export { parsePrelude } from "./format.ts";
 export { lazyTensors } from "./lazy.ts";
-export { anyHeader, demandPinned, performAny } from "./rare.ts";
+export { anyDecoder, anyHeader, demandPinned } from "./rare.ts";
 export { namesIn } from "./stages.ts";
 export { streamStored } from "./stored.ts";
-export { decodeTask } from "./tasks.ts";

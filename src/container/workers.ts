@@ -25,13 +25,17 @@ export interface Place {
   readonly workers?: Workers | undefined;
 }
 
+/** Does any task of decoding. */
+export type Decode = <K extends DecodeKind>(task: Task<K>) => Gives<K> | Promise<Gives<K>>;
+
 /** Where tasks of decoding are done. */
 export interface ReadPlace extends Place {
-  /** Does a task; null: with these kernels it cannot. */
-  decode<K extends DecodeKind>(kernels: Kernels, task: Task<K>): Gives<K> | Promise<Gives<K>> | null;
-  /** Loads what does tasks that are not common. */
+  /** Does a task; null: `learn` has to come first. */
+  decode<K extends DecodeKind>(task: Task<K>): Gives<K> | Promise<Gives<K>> | null;
+  /** Loads what does any task, which `decode` is from then on. */
+  learn(): Promise<Decode>;
+  /** Loads what few files need. */
   whole(): Promise<{
-    performAny<K extends DecodeKind, T>(kernels: Kernels, task: Task<K>, use: (result: Gives<K>) => T): Promise<T>;
     demandPinned(kernels: Kernels, span: Span): Promise<void>;
     expand(data: Float32Array, tensor: TensorInfo, removed: Ranges): void;
     removedChannels(steps: readonly Step[]): Ranges;
@@ -48,13 +52,12 @@ export function tasksAhead(threads: number | undefined): number {
  * @throws the task's error, and what Workers.run throws
  */
 export async function perform<K extends DecodeKind, T>(
-  { kernels, workers, decode, whole }: ReadPlace,
+  place: ReadPlace,
   task: Task<K>,
   signal: AbortSignal | undefined,
   use: (result: Gives<K>) => T,
 ): Promise<T> {
-  if (workers) return use(await workers.run(task, signal));
-  const result = decode(kernels, task);
-  if (result) return use(result instanceof Promise ? await result : result);
-  return (await whole()).performAny(kernels, task, use);
+  if (place.workers) return use(await place.workers.run(task, signal));
+  const result = place.decode(task) ?? (await place.learn())(task);
+  return use(result instanceof Promise ? await result : result);
 }

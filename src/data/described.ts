@@ -19,5 +19,5 @@ export async function firstOf({ name, batch, value }: Feed, data: Dataset): Prom
 
 /** Whether samples may be of several sizes. */
 export function freeExtents({ inputs }: Description): boolean {
-  return inputs.some(({ shape }) => shape.slice(1).some((extent) => extent < 0));
+  return inputs.some(({ shape }) => shape.slice(1).includes(-1));
 }

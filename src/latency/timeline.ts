@@ -47,15 +47,16 @@ export function simulated(file: LoadFile, requests: Requests, speed: DecodeSpeed
   const headerAt = line.arrival(headerBytes);
   let now = headerAt + pace.slower * (speed.open(headerBytes, tensors.length) + (file.rareHeader ? speed.rare : 0));
   if (fileBytes > line.asked()) line.ask(fileBytes, now);
-  let [done, place, first, loaded] = [0, headerBytes, -1, file.rareHeader];
+  let [done, place, first, loaded, rare] = [0, headerBytes, -1, file.rareHeader, false];
   for (const tensor of tensors) {
     for (; done < tensor.firstChunk + tensor.chunks; done++) {
       const chunk = chunks[done] as LoadFile["chunks"][number];
       place += chunk.stored;
-      // What rare chunks need is loaded once for a file.
+      // What rare chunks need is loaded once for a file, and does all that come after the first of them.
       const more = chunk.rare && !loaded ? speed.rare : 0;
       loaded ||= chunk.rare;
-      now = Math.max(now, line.arrival(place)) + pace.slower * (more + speed.chunk(chunk));
+      rare ||= chunk.rare;
+      now = Math.max(now, line.arrival(place)) + pace.slower * (more + speed.chunk(rare ? { ...chunk, rare } : chunk));
     }
     now += pace.slower * speed.tensor;
     if (first < 0) first = now;

@@ -18,6 +18,8 @@ interface Kind {
   readonly plan: string;
   /** Of the codes, in steps. */
   readonly sigma: number;
+  /** Beside SIZES. */
+  readonly more?: Size;
 }
 
 /** What a file holds: `tensors` of `elements` each. */
@@ -27,22 +29,25 @@ interface Case extends Kind {
 }
 
 const KIB = 1024;
+type Size = readonly [elements: number, tensors: number];
 /** Elements whose f32 take 16 KiB, 256 KiB and 4 MiB, of the smaller ones several: in the caches of one core, in that of all. */
-const SIZES: readonly (readonly [elements: number, tensors: number])[] = [
+const SIZES: readonly Size[] = [
   [4 * KIB, 48],
   [64 * KIB, 6],
   [1024 * KIB, 1],
 ];
 /** 16 MiB of f32: beyond caches. */
-const LARGEST = [4096 * KIB, 1] as const;
+const LARGEST: Size = [4096 * KIB, 1];
+/** Tensors that share a chunk, as biases do: they tell what a tensor takes and what a chunk takes apart. */
+const SHARING: Size = [KIB / 2, 128];
 const KINDS: readonly Kind[] = [
-  { form: "int8", dtype: "F32", plan: "int8 channel > auto", sigma: 30 },
+  { form: "int8", dtype: "F32", plan: "int8 channel > auto", sigma: 30, more: LARGEST },
   { form: "int8", dtype: "F32", plan: "int8 channel > auto", sigma: 4 },
   { form: "int8", dtype: "F32", plan: "prune 0.8 > int8 channel > auto", sigma: 30 },
   { form: "int8", dtype: "F32", plan: "smooth 0.5 > int8 channel > auto", sigma: 30 },
   { form: "int4", dtype: "F32", plan: "int4 group 32 > auto", sigma: 30 },
   { form: "int4", dtype: "F32", plan: "prune 0.8 > int4 group 32 > smallest", sigma: 30 },
-  { form: "f32", dtype: "F32", plan: "lossless", sigma: 30 },
+  { form: "f32", dtype: "F32", plan: "lossless", sigma: 30, more: SHARING },
   { form: "f16", dtype: "F16", plan: "lossless", sigma: 30 },
 ];
 /** A run does a unit once, and nothing beside. */
@@ -73,8 +78,8 @@ export async function decodeUnits(kernels: Kernels): Promise<Timed[]> {
     const run = how === "asked" ? () => openedAsked(bytes) : () => opened(bytes);
     units.push({ spec, open: async () => ({ ...ALONE, run, close() {} }) });
   }
-  for (const [i, kind] of KINDS.entries()) {
-    for (const [elements, tensors] of i === 0 ? [...SIZES, LARGEST] : SIZES) {
+  for (const { more, ...kind } of KINDS) {
+    for (const [elements, tensors] of more ? [...SIZES, more] : SIZES) {
       const bytes = await fileOf(kernels, { ...kind, elements, tensors });
       const spec = specOf(kind.form, await attributesOf(kernels, bytes));
       units.push({ spec, open: () => decoding(bytes) });

@@ -346,6 +346,44 @@ describe("nets of other kinds", () => {
     net.dispose();
   });
 
+  test("sequences of any length are described by those of a sample", async () => {
+    const net = tf.sequential({
+      layers: [
+        layers.conv1d({ name: "line", filters: 3, kernelSize: 2, strides: 2, inputShape: [null, 2] as never }),
+        layers.reLU({ name: "active" }),
+        layers.lstm({ name: "state", units: 4 }),
+      ],
+    });
+    seeded(net, 9);
+    const before = core.memory().numTensors;
+    const engine = await tfjsEngine(net, tfjs);
+    const [input] = (await engine.describe()).inputs;
+    expect(input?.shape).toEqual([-1, -1, 2]);
+    const shapes = async (sample?: Values) => {
+      const { inputs, units } = await engine.describe(sample);
+      expect(inputs).toEqual([input]);
+      return units.map(({ name, inputShape, outputShape, macs }) => [name, inputShape, outputShape, macs]);
+    };
+    const matrices = 4 * 4 * (3 + 4);
+    expect(await shapes()).toEqual([
+      ["line", [1, 1, 2], [1, 1, 3], 12],
+      ["state", [1, 1, 3], [1, 4], matrices],
+    ]);
+    expect(await shapes(new Map([["line_input", random(3, 5, 20, 2)]]))).toEqual([
+      ["line", [1, 20, 2], [1, 10, 3], 120],
+      ["state", [1, 10, 3], [1, 4], 10 * matrices],
+    ]);
+    const alone = await engine.only("line");
+    const [unit] = (await alone.describe(new Map([["line_input", random(3, 1, 8, 2)]]))).units;
+    expect(unit?.outputShape).toEqual([1, 4, 3]);
+    await alone.close();
+    await expect(engine.describe(new Map([["line_input", random(3, 1, 8, 3)]]))).rejects.toThrow("where -1 is any");
+    await engine.close();
+    await expect(engine.describe(new Map([["line_input", random(3, 1, 8, 2)]]))).rejects.toThrow("closed");
+    expect(core.memory().numTensors).toBe(before);
+    net.dispose();
+  });
+
   test("convolution along one dimension, and turned around", async () => {
     const one = tf.sequential({
       layers: [layers.conv1d({ name: "line", filters: 3, kernelSize: 4, strides: 2, inputShape: [9, 2] })],

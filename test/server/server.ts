@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { type Asked, type Faults, of, type Rule } from "./faults.ts";
-import { type Bucket, bucket, link, send } from "./send.ts";
+import { type Bucket, bucket, link, send, wire } from "./send.ts";
 
 // A real server of files, whose answers go wrong as told.
 
@@ -32,6 +32,7 @@ export interface TestServer {
   rule: Rule;
   /** Bytes per second, shared by all answers as a line is; Infinity for none. */
   rate: number;
+  exact: Exact;
   /** The most answers that were open at once. */
   readonly mostOpen: number;
   /** Answers now open. */
@@ -44,13 +45,18 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
+/**
+ * How exactly `rate` is kept, from 1 Mbit/s to 1 Gbit/s. false: some 100 writes a second. true: as exactly as timers allow, a millisecond. "wire": to a
+ * tenth of that, which takes a processor of its own.
+ */
+export type Exact = boolean | "wire";
+
 export interface ServerOptions {
   rule?: Rule;
   rate?: number;
   /** true: connections serve several requests. Default: each has its own, so that `sockets` tells of requests. */
   keepAlive?: boolean;
-  /** true: `rate` is kept as exactly as timers allow, from 1 Mbit/s to 1 Gbit/s. */
-  exact?: boolean;
+  exact?: Exact;
 }
 
 /** @param files - the bytes of one file, which lies at every path, or those of several by their paths, without a "/" in front */
@@ -61,9 +67,9 @@ export async function serve(
   const sockets = new Set<Socket>();
   const used = new WeakSet<Socket>();
   const log: Logged[] = [];
-  const lineOf = options.exact ? link : bucket;
-  let [mostOpen, preflights, line] = [0, 0, lineOf(options.rate ?? Infinity)];
-  let rate = options.rate ?? Infinity;
+  const lineOf = (exact: Exact, rate: number) => (exact === "wire" ? wire : exact ? link : bucket)(rate);
+  let { rate = Infinity, exact = false } = options;
+  let [mostOpen, preflights, line] = [0, 0, lineOf(exact, rate)];
   // Not counted in the log, which may have ten thousands of entries.
   let open = 0;
   const server = createServer((request, response) => {
@@ -105,7 +111,14 @@ export async function serve(
     },
     set rate(value) {
       rate = value;
-      line = lineOf(value);
+      line = lineOf(exact, rate);
+    },
+    get exact() {
+      return exact;
+    },
+    set exact(value) {
+      exact = value;
+      line = lineOf(exact, rate);
     },
     get mostOpen() {
       return mostOpen;

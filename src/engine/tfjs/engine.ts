@@ -4,6 +4,7 @@ import { trainerOf } from "./fit.ts";
 import { demandInputs, inputTensors } from "./inputs.ts";
 import { openModel, type TfjsModel } from "./model.ts";
 import { type RuntimeOptions, runtimeOf } from "./runtime.ts";
+import { sizedGraph } from "./sized.ts";
 import { editedState, numbersOf, type State, unitState } from "./state.ts";
 import type { Tensor } from "./types.ts";
 import { describeGraph, unitsOf } from "./units.ts";
@@ -34,7 +35,10 @@ function engineOf(state: State): Engine {
     });
   return {
     runtime: runtime.name,
-    describe: async () => describeGraph(graph, units),
+    async describe(sample?: Values) {
+      const sized = sample ? await within(() => unitsOf(sizedGraph(state, sample))) : units;
+      return describeGraph(graph, sized);
+    },
     run: (inputs: Values, tap: readonly string[] = []) => within(() => runGraph(state, inputs, tap)),
     withWeights: (edits: Edits) => within(() => engineOf(editedState(state, edits))),
     only: (name: string) => within(() => engineOf(unitState(state, name))),
