@@ -1,4 +1,4 @@
-import { createSession, type OnnxRuntime, type OnnxSession, runtimeName } from "../engine/onnx/runtime.ts";
+import { createSession, isNative, type OnnxRuntime, type OnnxSession, runtimeName } from "../engine/onnx/runtime.ts";
 import { boundOf } from "../latency/roofline.ts";
 import type { Run } from "../latency/run.ts";
 import { numberOf, type UnitSpec } from "../latency/spec.ts";
@@ -14,7 +14,7 @@ import { referenceSpec, wholeFrom } from "./whole.ts";
 /** Units and models in ONNX Runtime, as applications run them: at its full optimisation. @param ort - the module */
 export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
   const create = (model: Uint8Array): Promise<OnnxSession> => createSession(ort, model, threads, "all");
-  const native = "node" in ort.env.versions;
+  const native = isNative(ort);
   const openModel: Runner["openModel"] = async (index, seed, run) => {
     const model = relative(index, seed);
     const { bytes, units, input } = model;

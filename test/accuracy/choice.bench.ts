@@ -9,16 +9,18 @@ import { bytesSource, type Model, readOnnx } from "../../src/index.ts";
 import { detectEnvironment } from "../../src/latency/detect.ts";
 import type { Environment, RuntimeName } from "../../src/latency/environment.ts";
 import { parseLines } from "../../src/latency/lines.ts";
+import { predictRun } from "../../src/latency/predict.ts";
 import type { LatencyTable } from "../../src/latency/table.ts";
 import { openAsRun } from "../../src/measure/asrun.ts";
 import { knownReference } from "../../src/measure/build.ts";
-import { relative } from "../../src/measure/family.ts";
+import { nameOf, relative } from "../../src/measure/family.ts";
 import { onnxRunner } from "../../src/measure/ort.ts";
 import { givenTo } from "../../src/measure/unit.ts";
 import { timeInVisits } from "../../src/measure/visits.ts";
 import { wholeOf } from "../../src/measure/whole.ts";
 import { readModelFields } from "../../src/model/onnx/graph.ts";
 import { walkOver } from "../../src/model/onnx/wire.ts";
+import { printPlan } from "../../src/plan.ts";
 import { newJob } from "../../src/strategy/begin.ts";
 import { type Candidate, parseCandidate } from "../../src/strategy/candidate.ts";
 import { compress } from "../../src/strategy/compress.ts";
@@ -28,11 +30,13 @@ import { memoryPlace } from "../../src/strategy/ledger.ts";
 import { presetSpace } from "../../src/strategy/presets.ts";
 import { tryOut } from "../../src/strategy/trial.ts";
 import { memoryFiles, raw } from "../data.files.ts";
+import { type PageTimer, pageTimer } from "./choice.page.ts";
 import { basicPitch, stories } from "./compress.models.ts";
 
 // Whether the plan that compress chooses for a place is the fastest there: all candidates of the presets are run for their loss, and every way that they run
 // units is timed. The machine has to be quiet.
 // npx tsx test/accuracy/choice.bench.ts --runtime onnxruntime-web|onnxruntime-node --table rows.jsonl [--graphs 72] [--visits 4] [--max-loss 0.01] [--real]
+// With --page, ways are timed in Chromium, for a table that was measured there (test/browser/latency.build.mjs); what they lose is found in Node.
 
 const { values } = parseArgs({
   options: {
@@ -44,6 +48,11 @@ const { values } = parseArgs({
     "max-loss": { type: "string" },
     /** Those that somebody has trained, and none of the family. */
     real: { type: "boolean", default: false },
+    page: { type: "boolean", default: false },
+    /** Models whose names have this in them. */
+    only: { type: "string", default: "" },
+    /** Every way, as it is told and as it was measured. */
+    list: { type: "boolean", default: false },
   },
 });
 
@@ -75,16 +84,36 @@ async function drawn(index: number): Promise<Subject> {
 const module = await import(values.runtime);
 const ort: OnnxRuntime = module.InferenceSession ? module : module.default;
 const table: LatencyTable = parseLines(readFileSync(values.table), { torn: true });
-const here = await detectEnvironment({
-  runtime: { name: values.runtime as RuntimeName, version: runtimeName(ort).split(" ")[1], threads: 1 },
-});
-const environment = table.environments.get(here.id) as Environment;
-if (!environment) throw new Error(`no rows of this machine in ${values.table}: ${here.id}`);
+const environment = await environmentHere();
 const runner = onnxRunner(ort);
 const ms = knownReference(table, environment, runner) as number;
-const unit = await runner.open(runner.reference);
-if (!unit) throw new Error("no reference");
-const reference = { run: unit.run, ms };
+const timer = values.page ? await pageTimer() : await ownTimer();
+
+async function environmentHere(): Promise<Environment> {
+  const [one, ...others] = [...table.environments.values()];
+  if (values.page && one && others.length === 0) return one;
+  if (values.page) throw new Error(`${values.table}: expected the rows of one environment, those of a page`);
+  const { id } = await detectEnvironment({
+    runtime: { name: values.runtime as RuntimeName, version: runtimeName(ort).split(" ")[1], threads: 1 },
+  });
+  const found = table.environments.get(id);
+  if (!found) throw new Error(`no rows of this machine in ${values.table}: ${id}`);
+  return found;
+}
+
+async function ownTimer(): Promise<PageTimer> {
+  const unit = await runner.open(runner.reference);
+  if (!unit) throw new Error("no reference");
+  const reference = { run: unit.run, ms };
+  return {
+    times: (toRun, ways, _, visits) =>
+      timeInVisits(
+        ways.map((runOf) => () => openAsRun(ort, toRun, runOf)),
+        { reference, visits },
+      ),
+    close: async () => unit.close(),
+  };
+}
 
 async function chosen(subject: Subject): Promise<boolean> {
   const { name, bytes, engine, model, data, samples, batch } = subject;
@@ -126,13 +155,11 @@ async function chosen(subject: Subject): Promise<boolean> {
     units: description.units,
     inputs: new Map<string, Value>([[input?.name ?? "", inputs]]),
   };
-  const times = await timeInVisits(
-    all.map(
-      ({ runOf }) =>
-        () =>
-          openAsRun(ort, toRun, runOf),
-    ),
-    { reference, visits: Number(values.visits) },
+  const times = await timer.times(
+    toRun,
+    all.map(({ runOf }) => runOf),
+    ms,
+    Number(values.visits),
   );
   await engine.close();
   const best = Math.min(...times.map((time) => time?.ms ?? Number.POSITIVE_INFINITY));
@@ -141,6 +168,13 @@ async function chosen(subject: Subject): Promise<boolean> {
   console.log(
     `${met ? "met   " : "MISSED"} ${name}: ${kept.length} candidates, ${all.length} ways; "${answer.plan.slice(-40)}" takes ${own.toFixed(3)} ms, the best ${best.toFixed(3)}: ${(100 * (own / best - 1)).toFixed(1)} % more`,
   );
+  for (const [i, { runOf, alike }] of values.list ? all.entries() : []) {
+    const told = predictRun(job.latency, description, runOf, batch);
+    const runs = [...new Set(alike.map(({ run, smooth }) => (smooth ? `${run} smooth` : run)))].join(", ");
+    console.log(
+      `  ${(times[i]?.ms ?? Number.NaN).toFixed(3)} ms, told ${told.ms.toFixed(3)} (${told.low.toFixed(3)} to ${told.high.toFixed(3)}): ${runs}; "${alike[0] ? printPlan(alike[0].plan).slice(-50) : ""}"`,
+    );
+  }
   return met;
 }
 
@@ -152,9 +186,12 @@ const judge = async (subject: Subject): Promise<void> => {
 if (values.real) {
   for (const open of [stories, basicPitch]) {
     const found = await open();
-    if (found) await judge({ ...found, bytes: found.bytes as Uint8Array, batch: 1 });
+    if (found?.name.includes(values.only)) await judge({ ...found, bytes: found.bytes as Uint8Array, batch: 1 });
   }
-} else for (let index = HELD_OUT - 1; index < Number(values.graphs); index += HELD_OUT) await judge(await drawn(index));
-await unit.close();
+} else {
+  for (let index = HELD_OUT - 1; index < Number(values.graphs); index += HELD_OUT)
+    if (nameOf(index).includes(values.only)) await judge(await drawn(index));
+}
+await timer.close();
 console.log(`${environment.id}: ${good} of ${count} within 5 %`);
 process.exitCode = good >= 0.9 * count ? 0 : 1;

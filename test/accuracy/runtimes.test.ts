@@ -1,11 +1,13 @@
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, expect, test } from "vitest";
+import { createSession, messageOf, type OnnxRuntime, runtimeName } from "../../src/engine/onnx/runtime.ts";
 import { perceptron } from "./graphs.ts";
 import { onnxRuntimes } from "./runtimes.ts";
 
@@ -52,4 +54,22 @@ test("the engine finds what is installed: the native package before the other, a
     symlinkSync(installed, join(folder, "node_modules", name));
     expect(await ran()).toBe(`${name} 1.30.0 2`);
   }
+});
+
+test("each package is told as what it is where both are required, and runs in its own way", async () => {
+  const from = createRequire(import.meta.url);
+  // As CommonJS they share what they register, and where they write their versions.
+  const both = onnxRuntimes.map(([name]) => [name, from(name) as OnnxRuntime] as const);
+  expect(both[0][1].env).toBe(both[1][1].env);
+  const found = await Promise.all(
+    both.map(async ([name, ort]) => {
+      const refused = await createSession(ort, new Uint8Array(20).fill(9), 1).catch(messageOf);
+      // Only WebAssembly counts its errors.
+      return [name, runtimeName(ort), String(refused).includes("ERROR_CODE")];
+    }),
+  );
+  expect(found).toEqual([
+    ["onnxruntime-web", "onnxruntime-web 1.30.0", true],
+    ["onnxruntime-node", "onnxruntime-node 1.30.0", false],
+  ]);
 });

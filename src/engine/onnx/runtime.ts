@@ -20,10 +20,18 @@ export interface OnnxTensor {
   dispose?(): void;
 }
 
+/**
+ * Whether it is the native package. Where both are required as CommonJS, versions of both stand in one object, and each module makes sessions of either:
+ * only what the native one exports beside tells which it is.
+ */
+export function isNative(ort: OnnxRuntime): boolean {
+  return "listSupportedBackends" in ort || ("node" in ort.env.versions && !("web" in ort.env.versions));
+}
+
 /** "onnxruntime-web 1.30.0" */
-export function runtimeName({ env }: OnnxRuntime): string {
-  const { web, node, common } = env.versions as Record<string, string | undefined>;
-  if (node) return `onnxruntime-node ${node}`;
+export function runtimeName(ort: OnnxRuntime): string {
+  const { web, node, common } = ort.env.versions as Record<string, string | undefined>;
+  if (isNative(ort)) return `onnxruntime-node ${node}`;
   return web ? `onnxruntime-web ${web}` : `onnxruntime ${common ?? "of an unknown version"}`;
 }
 
@@ -56,8 +64,8 @@ export async function createSession(
   threads: number,
   level: "basic" | "all" = "basic",
 ): Promise<OnnxSession> {
-  const { wasm, versions } = ort.env;
-  const native = "node" in versions;
+  const { wasm } = ort.env;
+  const native = isNative(ort);
   // Read once, when the runtime starts.
   if (!native && wasm && !wasm.numThreads) wasm.numThreads = threads;
   const options = {
