@@ -19,10 +19,15 @@ function units(of: (spec: UnitSpec) => boolean): UnitSpec[] {
 const side = (spec: UnitSpec): number => listOf(spec, "in").at(-1) as number;
 /** Rows of a width, or channels. */
 const second = (spec: UnitSpec): number => listOf(spec, "in")[1] as number;
+const channels = (spec: UnitSpec): number => listOf(spec, "out")[1] as number;
+/** Of pictures. */
+const isConv = (spec: UnitSpec): boolean => spec.type === "conv" && (listOf(spec, "in")[2] as number) > 1;
 const inputs = (spec: UnitSpec): number => numberOf(spec, "inputs");
 
 test.each<[string, (spec: UnitSpec) => boolean, (spec: UnitSpec) => number, number, number]>([
-  ["first layers", (spec) => spec.type === "conv" && second(spec) <= 3, side, 24, 72],
+  ["first layers", (spec) => isConv(spec) && second(spec) <= 3, side, 24, 72],
+  ["convolutions that end in a picture", (spec) => isConv(spec) && channels(spec) <= 4, side, 6, 128],
+  ["convolutions of sound", (spec) => spec.type === "conv" && !isConv(spec), side, 48, 8192],
   ["products of many rows", (spec) => spec.type === "dense" && numberOf(spec, "rows") > 8, inputs, 24, 1024],
   ["sums over rows", (spec) => spec.form === "Add" && listOf(spec, "in").length === 3, second, 1, 160],
   ["channels of sums over maps", (spec) => spec.form === "Add" && listOf(spec, "in").length === 4, second, 4, 96],

@@ -39,7 +39,7 @@ async function order(all: readonly Priced[], goal: Goal, limits: Limits = {}) {
 
 describe("the order of candidates", () => {
   const quick = priced("int4 tensor > auto", { ms: 10, bytes: 500, load: 20 });
-  const tied = priced("int8 channel > auto", { ms: 10.4, bytes: 900, load: 60 });
+  const tied = priced("int8 channel > auto", { ms: 10.25, bytes: 900, load: 60 });
   const slow = priced("int8 tensor > auto", { ms: 20, bytes: 800, load: 40 });
   const late = priced("lossless", { ms: 40, bytes: 4000, load: 100 });
 
@@ -59,14 +59,14 @@ describe("the order of candidates", () => {
   });
 
   test("an interval that overlaps with a tie and not with the first is no tie: chains do not make everything equal", async () => {
-    const chain = [10, 10.4, 10.8, 11.2].map((ms, i) => priced(`prune 0.${i + 1} > int4 tensor > auto`, { ms }));
-    const last = priced("int8 channel > auto", { ms: 10.79 });
+    const chain = [10, 10.25, 10.55, 10.9].map((ms, i) => priced(`prune 0.${i + 1} > int4 tensor > auto`, { ms }));
+    const last = priced("int8 channel > auto", { ms: 10.54 });
     const { ranked } = await order([...chain, last], "latency");
     expect(texts(ranked).indexOf(last.text)).toBe(2);
   });
 
-  test("a candidate that is slower by more than 5 % is no tie, however wide the intervals are", async () => {
-    const [fast, near, far] = [10, 10.5, 10.6].map((ms, i) =>
+  test("a candidate that is slower by more than 3 % is no tie, however wide the intervals are", async () => {
+    const [fast, near, far] = [10, 10.3, 10.4].map((ms, i) =>
       priced(i === 0 ? "int4 tensor > auto" : `small ${i}=lossless; int8 channel > auto`, { ms, off: 0.5 }),
     ) as [Priced, Priced, Priced];
     expect(texts((await order([far, fast, near], "latency")).ranked)).toEqual(texts([near, fast, far]));

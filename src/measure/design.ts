@@ -63,6 +63,36 @@ function convolution(precision: string, forms: readonly string[]): Kind {
   };
 }
 
+/** Convolutions that make few channels of many, as those do that end in a picture, with filters of any size. */
+function heads(precision: string, forms: readonly string[]): Kind {
+  return ({ size, one, chance }) => {
+    const [inputs, outputs] = [channelsOf(size(4, 64), chance(EIGHTS)), one([1, 1, 2, 4])];
+    const [height, width, tall, wide] = [size(6, 128), size(6, 128), one([1, 3, 5, 7]), one([1, 3, 5, 7])];
+    if (outputs * inputs * tall * wide * height * width > MOST_MACS) return null;
+    const attributes = {
+      ...{ in: [1, inputs, height, width], out: [1, outputs, height, width] },
+      ...{ kernel: [tall, wide], strides: [1, 1], groups: 1 },
+    };
+    return { type: "conv", form: one(forms), attributes, precision };
+  };
+}
+
+/** Convolutions along one dimension, with long filters: of sound. */
+function alongLines(precision: string): Kind {
+  return ({ size, one, chance }) => {
+    const [raw, stride] = [chance(0.4), one([1, 1, 2, 4])];
+    const [inputs, outputs] = [raw ? 1 : channelsOf(size(4, 64), chance(EIGHTS)), one([1, 8, 16, 40])];
+    const [length, extent] = [size(48, 8192), size(3, 256)];
+    const result = Math.floor((length - extent) / stride) + 1;
+    if (result < 1 || outputs * inputs * extent * result > MOST_MACS) return null;
+    const attributes = {
+      ...{ in: [1, inputs, 1, length], out: [1, outputs, 1, result] },
+      ...{ kernel: [1, extent], strides: [1, stride], groups: 1 },
+    };
+    return { type: "conv", form: "Conv", attributes, precision };
+  };
+}
+
 function depthwise(precision: string, forms: readonly string[]): Kind {
   return ({ size, one, chance }) => {
     const [channels, extent] = [channelsOf(size(6, 192), chance(EIGHTS)), size(3, 64)];
@@ -183,6 +213,11 @@ const KINDS: readonly (readonly [weight: number, kind: Kind])[] = [
   [16, convolution("f32", CONVOLUTIONS)],
   [12, convolution("int8", ["Conv"])],
   [6, convolution("w8", CONVOLUTIONS)],
+  [3, heads("f32", ["Conv", "Conv+Sigmoid"])],
+  [2, heads("w8", ["Conv", "Conv+Sigmoid"])],
+  [3, alongLines("f32")],
+  [2, alongLines("int8")],
+  [2, alongLines("w8")],
   [8, depthwise("f32", CONVOLUTIONS)],
   [6, depthwise("int8", ["Conv"])],
   [3, depthwise("w8", CONVOLUTIONS)],

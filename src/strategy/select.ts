@@ -68,7 +68,7 @@ export function goalOf({ latency, load, bytes }: Priced, goal: Goal): Interval {
 }
 
 /** Both times are of one model, and mostly err together: of two whose intervals overlap, one may still be known to be faster. So no more is given away. */
-const GIVEN_AWAY = 0.05;
+const GIVEN_AWAY = 0.03;
 
 export function areTied(a: Interval, b: Interval): boolean {
   const overlap = a.low <= b.high && b.low <= a.high;
