@@ -1,4 +1,5 @@
 // A process that puts entries into a folder: writer.mjs FOLDER FILE ENTRIES LENGTH [ROUNDS]. Says "ready" before, and how it ended as JSON.
+import { readdir } from "node:fs/promises";
 import { register } from "tsx/esm/api";
 
 register();
@@ -23,9 +24,9 @@ for (const entry of await store.entries(file)) {
   const found = await store.get(file, entry);
   if (found && Buffer.compare(found, bytesFor(entry, found.length)) === 0) ended.kept++;
 }
-const parts = (await import("node:fs")).existsSync(`${folder}/${file}`)
-  ? (await import("node:fs")).readdirSync(`${folder}/${file}`).filter((name) => name.endsWith(".part"))
-  : [];
+// Who evicts meanwhile takes the folder, too.
+const there = await readdir(`${folder}/${file}`).catch(() => []);
+const parts = there.filter((name) => name.endsWith(".part"));
 if (process.env.EVICT)
   ended.evict = await store.evict(file).then(
     () => "done",
