@@ -71,7 +71,7 @@ const RUNTIME_PACKAGES = [
 export async function installedRuntimes(): Promise<{ name: RuntimeName; version: string }[]> {
   const found: { name: RuntimeName; version: string }[] = [];
   for (const [name, from] of RUNTIME_PACKAGES) {
-    // Both packages of ONNX Runtime write their versions into one object: the modules do not tell which of them they are.
+    // As packages tell it: modules each have another place for it, or none.
     if (await installed(from).catch(() => null)) found.push({ name, version: versionOf(from) });
   }
   return found;

@@ -87,7 +87,7 @@ const table: LatencyTable = parseLines(readFileSync(values.table), { torn: true 
 const environment = await environmentHere();
 const runner = onnxRunner(ort);
 const ms = knownReference(table, environment, runner) as number;
-const timer = values.page ? await pageTimer() : await ownTimer();
+const timer = values.page ? await pageTimer(ms) : await ownTimer();
 
 async function environmentHere(): Promise<Environment> {
   const [one, ...others] = [...table.environments.values()];
@@ -106,7 +106,7 @@ async function ownTimer(): Promise<PageTimer> {
   if (!unit) throw new Error("no reference");
   const reference = { run: unit.run, ms };
   return {
-    times: (toRun, ways, _, visits) =>
+    times: (toRun, ways, visits) =>
       timeInVisits(
         ways.map((runOf) => () => openAsRun(ort, toRun, runOf)),
         { reference, visits },
@@ -158,7 +158,6 @@ async function chosen(subject: Subject): Promise<boolean> {
   const times = await timer.times(
     toRun,
     all.map(({ runOf }) => runOf),
-    ms,
     Number(values.visits),
   );
   await engine.close();

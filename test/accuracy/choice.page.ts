@@ -8,8 +8,7 @@ import type { Told, ToTime } from "./choice.worker.ts";
 // Ways to run models, timed in a worker of a page in a real Chromium. Needs `npm ci --prefix test/browser`.
 
 export interface PageTimer {
-  /** @param ms - what the reference takes by the table */
-  times(toRun: ToRun, ways: readonly RunOf[], ms: number, visits: number): Promise<readonly (Interval | null)[]>;
+  times(toRun: ToRun, ways: readonly RunOf[], visits: number): Promise<readonly (Interval | null)[]>;
   close(): Promise<void>;
 }
 
@@ -24,7 +23,8 @@ const SCRIPT = "/choice.worker.js";
 /** As the pages' server sends. */
 const HEADERS = { "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "same-origin" };
 
-export async function pageTimer(): Promise<PageTimer> {
+/** @param ms - what the reference takes by the table */
+export async function pageTimer(ms: number): Promise<PageTimer> {
   const served: string = new URL("../browser/served.mjs", import.meta.url).href;
   const { launched, startPages } = await import(served);
   const body = await bundled();
@@ -43,7 +43,7 @@ export async function pageTimer(): Promise<PageTimer> {
     await page.evaluate(started, SCRIPT);
     return {
       close,
-      async times({ model, units, inputs }, ways, ms, visits) {
+      async times({ model, units, inputs }, ways, visits) {
         const asked: ToTime = {
           ...{ units, ms, visits, model: Buffer.from(model).toString("base64") },
           inputs: [...inputs].map(([name, { shape, data }]) => ({

@@ -1,15 +1,14 @@
 import { DataError } from "../../errors.ts";
-import type { Edits, Engine, FitOptions, Value, ValueInfo, Values } from "../engine.ts";
+import type { Edits, Engine, FitOptions, Value, Values } from "../engine.ts";
 import { trainerOf } from "./fit.ts";
-import { demandInputs, inputTensors } from "./inputs.ts";
 import { openModel, type TfjsModel } from "./model.ts";
+import { ran } from "./ran.ts";
 import { type RuntimeOptions, runtimeOf } from "./runtime.ts";
 import { sizedGraph } from "./sized.ts";
-import { editedState, numbersOf, type State, unitState } from "./state.ts";
+import { editedState, type State, unitState } from "./state.ts";
 import type { Tensor } from "./types.ts";
 import { describeGraph, unitsOf } from "./units.ts";
-import { demandValues, walk } from "./walk.ts";
-import { weightsOf, withTensors } from "./weights.ts";
+import { weightsOf } from "./weights.ts";
 
 /**
  * An engine over TensorFlow.js, for layers models. Dropout is off and normalization takes the statistics that it has, in training, too.
@@ -53,22 +52,8 @@ function engineOf(state: State): Engine {
 }
 
 async function runGraph(state: State, inputs: Values, tap: readonly string[]): Promise<Values> {
-  const { graph, runtime, weights } = state;
-  const { core } = runtime;
-  const infos = graph.inputs.map((name) => graph.values.get(name) as ValueInfo);
-  demandInputs(infos, inputs);
-  demandValues(graph, tap);
-  const wanted = [...new Set([...graph.outputs, ...tap])];
-  const tensors = core.tidy(() =>
-    withTensors(core, weights, numbersOf(state), () => {
-      const values = walk(
-        { core, graph, edits: state.inputs, taped: false },
-        inputTensors(core, infos, inputs),
-        wanted,
-      );
-      return wanted.map((name) => values.get(name) as Tensor);
-    }),
-  );
+  const wanted = [...new Set([...state.graph.outputs, ...tap])];
+  const tensors = ran(state, inputs, wanted, (found) => [...found]);
   try {
     const data = await Promise.all(tensors.map((tensor) => tensor.data()));
     return new Map(wanted.map((name, i) => [name, hostValue(tensors[i] as Tensor, data[i] as Float32Array)]));
