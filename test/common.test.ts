@@ -10,7 +10,7 @@ import { commonTask } from "../src/container/common.ts";
 import { parseHeader, parsePrelude } from "../src/container/format.ts";
 import { commonHeader, commonPrelude } from "../src/container/header.ts";
 import { type Header, PRELUDE_BYTES } from "../src/container/prelude.ts";
-import { decodeTask } from "../src/container/tasks.ts";
+import { type DecodeKind, decodeTask, type Task } from "../src/container/tasks.ts";
 import { type LazyTensor, open } from "../src/index.ts";
 import type { Kernels } from "../src/kernels/arena.ts";
 import { coreKernels, isCore } from "../src/kernels/core.ts";
@@ -107,7 +107,7 @@ test.each(COMMON)("%s: headers and chunks are read alike, by core kernels too", 
     cache: null,
     pinned: false,
     window: 1,
-    decode: (task: Parameters<typeof commonTask>[1]) => commonTask(SIMD, task) as never,
+    decode: <K extends DecodeKind>(task: Task<K>) => commonTask(SIMD, task),
     learn: () => expect.fail(),
     whole: () => expect.fail(),
     extras: () => expect.fail(),
