@@ -1,3 +1,4 @@
+import { loadRuntime } from "../../bench/page/site/ort.ts";
 import type { Unit, Value } from "../../src/engine/engine.ts";
 import type { OnnxRuntime } from "../../src/engine/onnx/runtime.ts";
 import type { Interval } from "../../src/latency/interval.ts";
@@ -29,8 +30,6 @@ export interface ToTime {
 
 export type Told = { readonly times: (Interval | null)[] } | { readonly failed: string };
 
-const FOLDER = "/ort/";
-
 interface Opened {
   readonly ort: OnnxRuntime;
   readonly reference: OpenUnit;
@@ -39,8 +38,7 @@ interface Opened {
 let opened: Promise<Opened> | undefined;
 
 async function open(): Promise<Opened> {
-  const ort: OnnxRuntime = await import(`${FOLDER}ort.wasm.min.mjs`);
-  Object.assign(ort.env.wasm as object, { numThreads: 1, wasmPaths: new URL(FOLDER, location.href).href });
+  const ort = await loadRuntime();
   const runner = onnxRunner(ort);
   return { ort, reference: (await runner.open(runner.reference)) as OpenUnit };
 }

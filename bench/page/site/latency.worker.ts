@@ -1,4 +1,3 @@
-import type { OnnxRuntime } from "../../../src/engine/onnx/runtime.ts";
 import { detectEnvironment } from "../../../src/latency/detect.ts";
 import type { Environment, RuntimeName } from "../../../src/latency/environment.ts";
 import { environmentLine, parseLines, rowLine } from "../../../src/latency/lines.ts";
@@ -11,6 +10,7 @@ import { nameOf } from "../../../src/measure/family.ts";
 import { type Measured, measureUnit, settled } from "../../../src/measure/loop.ts";
 import { onnxRunner } from "../../../src/measure/ort.ts";
 import type { Runner } from "../../../src/measure/runner.ts";
+import { loadRuntime } from "./ort.ts";
 
 // Where the page measures: beside it, so that it can be used meanwhile.
 
@@ -45,9 +45,6 @@ export type LatencyTold =
   | { readonly kind: "over"; readonly report: BuildReport }
   | { readonly kind: "failed"; readonly message: string; readonly cancelled: boolean };
 
-/** Where the server has the runtime: the build for one thread and more on the CPU, which is what Node gets too. */
-const FOLDER = "/ort/";
-
 /** Pages compile the runtime anew each time, and well only what has run for a while. */
 const WARM_SHARE = 0.1;
 const MOST_WARM = 18;
@@ -67,14 +64,8 @@ function breathe(): Promise<void> {
   });
 }
 
-async function loaded(): Promise<OnnxRuntime> {
-  const ort = await import(`${FOLDER}ort.wasm.min.mjs`);
-  Object.assign(ort.env.wasm, { numThreads: 1, wasmPaths: new URL(FOLDER, location.href).href });
-  return ort;
-}
-
 async function measure(asked: LatencyAsked): Promise<BuildReport> {
-  const runner = onnxRunner(await loaded());
+  const runner = onnxRunner(await loadRuntime());
   const [name, version] = runner.runtime.split(" ") as [RuntimeName, string];
   const environment = await detectEnvironment({ runtime: { name, version, threads: 1 }, cpu: asked.cpu });
   const table = asked.known === "" ? newTable() : parseLines(asked.known);
