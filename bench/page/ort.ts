@@ -17,26 +17,31 @@ const FILES = {
 export interface LatencyFacts {
   /** The version of this quern. */
   readonly tool: string;
-  /** The version of onnxruntime-web; null: it is not installed. */
+  /** The version of onnxruntime-web; null: there is none. */
   readonly runtime: string | null;
-  /** What to do then. */
-  readonly install: string;
+  /** Why there is none, and what to do then; "": there is one. */
+  readonly missing: string;
 }
 
 const INSTALL = "ONNXRUNTIME_NODE_INSTALL=skip npm ci --prefix test/accuracy";
+const NOT_INSTALLED = `onnxruntime-web is not installed. Where quern is, run: ${INSTALL}`;
 const INSTALLED = join(ROOT, "test/accuracy/node_modules/onnxruntime-web");
 
-/** @param folder - of the package onnxruntime-web */
-export async function ortAssets(folder = INSTALLED): Promise<{ facts: LatencyFacts; assets: Map<string, Asset> }> {
+/** @param given - the folder of the package onnxruntime-web */
+export async function ortAssets(given?: string): Promise<{ facts: LatencyFacts; assets: Map<string, Asset> }> {
+  const folder = given ?? INSTALLED;
   const { version: tool } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   const assets = new Map<string, Asset>();
   try {
     const { version } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
     for (const [name, type] of Object.entries(FILES))
       assets.set(`/ort/${name}`, { type, body: await readFile(join(folder, "dist", name)) });
-    return { facts: { tool, runtime: version, install: INSTALL }, assets };
+    return { facts: { tool, runtime: version, missing: "" }, assets };
   } catch (error) {
-    if ((error as { code?: string }).code !== "ENOENT") throw error;
-    return { facts: { tool, runtime: null, install: INSTALL }, assets: new Map() };
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT") throw error;
+    const missing =
+      given === undefined ? NOT_INSTALLED : `The folder given as --ort is not onnxruntime-web: there is no ${path}.`;
+    return { facts: { tool, runtime: null, missing }, assets: new Map() };
   }
 }

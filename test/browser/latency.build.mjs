@@ -89,8 +89,8 @@ async function main(page, tool) {
 const { server, url } = await startPages(...(values.ort ? ["--ort", values.ort] : []));
 let browser;
 try {
-  const { tool, runtime, install } = await (await fetch(`${url}latency.json`)).json();
-  if (!runtime) throw new Error(`onnxruntime-web is not installed: ${install}`);
+  const { tool, runtime, missing } = await (await fetch(`${url}latency.json`)).json();
+  if (!runtime) throw new Error(missing);
   browser = await launched();
   const page = await browser.newPage();
   await page.goto(`${url}latency`);

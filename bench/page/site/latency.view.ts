@@ -3,12 +3,16 @@ import type { Latency } from "../../../src/latency/pool.ts";
 import { type LatencyTable, latencies } from "../../../src/latency/table.ts";
 import type { BuildProgress, BuildReport } from "../../../src/measure/build.ts";
 import { byId, make, rowsOf, setText } from "./dom.ts";
+import { countsOf } from "./latency.records.ts";
+import { counted } from "./numbers.ts";
 
 // What the tab of latencies shows.
 
 export interface LatencyView {
   /** @param clock - what the clock tells apart, in milliseconds */
   environment(environment: Environment, clock?: number): void;
+  /** Nothing is measured, or not yet. */
+  idle(): void;
   progress(progress: BuildProgress): void;
   /** The table has. */
   changed(): void;
@@ -16,62 +20,66 @@ export interface LatencyView {
   cancelled(): void;
 }
 
+/** Screen readers say it at once: not for what changes all the time. */
 export function tell(text: string, bad = false): void {
   const status = byId("status");
   setText(status, text);
   status.classList.toggle("bad", bad);
 }
 
+/** Milliseconds: drawing sorts the whole table. */
+const REDRAW = 500;
+
 /** @param table - the one that there is then */
 export function newLatencyView(table: () => LatencyTable): LatencyView {
   let here: Environment | undefined;
   let clock: number | undefined;
-  let drawing = false;
-  const mine = (): Latency[] => (here ? latencies(table(), { environment: here.id }) : []);
+  let drawing: ReturnType<typeof setTimeout> | undefined;
+  const count = (): number => (here && countsOf(table()).get(here.id)) ?? 0;
   const draw = (): void => {
-    drawing = false;
-    const found = mine();
-    drawFacts(here, clock, found.length);
-    rowsOf("found").replaceChildren(...kinds(found).map(rowOf));
-  };
-  const changed = (): void => {
-    if (!drawing) requestAnimationFrame(draw);
-    drawing = true;
+    clearTimeout(drawing);
+    drawing = undefined;
+    if (!here) return;
+    drawFacts(here, clock, count());
+    rowsOf("found").replaceChildren(...kinds(latencies(table(), { environment: here.id })).map(rowOf));
   };
   const bar = byId<HTMLProgressElement>("progress");
+  const idle = (part = 0): void => {
+    bar.value = part;
+    for (const id of ["left", "unit"]) setText(byId(id), "");
+    draw();
+  };
   return {
-    changed,
+    idle,
+    changed() {
+      drawing ??= setTimeout(draw, REDRAW);
+    },
     environment(environment, told) {
       here = environment;
       clock = told ?? clock;
       setText(byId("stageTitle"), environment.name);
-      changed();
+      draw();
     },
     progress({ done, total, unit }) {
       bar.value = done / total;
       setText(byId("left"), `${leftText(total - done)} left`);
-      if (unit) tell(`Measuring: ${unit}.`);
+      setText(byId("unit"), unit);
     },
     over({ rows, known, refused, drift }) {
-      bar.value = 1;
-      setText(byId("left"), "");
+      idle(1);
       const again = known > 0 ? `, ${counted(known, "unit")} known before` : "";
       const [low, high] = drift.map((each) => each.toFixed(2));
       tell(`Measured ${counted(rows, "record")}${again}. The machine took ${low} to ${high} of its first time.`);
       drawRefused(refused);
-      changed();
     },
     cancelled() {
-      setText(byId("left"), "");
-      tell(`Cancelled: ${counted(mine().length, "record")} of this environment are kept.`);
-      changed();
+      idle();
+      tell(`Cancelled: ${counted(count(), "record")} of this environment are kept.`);
     },
   };
 }
 
-function drawFacts(environment: Environment | undefined, clock: number | undefined, rows: number): void {
-  if (!environment) return;
-  const { runtime, cpu, id } = environment;
+function drawFacts({ runtime, cpu, id }: Environment, clock: number | undefined, rows: number): void {
   const facts = [
     ["runtime", `${runtime.name} ${runtime.version}`],
     ["threads", `${runtime.threads} of ${cpu.cores ?? "?"}`],
@@ -106,8 +114,14 @@ function kinds(found: readonly Latency[]): Kind[] {
 
 function rowOf({ type, form, precision, count, least, most }: Kind): HTMLTableRowElement {
   const range = count === 1 ? threeDigits(least) : `${threeDigits(least)} – ${threeDigits(most)}`;
-  const cells = [form, precision, `${count}`, range].map((text) => make("td", {}, text));
-  return make("tr", {}, make("th", { scope: "row" }, type), ...cells);
+  const cells = [precision, `${count}`, range].map((text) => make("td", {}, text));
+  return make("tr", {}, make("th", { scope: "row" }, type), make("td", {}, ...breakable(form)), ...cells);
+}
+
+/** Lines may end behind a "+". */
+function breakable(form: string): (string | Node)[] {
+  const [first = "", ...more] = form.split("+");
+  return [first, ...more.flatMap((part) => ["+", make("wbr"), part])];
 }
 
 function threeDigits(ms: number): string {
@@ -125,8 +139,4 @@ function drawRefused(refused: BuildReport["refused"]): void {
 function leftText(seconds: number): string {
   const whole = Math.max(0, Math.ceil(seconds));
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
-}
-
-function counted(number: number, thing: string): string {
-  return `${number} ${thing}${number === 1 ? "" : "s"}`;
 }

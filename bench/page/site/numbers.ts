@@ -19,6 +19,10 @@ export function digits(value: number): string {
   return value.toFixed(value >= 10 ? 1 : 2);
 }
 
+export function counted(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? "" : "s"}`;
+}
+
 export function hexOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,5 +1,5 @@
 import { FormatError, LoadError } from "../../../src/read.ts";
-import { timeText } from "./numbers.ts";
+import { counted, timeText } from "./numbers.ts";
 import type { Run } from "./run.ts";
 
 // What became of a run, in words.
@@ -19,15 +19,11 @@ export function outcome(run: Run, last: string | undefined): string {
   const same = last === floats ? "the floats are those of the run before" : "the floats differ from the run before";
   const facts = [
     `Loaded and verified in ${timeText(endedAt)}`,
-    cutsOf(run) > 0 ? `cut ${count(cutsOf(run), "time")} and resumed` : "",
-    again > 0 ? `${count(again, "damaged chunk")} fetched again` : "",
+    cutsOf(run) > 0 ? `cut ${counted(cutsOf(run), "time")} and resumed` : "",
+    again > 0 ? `${counted(again, "damaged chunk")} fetched again` : "",
     last === undefined ? "" : same,
   ];
   return `${facts.filter(Boolean).join("; ")}.`;
-}
-
-function count(number: number, thing: string): string {
-  return `${number} ${thing}${number === 1 ? "" : "s"}`;
 }
 
 function errorText(error: unknown): string {
