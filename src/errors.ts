@@ -18,6 +18,7 @@ export class DataError extends Error {
 
 /** A value from a file as short text; a value nested too deep for JSON.stringify is only named. */
 export function printed(value: unknown): string {
+  if (typeof value === "number") return String(value);
   try {
     return (JSON.stringify(value) ?? "nothing").slice(0, 80);
   } catch {

@@ -1,7 +1,7 @@
 import { open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import type { ByteSink, ByteSource, Folder } from "./bytes.ts";
-import { demand } from "./errors.ts";
+import { DataError, demand } from "./errors.ts";
 import { readRange } from "./node/range.ts";
 
 export type { ChunkStore, StoredFile } from "./container/store.ts";
@@ -61,7 +61,11 @@ async function readAgain(path: string, was: { dev: number; ino: number }, start:
  * what was written; the place itself is untouched until then.
  */
 export async function fileSink(path: string): Promise<ByteSink & { discard(): Promise<void> }> {
-  const aside = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
+  // Renaming would put a file in the place of a device, or of a link to where the file is.
+  const there = await stat(path).catch(() => null);
+  if (there && !there.isFile()) throw new DataError(`${path}: expected a file, or a new name, got a folder or device`);
+  const target = there ? await realpath(path) : path;
+  const aside = join(dirname(target), `.${basename(target)}.${process.pid}.part`);
   const handle = await open(aside, "w").catch((error: NodeJS.ErrnoException) => {
     // The name aside is no name that the caller knows.
     throw Object.assign(error, { path: dirname(path) });
@@ -77,7 +81,7 @@ export async function fileSink(path: string): Promise<ByteSink & { discard(): Pr
     async close() {
       await handle.sync();
       await handle.close();
-      await rename(aside, path);
+      await rename(aside, target);
       closed = true;
     },
     async discard() {

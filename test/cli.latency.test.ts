@@ -82,7 +82,7 @@ describe("env", () => {
     expect(await quernIn(here, "env", "--runtime", "onnxruntime-node")).toMatchObject({
       code: 1,
       stdout: "",
-      stderr: "quern: onnxruntime-node is not installed, or cannot be loaded\n",
+      stderr: "quern: onnxruntime-node is not installed, or cannot be loaded: npm install onnxruntime-node\n",
     });
   });
 
@@ -102,7 +102,7 @@ describe("env", () => {
     [["--rtt", "20"], 2, "--rtt expected a time such as 20ms"],
     [["--runtime", "tensorrt"], 2, "Allowed choices are"],
     [["--measure", "http://127.0.0.1:9/", "--rtt", "1ms"], 2, "--measure goes without --bandwidth and --rtt"],
-    [["--name", ""], 1, "environment.name: expected text of 1 to 200 characters"],
+    [["--name", ""], 2, "environment.name: expected text of 1 to 200 characters"],
     [["-o", "none/env.json"], 1, "no such file or folder"],
     [["--measure", "http://127.0.0.1:9/"], 1, "http://127.0.0.1:9/"],
   ])("refuses %j", async (args, code, message) => {

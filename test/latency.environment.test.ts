@@ -288,6 +288,10 @@ describe("the line", () => {
   let address = "";
   const server = createServer((request, response) => {
     if (request.url === "/missing") return response.writeHead(404).end();
+    if (request.url === "/broken" && !request.headers.range) {
+      response.writeHead(200, { "content-length": 1e6 }).write(Buffer.alloc(2e5));
+      return setTimeout(() => response.destroy(), 50);
+    }
     response.end(Buffer.alloc(request.url === "/short" ? 100 : 2e6));
   });
   beforeAll(async () => {
@@ -322,6 +326,8 @@ describe("the line", () => {
     );
     await expect(measureLine(`${address}/file`, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
     await expect(measureLine("http://127.0.0.1:9/")).rejects.toThrow(/^http:\/\/127\.0\.0\.1:9\/: fetch failed/);
+    const broken = measureLine(`${address}/broken`, { tries: 1 });
+    await expect(broken).rejects.toThrow(new LoadError("network", `${address}/broken: terminated`));
     await expect(measureLine(address, { tries: 0 })).rejects.toThrow('"tries" expected a whole number above 0, got 0');
   });
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Description, Unit } from "../src/engine/engine.ts";
+import { alike } from "../src/latency/alike.ts";
 import { calibrate, type Known, type PartTime } from "../src/latency/calibrate.ts";
 import { fused } from "../src/latency/fuse.ts";
 import { partsOf } from "../src/latency/parts.ts";
@@ -166,6 +167,20 @@ test("models that go through more than a megabyte have factors of their own", ()
   expect(told([dense(850, 1)]).ms).toBeGreaterThan(1.9);
 });
 
+test("of more models than are kept, those that are kept are no less sure of themselves", () => {
+  const models = (count: number) =>
+    Array.from({ length: count }, (_, i) => {
+      const share = i / count;
+      return { parts: [part("elementwise", share), part("norm", 1 - share)], off: i % 2 === 0 ? 0.05 : -0.05 };
+    });
+  // No model is like this one.
+  const doubt = (count: number): number => alike(models(count)).at([part("conv", 100)]).doubt;
+  expect(doubt(1600) / doubt(400)).toBeCloseTo(1, 2);
+  // Every model is like this one.
+  const middle = [part("elementwise", 0.5), part("norm", 0.5)];
+  expect(alike(models(1600)).at(middle).doubt).toBeLessThan(0.01);
+});
+
 test("models that are alike are off by the same, of which others know nothing", () => {
   // What is mostly elementwise takes a third longer than its units, and both are of one group.
   const model = (share: number): Known => ({
@@ -319,5 +334,9 @@ describe("parts", () => {
     const norm: Unit = { ...unit("norm", ["LayerNormalization"], ["sum"]), type: "norm" };
     expect(fused([sum, norm]).map(({ operators }) => operators)).toEqual([["Add", "LayerNormalization"]]);
     expect(fused([sum, norm, unit("later", ["Add"], ["sum", "norm"])])).toHaveLength(3);
+    // What ends two chains is done once.
+    const product = (name: string): Unit => ({ ...unit(name, ["MatMul"], [`${name}.in`]), type: "matmul" });
+    const both = fused([product("p"), product("q"), unit("scaled", ["Mul"], ["p", "q"])]);
+    expect(both.map(({ operators }) => operators)).toEqual([["MatMul", "Mul"], ["MatMul"]]);
   });
 });

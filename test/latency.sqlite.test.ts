@@ -1,5 +1,18 @@
 import { execFile, spawn, spawnSync } from "node:child_process";
-import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -63,6 +76,20 @@ print(json.dumps(rows))`;
 }
 
 describe("a SQLite file", () => {
+  test("is where a link says, and others may read it as any file", async () => {
+    const [path, link, plain] = [fresh(), fresh(), fresh()];
+    await addToLatencyFile(path, tableOf([ROW]));
+    await symlink(path, link);
+    const other = { ...ROW, batch: 7 };
+    await addToLatencyFile(link, tableOf([other]));
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+    expect(rowsOf(await read(path)).length).toBe(2);
+    await writeFile(plain, "");
+    expect((await stat(path)).mode).toBe((await stat(plain)).mode);
+    await addToLatencyFile(path, tableOf([ROW]), { replace: true });
+    expect((await stat(path)).mode).toBe((await stat(plain)).mode);
+  });
+
   test("holds what the table holds, and is added to as tables are merged", async () => {
     await fc.assert(
       fc.asyncProperty(someRows, someRows, async (a, b) => {
@@ -150,10 +177,44 @@ describe("a SQLite file", () => {
   test("does not wait for ever for one who was killed while the file was exchanged", async () => {
     const path = await made([]);
     const lock = join(folder, `.${basename(path)}.lock`);
+    const held = join(lock, `.${basename(path)}.abcdef`);
     await mkdir(lock);
+    await writeFile(held, "");
     const long = new Date(Date.now() - 60_000);
-    await utimes(lock, long, long);
+    for (const each of [held, lock]) await utimes(each, long, long);
     expect(await addToLatencyFile(path, tableOf([ROW]))).toEqual({ rows: 1, environments: 0 });
+  });
+
+  test("waits for one who holds the lock, however old the lock's folder is", async () => {
+    const path = await made([]);
+    const lock = join(folder, `.${basename(path)}.lock`);
+    await mkdir(lock);
+    await writeFile(join(lock, `.${basename(path)}.abcdef`), "");
+    await utimes(lock, 1, 1);
+    let done = false;
+    const adding = addToLatencyFile(path, tableOf([ROW])).finally(() => {
+      done = true;
+    });
+    await setTimeout(200);
+    expect(done).toBe(false);
+    await rm(lock, { recursive: true });
+    expect(await adding).toEqual({ rows: 1, environments: 0 });
+  });
+
+  test.each(["a file", "a folder with files of others"])("says what to do about a lock that is %s", async (kind) => {
+    const path = await made([]);
+    const lock = join(folder, `.${basename(path)}.lock`);
+    if (kind === "a file") await writeFile(lock, "");
+    else {
+      await mkdir(lock);
+      await writeFile(join(lock, "x"), "");
+    }
+    await utimes(lock, 1, 1);
+    const adding = addToLatencyFile(path, tableOf([ROW]));
+    await expect(adding).rejects.toThrow(DataError);
+    await expect(adding).rejects.toThrow(`${lock}: this lock stays`);
+    await expect(adding).rejects.toThrow("remove it yourself");
+    expect((await readdir(folder)).filter((name) => name.startsWith(`.${basename(path)}.`))).toEqual([basename(lock)]);
   });
 
   test("is read without being loaded whole: pages that nothing asks for may be damaged", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { DataError } from "../src/errors.ts";
 import { settled } from "../src/measure/loop.ts";
 import type { OpenUnit } from "../src/measure/unit.ts";
 import { timeInVisits } from "../src/measure/visits.ts";
@@ -75,6 +76,15 @@ describe("visits", () => {
     expect(told).toEqual([0, 1, 3].map((done) => [done, 4]));
   });
 
+  test("are told by no reference that takes something else altogether", async () => {
+    const { on, task, model } = machine();
+    for (const ms of [0.1, 1e9]) {
+      const timing = timeInVisits([model("a", () => 3)], { reference: { run: task(2), ms }, clock: on });
+      await expect(timing).rejects.toThrow(DataError);
+    }
+    expect(on.opened).toEqual([]);
+  });
+
   test("close what is open when they are cancelled", async () => {
     const { on, task, model } = machine();
     const control = new AbortController();
@@ -99,9 +109,18 @@ describe("a reference", () => {
 
   test("is taken as it is when the time is up", async () => {
     const { on, task } = machine();
-    const { times: readings } = await settled(on, task(1), 250);
+    const { times: readings } = await settled(on, task(1), { long: 250 });
     expect(readings.length).toBe(50);
     expect(on.time).toBeLessThan(350);
+  });
+
+  test("is left when the signal says so, though runs never give way to events", async () => {
+    const { on, task } = machine();
+    const control = new AbortController();
+    setTimeout(() => control.abort(new Error("enough")), 0);
+    const { signal } = control;
+    await expect(timeInVisits([], { reference: { run: task(1), ms: 1 }, clock: on, signal })).rejects.toThrow("enough");
+    expect(on.time).toBeLessThan(1000);
   });
 
   test("that gets faster without an end is taken as it is", async () => {

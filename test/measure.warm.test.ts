@@ -57,6 +57,22 @@ describe("warming up", () => {
     expect(log).not.toContain("u1");
   });
 
+  test("goes on behind units that cannot be run", async () => {
+    const { log, open, clock, runner } = simulated();
+    const broken = {
+      ...runner,
+      async open(spec: UnitSpec) {
+        const unit = await runner.open(spec);
+        const run = () => Promise.reject(new Error("cannot run"));
+        return unit && spec.form === "u1" ? { ...unit, run } : unit;
+      },
+    };
+    await warmUp(broken, clock, given);
+    expect(log).not.toContain("u1");
+    expect(log).toContain("u143");
+    expect(open.size).toBe(0);
+  });
+
   test("ends where its time is up, whatever is left", async () => {
     const { log, clock, runner } = simulated();
     const onUnit = () => {

@@ -81,4 +81,37 @@ describe("a ledger", () => {
     await expect(ledger.recall("trial", "a", async () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(await ledger.recall("trial", "a", async () => 1)).toBe(1);
   });
+
+  test("knows tensors of any name, and no values that cannot be", async () => {
+    const kept = memoryPlace();
+    const ledger = await openLedger(kept, HEAD);
+    await ledger.recall("rms", "infinite", async () => 0.5);
+    await ledger.recall("bytes", "a", async () => null);
+    const again = await openLedger(kept, HEAD);
+    expect(await again.recall("rms", "infinite", never)).toBe(0.5);
+    expect(await again.recall("bytes", "a", never)).toBeNull();
+    const values = ["null", '"x"', "-1", "{}", "[]", "true"];
+    const lines = [
+      ...values.map((value) => `{"kind":"all","key":"a","value":${value}}`),
+      ...values.slice(1).map((value) => `{"kind":"bytes","key":"a","value":${value}}`),
+      ...["5", "null", '{"loss":"abc","bytes":1}', '{"loss":1,"bytes":null}'].map(
+        (value) => `{"kind":"trial","key":"a","value":${value}}`,
+      ),
+    ];
+    for (const line of lines)
+      await expect(openLedger(memoryPlace(`${await filled()}${line}\n`), HEAD)).rejects.toThrow(/line 5: expected/);
+  });
+
+  test("takes the place of nothing that is no ledger", async () => {
+    const texts = [
+      '{"my":"settings"}',
+      "notes",
+      '{"quern":"ledger","version":1,"model":"0123","seed":2,"goal":"size"}',
+    ];
+    for (const text of texts) {
+      const kept = memoryPlace(text);
+      await expect(openLedger(kept, HEAD)).rejects.toThrow(DataError);
+      expect(kept.text).toBe(text);
+    }
+  });
 });

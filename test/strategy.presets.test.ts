@@ -157,7 +157,10 @@ describe("names", () => {
 
   test("may be long, and may be empty", () => {
     const long = `${"é".repeat(300)}/kernel`;
-    expect(patternOf(long)).toBe(`${"é".repeat(200)}*`);
+    expect(patternOf(long)).toBe(`${"é".repeat(100)}*${"é".repeat(93)}/kernel`);
+    // No half of a character is left of one that would be cut.
+    const cut = patternOf("😀".repeat(200).slice(1)) as string;
+    expect(cut).toBe(`\ude00${"😀".repeat(49)}*${"😀".repeat(50)}`);
     expect(patternOf("")).toBeNull();
     const { description } = describedModel("mlp", [{ type: "dense", name: "", shape: [64, 64] }]);
     expect(presetSpace(description).flatMap(expandPlan).length).toBeGreaterThan(20);

@@ -72,6 +72,11 @@ describe("the order of candidates", () => {
     expect(texts((await order([far, fast, near], "latency")).ranked)).toEqual(texts([near, fast, far]));
   });
 
+  test("has candidates whose time is no number, and ends", async () => {
+    const all = ["int8 channel > auto", "int4 channel > auto"].map((text) => priced(text, { ms: Number.NaN }));
+    expect(texts((await order(all, "latency")).ranked).sort()).toEqual(texts(all).sort());
+  });
+
   test("is that of bytes, which have no interval, or of loading", async () => {
     expect(texts((await order([late, slow, quick, tied], "size")).ranked)).toEqual(texts([quick, slow, tied, late]));
     expect(texts((await order([late, slow, quick, tied], "load")).ranked)).toEqual(texts([quick, slow, tied, late]));
@@ -104,7 +109,7 @@ describe("the order of candidates", () => {
       'as good as "int8 channel > auto" by latency, which goes first: eight before four',
     );
     expect(whyBehind(quick, late, rules)).toBe('its latency is 40 ms, and that of "int4 tensor > auto" is 10 ms');
-    expect(whyBehind(quick, late, { ...rules, goal: "size" })).toContain("4000 bytes");
+    expect(whyBehind(quick, late, { ...rules, goal: "size" })).toContain("4,000 bytes");
   });
 });
 

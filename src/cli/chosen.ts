@@ -23,7 +23,7 @@ export function chosenText({ file, output, runtime, environment, bytes, samples,
   const { trials, met, plan, reason, rejected } = answer;
   const rows = trials.map(rowOf);
   return [
-    `${file}: ${trials.length} trials on ${runtime} and ${samples} samples in ${seconds.toFixed(1)} s, for ${environment.name}`,
+    `${file}: ${trials.length === 1 ? "one trial" : `${trials.length} trials`} on ${runtime} and ${samples} samples in ${seconds.toFixed(1)} s, for ${environment.name}`,
     "",
     table(["", "loss", "size", "ms", "from", "plan"], rows, RIGHT),
     "",

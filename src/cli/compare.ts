@@ -57,7 +57,7 @@ function pointsOf(option: string | undefined): number {
 }
 
 /** The figures as tables. */
-export function compareText(comparison: Comparison, tensors: boolean): string {
+function compareText(comparison: Comparison, tensors: boolean): string {
   const { formats, curve, plan, elements, quantized } = comparison;
   const budgets = curve.map((point) => [
     point.budget.toFixed(2),

@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Command, Option } from "commander";
 import { detectEnvironment } from "../latency/detect.ts";
-import { type Environment, parseEnvironment } from "../latency/environment.ts";
+import { type Environment, parseEnvironment, type RuntimeName } from "../latency/environment.ts";
 import type { LatencyTable } from "../latency/table.ts";
 import type { LossKind } from "../loss/loss.ts";
 import { wholeOf } from "../measure/whole.ts";
@@ -20,14 +20,15 @@ import { expandPlan } from "../strategy/space.ts";
 import { bytesOf } from "./budget.ts";
 import { type Chosen, chosenJson, chosenText } from "./chosen.ts";
 import { choicePage } from "./compressed.ts";
-import { addDataOptions, type DataFlags, withData } from "./data.ts";
+import { addDataOptions, type DataFlags, dataPaths, withData } from "./data.ts";
 import { installedRuntimes, openEngine } from "./engines.ts";
 import { timeOf } from "./environment.ts";
-import { kernelsFor, type OpenFlags, outputPath, withSource, writeWhole } from "./files.ts";
+import { kernelsFor, type OpenFlags, outputPath, readText, withSource, writeWhole } from "./files.ts";
 import { formatIn } from "./format.ts";
 import { ledgerAt } from "./ledger.ts";
 import { wholeNumber } from "./numbers.ts";
-import { REPORT_OPTION } from "./page.ts";
+import { REPORT_OPTION, reportPath } from "./page.ts";
+import { demandApart, demandPlaces, watched } from "./places.ts";
 import { environmentIn, tableOf } from "./tables.ts";
 import { type Result, type Task, UsageError } from "./terminal.ts";
 
@@ -112,9 +113,11 @@ const SHIPPED = fileURLToPath(new URL("../../docs/latency.jsonl", import.meta.ur
 
 export async function compressVerb(task: Task, flags: CompressFlags, file = ""): Promise<Result> {
   const output = outputPath(file, flags.output, ".quern");
-  demandOther(flags.ledger, [file, output]);
+  const places = { "-o": output, "--ledger": flags.ledger, "--report": reportPath(flags.report) };
+  demandApart(places, [file, flags.env, flags.table, flags.priority, ...dataPaths(flags)]);
+  await demandPlaces(places);
   const place = flags.ledger === undefined ? undefined : ledgerAt(flags.ledger);
-  const page = choicePage(flags.report, place, [file, output, flags.ledger, flags.env, flags.table, flags.priority]);
+  const page = choicePage(flags.report, place);
   const settings = await settingsOf(flags);
   const kernels = await kernelsFor(flags);
   if (kernels.tier === "js") throw new UsageError("compress needs WebAssembly: the js tier (QUERN_TIER) only decodes");
@@ -127,10 +130,11 @@ export async function compressVerb(task: Task, flags: CompressFlags, file = ""):
     const { engine, bytes } = await openEngine(file);
     try {
       const found = await withSource(file, async (source) => {
-        const folder = fileFolder(dirname(file));
+        const folder = watched(fileFolder(dirname(file)), dirname(file));
         const graph = flags.withGraph ? await modelGraph(source, folder) : null;
         const model = await readModel(source, folder);
         const opset = (await formatOf(source)) === "onnx" ? (await readModelFields(walkOver(source))).opset : undefined;
+        demandApart(places, folder.opened);
         const own = { ...settings, kernels, graph, opset, ledger: page.ledger, onProgress, signal: task.signal };
         const options = { ...own, engine, environment, table: known, wholeOf, data };
         const answer = await compress(model, options);
@@ -158,11 +162,6 @@ export async function compressVerb(task: Task, flags: CompressFlags, file = ""):
   });
 }
 
-function demandOther(ledger: string | undefined, others: readonly string[]): void {
-  const same = others.find((path) => ledger !== undefined && resolve(path) === resolve(ledger));
-  if (same !== undefined) throw new UsageError(`--ledger would replace ${same}: name another file`);
-}
-
 /** What is wrong with options is said before anything is opened. */
 async function settingsOf(flags: CompressFlags): Promise<CompressSettings> {
   const { goal, space, tune, kind, priority } = flags;
@@ -170,7 +169,7 @@ async function settingsOf(flags: CompressFlags): Promise<CompressSettings> {
   const seconds = timeOf(flags.time, "--time");
   return {
     ...{ goal, space, tune, limits: limitsOf(flags) },
-    priority: priority === undefined ? undefined : parsePriority(await readFile(priority, "utf8"), priority),
+    priority: priority === undefined ? undefined : parsePriority(await readText(priority), priority),
     budget: {
       trials: wholeNumber("--trials", flags.trials, 1),
       seconds: seconds === undefined ? undefined : seconds / 1000,
@@ -198,14 +197,23 @@ function shareOf(text: string): number {
 }
 
 /** A file says what the line is; a table has the environment by its name, too. Where nothing is said it is here, in a runtime that runs such a model. */
-async function environmentOf({ env, table }: CompressFlags, known: LatencyTable, file: string): Promise<Environment> {
-  if (env !== undefined && (env.endsWith(".json") || table === undefined))
-    return parseEnvironment(await readFile(env, "utf8"), env);
-  if (env !== undefined) return environmentIn(known, env);
-  const installed = await installedRuntimes();
+async function environmentOf({ env }: CompressFlags, known: LatencyTable, file: string): Promise<Environment> {
   const format = await withSource(file, (source) => formatIn(source, file));
-  const runtime = installed.find(({ name }) => (name === "tfjs-wasm") === (format === "tfjs"));
+  if (env !== undefined) {
+    const isFile = env.endsWith(".json") || existsSync(env);
+    const found = isFile ? parseEnvironment(await readText(env), env) : await environmentIn(known, env);
+    if (!runs(found.runtime.name, format))
+      throw new UsageError(
+        `--env: ${found.runtime.name} runs no ${format} models: name an environment of a runtime that does`,
+      );
+    return found;
+  }
+  const runtime = (await installedRuntimes()).find(({ name }) => runs(name, format));
   if (!runtime)
     throw new UsageError("no runtime is installed here: name the environment that the model is for with --env");
   return detectEnvironment({ runtime });
+}
+
+function runs(runtime: RuntimeName, format: string): boolean {
+  return runtime !== "quern" && (runtime === "tfjs-wasm") === (format === "tfjs");
 }

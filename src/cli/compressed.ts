@@ -30,21 +30,9 @@ export interface ChoicePage {
   write(compressed: Compressed): Promise<void>;
 }
 
-/**
- * To be called before the work: places that cannot be are refused at once.
- * @param flag - as --report was given
- * @param ledger - that of the user
- * @param others - files that the page must not replace
- */
-export function choicePage(
-  flag: string | boolean | undefined,
-  ledger: LedgerPlace | undefined,
-  others: readonly (string | undefined)[],
-): ChoicePage {
-  const report = reportTo(
-    flag,
-    others.filter((path) => path !== undefined),
-  );
+/** @param flag - as --report was given @param ledger - that of the user */
+export function choicePage(flag: string | boolean | undefined, ledger: LedgerPlace | undefined): ChoicePage {
+  const report = reportTo(flag, []);
   if (typeof flag !== "string") return { ledger, path: undefined, write: async () => {} };
   const kept = ledger ?? memoryPlace();
   return {

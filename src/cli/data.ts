@@ -115,6 +115,11 @@ const FILES: DataFiles = {
   },
 };
 
+/** Files and folders that the flags name. */
+export function dataPaths({ data = [], labels, classes }: DataFlags): (string | undefined)[] {
+  return [...data.map((text) => partOf(text).path), labels, classes];
+}
+
 function partOf(text: string): DataPart {
   const [, path, label] = /^(.+)=([^=/\\]+)$/.exec(text) ?? [];
   return path === undefined || existsSync(text) ? { path: text } : { path, label };

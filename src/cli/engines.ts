@@ -67,6 +67,13 @@ const RUNTIME_PACKAGES = [
   ["tfjs-wasm", "@tensorflow/tfjs-backend-wasm"],
 ] as const;
 
+/** What is to be installed for a runtime. */
+export function packagesOf(name: RuntimeName): string {
+  return name === "tfjs-wasm" ? TFJS.map((part) => `@tensorflow/tfjs-${part}`).join(" ") : name;
+}
+
+const TFJS = ["core", "layers", "backend-wasm"];
+
 /** The runtimes that openEngine would find here; those that cannot be loaded are not there. */
 export async function installedRuntimes(): Promise<{ name: RuntimeName; version: string }[]> {
   const found: { name: RuntimeName; version: string }[] = [];
@@ -80,9 +87,7 @@ export async function installedRuntimes(): Promise<{ name: RuntimeName; version:
 /** The modules of a runtime that is installed here: ONNX Runtime itself, or those of TensorFlow.js by name. @throws DataError */
 export async function runtimeModules(name: Exclude<RuntimeName, "quern">): Promise<object> {
   if (name !== "tfjs-wasm") return packageNamed(name);
-  const [core, layers, wasm] = await Promise.all(
-    ["core", "layers", "backend-wasm"].map((part) => packageNamed(`@tensorflow/tfjs-${part}`)),
-  );
+  const [core, layers, wasm] = await Promise.all(TFJS.map((part) => packageNamed(`@tensorflow/tfjs-${part}`)));
   return { core, layers, wasm };
 }
 

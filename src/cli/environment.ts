@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { DataError } from "../errors.ts";
-import { detectEnvironment } from "../latency/detect.ts";
+import { type DetectOptions, detectEnvironment } from "../latency/detect.ts";
 import { type Environment, printEnvironment, RUNTIMES, type RuntimeName } from "../latency/environment.ts";
 import { measureLine } from "../latency/line.ts";
 import { FEATURES, type Support, supports } from "../latency/support.ts";
-import { installedRuntimes } from "./engines.ts";
+import { installedRuntimes, packagesOf } from "./engines.ts";
 import { writeWhole } from "./files.ts";
 import { size, table } from "./print.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
@@ -46,14 +46,24 @@ async function environmentVerb({ signal }: Task, flags: Flags): Promise<Result> 
   const line = measure === undefined ? told : await measureLine(measure, { signal });
   const found: Environment[] = [];
   for (const each of [...(await installedRuntimes()), { name: "quern" as const, version: ownVersion() }])
-    found.push(await detectEnvironment({ runtime: each, name, bandwidth: line.bandwidth, roundTrip: line.roundTrip }));
+    found.push(await environmentAs({ runtime: each, name, bandwidth: line.bandwidth, roundTrip: line.roundTrip }));
   const environments = found.filter((each) => (runtime ?? each.runtime.name) === each.runtime.name);
   const [first] = environments;
-  if (!first) throw new DataError(`${runtime} is not installed, or cannot be loaded`);
+  if (!first)
+    throw new DataError(
+      `${runtime} is not installed, or cannot be loaded: npm install ${packagesOf(runtime as RuntimeName)}`,
+    );
   if (output !== undefined) await writeWhole(output, printEnvironment(first));
   const support = Object.fromEntries(environments.map((each) => [each.id, supportOf(each)]));
   const saved = output === undefined ? null : { file: output, id: first.id };
   return { json: { environments, support, saved }, text: () => environmentText(environments, saved) };
+}
+
+/** What is told of it can only be what options say. */
+async function environmentAs(options: DetectOptions): Promise<Environment> {
+  return detectEnvironment(options).catch((error) => {
+    throw error instanceof DataError ? new UsageError(error.message) : error;
+  });
 }
 
 /** Of this package. */
@@ -106,10 +116,12 @@ function bandwidthOf(text: string | undefined): number | undefined {
   throw new UsageError(`--bandwidth expected bits per second such as 50Mbit/s, got "${text}"`);
 }
 
+const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
 /** Milliseconds. @throws UsageError */
 export function timeOf(text: string | undefined, flag = "--rtt"): number | undefined {
   if (text === undefined) return undefined;
-  const [, number, unit] = /^(\d+(?:\.\d+)?) ?(ms|s)$/.exec(text) ?? [];
-  if (number !== undefined) return Number(number) * (unit === "s" ? 1000 : 1);
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m|h)$/.exec(text) ?? [];
+  if (number !== undefined) return Number(number) * (MILLISECONDS[unit as string] as number);
   throw new UsageError(`${flag} expected a time such as 20ms, got "${text}"`);
 }

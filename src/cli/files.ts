@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { ByteSource } from "../bytes.ts";
 import type { QuernFile } from "../container/reader.ts";
@@ -79,6 +80,14 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
     const sink = await create(path);
     await sink.write(typeof content === "string" ? new TextEncoder().encode(content) : content, 0);
     await sink.close();
+  });
+}
+
+/** A small file of text. */
+export async function readText(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    // Of a folder the system does not say which.
+    throw Object.assign(error, { path });
   });
 }
 

@@ -84,15 +84,22 @@ async function showVerb(flags: Flags, [path = ""]: string[]): Promise<Result> {
   return { json: { environments, latencies: found }, text: () => latencyText(known, found) };
 }
 
+/** What is read by people; and a table's columns take a time that grows with the square of its rows. */
+const MOST_SHOWN = 1000;
+
 function latencyText(known: LatencyTable, found: readonly Latency[]): string {
   const names = [...known.environments.values()].map(({ id, name }) => `${id}  ${name}`);
-  const rows = found.map((each) => [
-    ...[each.environment, each.type, each.form, canonical(each.attributes), each.precision, `${each.batch}`],
-    ...[each.median, each.spread].map((ms) => ms.toPrecision(4)),
-    ...[`${each.count}`, each.date.slice(0, 10)],
-  ]);
+  const rows = found
+    .slice(0, MOST_SHOWN)
+    .map((each) => [
+      ...[each.environment, each.type, each.form, canonical(each.attributes), each.precision, `${each.batch}`],
+      ...[each.median, each.spread].map((ms) => ms.toPrecision(4)),
+      ...[`${each.count}`, each.date.slice(0, 10)],
+    ]);
   const head = ["environment", "type", "form", "attributes", "precision", "batch", "ms", "spread", "runs", "date"];
-  return [...names, "", table(head, rows, [5, 6, 7, 8]), "", `${found.length} units`].join("\n");
+  const more =
+    found.length > MOST_SHOWN ? `, of which ${MOST_SHOWN} are shown: --env and --type choose, --json has all` : "";
+  return [...names, "", table(head, rows, [5, 6, 7, 8]), "", `${found.length} units${more}`].join("\n");
 }
 
 async function tablesOf(paths: readonly string[]): Promise<LatencyTable[]> {

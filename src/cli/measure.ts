@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { open, readFile, rm } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import type { OnnxRuntime } from "../engine/onnx.ts";
 import { runtimeOf } from "../engine/tfjs/runtime.ts";
@@ -7,20 +5,18 @@ import { DataError } from "../errors.ts";
 import { loadKernels } from "../kernels.ts";
 import { detectEnvironment } from "../latency/detect.ts";
 import { type Environment, RUNTIMES, type RuntimeName } from "../latency/environment.ts";
-import { environmentLine, FIRST_LINE, parseLines, rowLine } from "../latency/lines.ts";
 import { specsOf, wholeModel } from "../latency/predict.ts";
 import { RUNS } from "../latency/run.ts";
 import type { UnitSpec } from "../latency/spec.ts";
-import { addEnvironment, addRow, type LatencyTable, mergeTables, newTable } from "../latency/table.ts";
 import { type BuildReport, buildTable } from "../measure/build.ts";
 import { onnxRunner } from "../measure/ort.ts";
 import { quernRunner } from "../measure/quern.ts";
 import type { Runner } from "../measure/runner.ts";
 import { type TfjsModulesReady, tfjsRunner } from "../measure/tfjs.ts";
-import { addToLatencyFile, openLatencyFile } from "../node.ts";
+import { openJournal } from "../node/journal.ts";
 import { addSampleOptions, type DataFlags } from "./data.ts";
 import { descriptionOf } from "./described.ts";
-import { installedRuntimes, runtimeModules } from "./engines.ts";
+import { installedRuntimes, packagesOf, runtimeModules } from "./engines.ts";
 import { ownVersion } from "./environment.ts";
 import { table } from "./print.ts";
 import { type Result, runVerb, type Task, UsageError } from "./terminal.ts";
@@ -83,7 +79,7 @@ async function openRuntime({ runtime: wanted, name }: Flags): Promise<{ runner: 
   const found = installed.find((each) => each.name === (wanted ?? each.name));
   if (!found)
     throw new DataError(
-      `${wanted ?? "no runtime"} is ${wanted ? "not " : ""}installed: npm install ${wanted ?? "onnxruntime-web"}`,
+      `${wanted ?? "no runtime"} is ${wanted ? "not " : ""}installed: npm install ${packagesOf(wanted ?? "onnxruntime-web")}`,
     );
   const modules = await runtimeModules(found.name as Exclude<RuntimeName, "quern">);
   const environment = await detectEnvironment({ runtime: { ...found, threads: 1 }, name });
@@ -104,38 +100,6 @@ async function unitsOf({ model = [], ...flags }: Flags): Promise<UnitSpec[]> {
   return [...specs.values()];
 }
 
-/** Rows that go to a file of lines as they are found, and into the database in the end: it is written as a whole each time. */
-async function openJournal(db: string, environment: Environment) {
-  const path = `${db}.journal.jsonl`;
-  const found = newTable();
-  if (existsSync(path)) parseLines(await readFile(path), { into: found, torn: true });
-  addEnvironment(found, environment);
-  let known: LatencyTable = found;
-  if (existsSync(db)) {
-    const file = await openLatencyFile(db);
-    known = mergeTables(file.table({ environment: environment.id }), found);
-    await file.close();
-  }
-  addEnvironment(known, environment);
-  const handle = await open(path, "w");
-  await handle.write(FIRST_LINE);
-  for (const each of found.environments.values()) await handle.write(environmentLine(each));
-  for (const rows of found.rows.values()) for (const row of rows.values()) await handle.write(rowLine(row));
-  return {
-    known,
-    async add(row: Parameters<typeof addRow>[1]): Promise<void> {
-      addRow(found, row);
-      if (known !== found) addRow(known, row);
-      await handle.write(rowLine(row));
-    },
-    async finish(): Promise<void> {
-      await handle.close();
-      await addToLatencyFile(db, found);
-      await rm(path);
-    },
-  };
-}
-
 function buildText(db: string, { id, name }: Environment, { rows, known, refused, drift }: BuildReport): string {
   const reasons = new Map(refused.map(({ unit, reason }) => [unit, reason]));
   const [least, most] = drift.map((share) => share.toFixed(2));
@@ -147,7 +111,7 @@ function buildText(db: string, { id, name }: Environment, { rows, known, refused
 }
 
 /** @throws UsageError */
-export function secondsOf(flag: string, text: string): number {
+function secondsOf(flag: string, text: string): number {
   const [, number, unit = "s"] = /^(\d+(?:\.\d+)?) ?(s|m|h)$/.exec(text) ?? [];
   const seconds = Number(number) * ({ s: 1, m: 60, h: 3600 }[unit] as number);
   if (seconds > 0) return seconds;

@@ -33,6 +33,11 @@ export function reportTo(
   };
 }
 
+/** The file that --report names, if it names one. */
+export function reportPath(flag: string | boolean | undefined): string | undefined {
+  return typeof flag === "string" ? flag : undefined;
+}
+
 /** What a page calls a file: not where it lies, since pages are passed on. Its name; of a model.json with its folder, since all of them have that name. */
 export function nameOf(path: string): string {
   const parts = path.split(/[\\/]/);

@@ -4,15 +4,15 @@ import type { Description } from "../engine/engine.ts";
 import type { Environment } from "../latency/environment.ts";
 import { type LatencyModel, latencyModel, partTimes, predictRun } from "../latency/predict.ts";
 import { RUNS, type Run } from "../latency/run.ts";
-import { supports } from "../latency/support.ts";
-import type { LatencyTable } from "../latency/table.ts";
+import { type Feature, supports } from "../latency/support.ts";
+import { rowsOf } from "../latency/table.ts";
 import { wholeOf } from "../measure/whole.ts";
 import { addSampleOptions, type DataFlags } from "./data.ts";
 import { descriptionOf } from "./described.ts";
 import { wholeNumber } from "./numbers.ts";
 import { table } from "./print.ts";
 import { environmentIn, tableOf } from "./tables.ts";
-import { type Result, runVerb } from "./terminal.ts";
+import { type Result, runVerb, UsageError } from "./terminal.ts";
 
 // quern latency predict: how long a model would take.
 
@@ -39,17 +39,22 @@ export function addPredictVerb(group: Command): void {
     .action((model: string, flags: Flags) => runVerb(flags.json === true, () => predictVerb(model, flags)));
 }
 
-/** What an environment has to have for each way to run. */
-const NEEDED: Readonly<Record<Run, string>> = {
+/** What an environment has to have for each way to run: the operators that compressed models are written with. */
+const NEEDED: Readonly<Record<Run, Feature>> = {
   f32: "f32",
   int8: "QDQ",
   w8: "DequantizeLinear int8",
-  w4: "MatMulNBits",
+  w4: "DequantizeLinear int4 blocks",
 };
 
 async function predictVerb(path: string, flags: Flags): Promise<Result> {
   const known = await tableOf(flags.db, {});
   const environment = await environmentIn(known, flags.env);
+  const runtime = supports(environment, "f32");
+  if (!runtime.ok)
+    throw new UsageError(
+      `--env: no model runs in ${environment.name} (${environment.id}): ${runtime.reason}; name an environment of a runtime`,
+    );
   const batch = wholeNumber("--batch", flags.batch, 1) ?? 1;
   const description = await descriptionOf(path, flags);
   const model = latencyModel(known, environment, wholeOf);
@@ -58,17 +63,24 @@ async function predictVerb(path: string, flags: Flags): Promise<Result> {
   const units = flags.units ? runs.flatMap((run) => unitsOf(model, description, run, batch)) : null;
   const guessed = !flags.data && freeExtents(description);
   const json = { model: path, environment, batch, predictions, units, guessed };
-  return { json, text: () => predictionText({ path, environment, predictions, units, guessed, rows: rowsIn(known) }) };
+  return {
+    json,
+    text: () =>
+      predictionText({
+        path,
+        environment,
+        predictions,
+        units,
+        guessed,
+        rows: rowsOf(known, { environment: environment.id }).length,
+      }),
+  };
 }
 
 function unitsOf(model: LatencyModel, description: Description, run: Run, batch: number) {
   return partTimes(model, description, () => run, batch).map(({ spec, unit, ms, from }) => {
     return { run, unit, form: spec.form, ms, from };
   });
-}
-
-function rowsIn({ rows }: LatencyTable): number {
-  return [...rows.values()].reduce((sum, same) => sum + same.size, 0);
 }
 
 interface Told {

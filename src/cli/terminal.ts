@@ -87,6 +87,7 @@ function message(error: unknown): string {
   const { code, path } = error as NodeJS.ErrnoException;
   if (code === "ENOENT") return `${path}: no such file or folder`;
   if (code === "EACCES") return `${path}: no permission`;
+  if (code === "EISDIR" && path) return `${path}: expected a file, got a folder`;
   // Anything else is unexpected: the stack helps whoever gets the report.
   return expected || code ? error.message : (error.stack ?? error.message);
 }

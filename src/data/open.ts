@@ -110,7 +110,9 @@ async function recordsIn(kind: DataKind, source: ClosableSource, options: DataOp
   if (kind === "idx") return readIdx(source);
   if (kind !== "raw") throw new DataError(`expected .npy, idx or raw bytes, got ${kind}`);
   if (!options.shape)
-    throw new DataError("raw data need the shape of a sample, such as 28,28 (and their dtype, if it is not u8)");
+    throw new DataError(
+      "no .npy, .npz, idx, CSV or picture; raw data need the shape of a sample, such as 28,28 (and their dtype, if it is not u8)",
+    );
   return rawRecords(source, options.shape, ELEMENTS[options.dtype ?? "u8"]);
 }
 

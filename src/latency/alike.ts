@@ -61,7 +61,7 @@ export function alike(models: readonly { readonly parts: readonly Part[]; readon
     models.map(({ parts }) => placeOf(parts)),
     offs,
   );
-  const usual = around.doubts.reduce((sum, doubt) => sum + doubt, 0) / offs.length;
+  const usual = around.doubts.reduce((sum, doubt) => sum + doubt, 0) / around.doubts.length;
   return {
     left: around.left,
     at(parts) {

@@ -62,7 +62,8 @@ function isBeside(other: Environment, environment: Environment): boolean {
 
 /** The speed that rows tell, or null if they are too few. */
 function fitted(rows: readonly Latency[]): DecodeSpeed | null {
-  const [opened, decoded] = [rows.filter(({ form }) => form === "open"), rows.filter(({ form }) => form !== "open")];
+  const timed = rows.filter(({ median }) => median > 0);
+  const [opened, decoded] = [timed.filter(({ form }) => form === "open"), timed.filter(({ form }) => form !== "open")];
   if (decoded.length < FEWEST || opened.length < 2) return null;
   const forms = [...new Set(decoded.map(({ form }) => form))].sort();
   const featuresOf = (row: Latency): number[] => [
@@ -110,18 +111,17 @@ function numberOf({ attributes }: Latency, name: string): number {
 
 // By share, not by milliseconds: small files count as much as large ones.
 function leastSquares(rows: readonly Latency[], featuresOf: (row: Latency) => number[]) {
-  const timed = rows.filter(({ median }) => median > 0);
-  const shares = timed.map((row) => featuresOf(row).map((value) => value / row.median));
-  const ones = timed.map(() => 1);
+  const shares = rows.map((row) => featuresOf(row).map((value) => value / row.median));
+  const ones = rows.map(() => 1);
   const coefficients = nonNegative(shares, ones);
   const errors = shares.map((row) =>
     Math.log(row.reduce((sum, value, j) => sum + value * (coefficients[j] as number), 0)),
   );
   // The error that nine of ten do not exceed, as far as rows are more than coefficients: other programs make some rows absurd.
   const sizes = errors.map(Math.abs).sort((a, b) => a - b);
-  const free = Math.max(1, timed.length - coefficients.filter((value) => value > 0).length);
+  const free = Math.max(1, rows.length - coefficients.filter((value) => value > 0).length);
   const ninth = sizes[Math.min(sizes.length - 1, Math.floor(0.9 * sizes.length))] ?? 0;
-  return { coefficients, factor: Math.exp(ninth * Math.sqrt(timed.length / free)) };
+  return { coefficients, factor: Math.exp(ninth * Math.sqrt(rows.length / free)) };
 }
 
 /**

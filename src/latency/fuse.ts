@@ -20,7 +20,10 @@ export function fused(units: readonly Unit[]): Unit[] {
   const made: Unit[] = [];
   for (const unit of units) {
     if (gone.has(unit)) continue;
-    const chain = CHAINS.map((operators) => chainFrom(unit, operators, { uses, takers })).find((found) => found);
+    const chain = CHAINS.map((operators) => chainFrom(unit, operators, { uses, takers })).find(
+      // What takes two of them is done with the first.
+      (found) => found && !found.some((each) => gone.has(each)),
+    );
     for (const each of chain ?? []) gone.add(each);
     made.push(chain ? together(chain) : unit);
   }

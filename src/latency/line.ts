@@ -18,7 +18,8 @@ const FEWEST_BYTES = 64e3;
 /**
  * Downloads a file, and tells the line's bandwidth in bits per second and its round trip in milliseconds: the median until the answer to a request for one
  * byte has come over a connection that stands, which is never less than one round trip. Servers without ranges have it opened anew each time.
- * @throws LoadError for a server that does not answer, a status that is none of success, or a file of fewer than 64 kB, of which nothing can be told
+ * @throws LoadError for a server that does not answer or breaks off, a status that is none of success, or a file of fewer than 64 kB, of which nothing can be
+ * told; the signal's reason
  */
 export async function measureLine(
   url: string,
@@ -34,17 +35,18 @@ export async function measureLine(
     const { status, body } = await answer(url, { ...init, headers: { Range: "bytes=0-0" } });
     if (i > 0) times.push(performance.now() - start);
     // Of an answer that is read to its end the connection stands.
-    await (status === 206 ? body?.pipeTo(new WritableStream()) : body?.cancel());
+    await (status === 206 ? body?.pipeTo(new WritableStream()) : body?.cancel())?.catch(lost(url, signal));
   }
   const roundTrip = times.sort((a, b) => a - b)[tries >> 1] as number;
   const { body } = await answer(url, init);
-  return { ...(await timed(url, body as ReadableStream<Uint8Array>, mostBytes)), roundTrip };
+  const seen = body ? await read(body, mostBytes).catch(lost(url, signal)) : [];
+  return { ...told(url, seen), roundTrip };
 }
 
 /** How many bytes had come when. */
 export type Seen = readonly { readonly bytes: number; readonly ms: number }[];
 
-async function timed(url: string, body: ReadableStream<Uint8Array>, most: number) {
+async function read(body: ReadableStream<Uint8Array>, most: number): Promise<Seen> {
   const reader = body.getReader();
   const seen: { bytes: number; ms: number }[] = [];
   let bytes = 0;
@@ -55,6 +57,11 @@ async function timed(url: string, body: ReadableStream<Uint8Array>, most: number
     seen.push({ bytes, ms: performance.now() });
   }
   await reader.cancel();
+  return seen;
+}
+
+function told(url: string, seen: Seen): { bandwidth: number; bytes: number } {
+  const { bytes } = seen.at(-1) ?? { bytes: 0 };
   if (bytes < FEWEST_BYTES)
     throw new LoadError("length", `${url}: expected at least ${FEWEST_BYTES} bytes to time, got ${bytes}`);
   const bandwidth = bandwidthOf(seen);
@@ -73,10 +80,14 @@ export function bandwidthOf(seen: Seen): number | null {
 }
 
 async function answer(url: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(url, init).catch((error: Error) => {
-    init.signal?.throwIfAborted();
-    throw new LoadError("network", `${url}: ${error.message}`, error);
-  });
+  const response = await fetch(url, init).catch(lost(url, init.signal));
   if (!response.ok) throw new LoadError("status", `${url}: status ${response.status}`);
   return response;
+}
+
+function lost(url: string, signal: AbortSignal | null | undefined): (error: Error) => never {
+  return (error) => {
+    signal?.throwIfAborted();
+    throw new LoadError("network", `${url}: ${error.message}`, error);
+  };
 }

@@ -9,7 +9,7 @@ import { boundOf } from "./roofline.ts";
 import type { Row } from "./row.ts";
 import { elementsOf, type UnitSpec } from "./spec.ts";
 import { type LatencyTable, latencies } from "./table.ts";
-import { workOf } from "./work.ts";
+import { isPossible, workOf } from "./work.ts";
 
 // Times of models from those of their units.
 
@@ -57,8 +57,8 @@ export function latencyModel(
   const kinds = new Map<string, Latency[]>();
   for (const row of rows) {
     if (row.type === "model" || row.type === "reference") continue;
-    const { kind } = workOf(row);
-    kinds.set(kind, [...(kinds.get(kind) ?? []), row]);
+    const work = workOf(row);
+    if (isPossible(work)) kinds.set(work.kind, [...(kinds.get(work.kind) ?? []), row]);
   }
   const regressors = new Map<string, Regressor | null>();
   const regressed = (kind: string): Regressor | null => {
@@ -84,7 +84,7 @@ export function latencyModel(
     return { ms: boundOf(spec, environment.runtime.threads), deviation: BOUND_DEVIATION, from: "bound" };
   };
   const known = rows.flatMap((row): Known[] => {
-    const whole = row.type === "model" ? wholeOf(row) : null;
+    const whole = row.type === "model" && row.median > 0 ? wholeOf(row) : null;
     return whole ? [{ ms: row.median, parts: timesOf(unit, specsOf(whole)) }] : [];
   });
   return { environment, unit, whole: calibrate(known) };
@@ -165,5 +165,5 @@ export function predictWhole(model: LatencyModel, whole: Whole): Prediction {
   const { ms, parts, deviation } = model.whole.told(times);
   const known = times.reduce((sum, { from }, i) => sum + (from === "row" ? (parts[i] as number) : 0), 0);
   const most = Math.exp(NINE_OF_TEN * deviation);
-  return { ms, low: ms / most, high: ms * most, known: known / ms };
+  return { ms, low: ms / most, high: ms * most, known: Math.min(1, known / ms) };
 }

@@ -62,10 +62,11 @@ export function rowsOf(table: LatencyTable, where: Where = {}): Row[] {
 
 function found(table: LatencyTable, where: Where): Map<string, Row>[] {
   const wanted = Object.entries(where).filter(([, value]) => value !== undefined);
-  return inOrder(table.rows).filter((rows) => {
+  const those = [...table.rows].filter(([, rows]) => {
     const [first] = rows.values();
     return wanted.every(([name, value]) => first?.[name as keyof Row] === value);
   });
+  return inOrder(new Map(those));
 }
 
 export function inOrder<T>(map: ReadonlyMap<string, T>): T[] {

@@ -20,7 +20,15 @@ export function workOf(spec: UnitSpec): Work {
   return { kind: `${form} ${precision}`, ...moving(spec) };
 }
 
+/** Whether a row is about a unit that there can be: tables come from anywhere. */
+export function isPossible({ counts, place }: Work): boolean {
+  return Object.values(counts).every((count) => Number.isFinite(count) && count >= 0) && place.every(Number.isFinite);
+}
+
 type Sizes = Omit<Work, "kind">;
+
+/** Of nothing, as far below one as matters: values may be empty. */
+const octaves = (size: number): number => Math.log2(Math.max(size, 1e-6));
 
 /** [batch, channels, extents ...], which TensorFlow.js has with the channels last. */
 function picture(spec: UnitSpec, name: "in" | "out"): readonly number[] {
@@ -51,7 +59,7 @@ function convolution(spec: UnitSpec, rest: readonly string[]): Sizes {
       weights: outputs * taps,
       ...behind(withoutBias(rest), written),
     },
-    place: [inputs, outputs, positions, elementsOf(kernel), Math.max(1, ...strides) ** 2].map(Math.log2),
+    place: [inputs, outputs, positions, elementsOf(kernel), Math.max(1, ...strides) ** 2].map(octaves),
   };
 }
 
@@ -98,7 +106,7 @@ function dense(spec: UnitSpec, rest: readonly string[]): Sizes {
       // Gemm has one of its own; behind MatMul it is an operator more.
       ...behind(spec.form.startsWith("MatMul") ? rest : withoutBias(rest), all * outputs),
     },
-    place: [all, inputs, outputs].map(Math.log2),
+    place: [all, inputs, outputs].map(octaves),
   };
 }
 
@@ -115,19 +123,19 @@ function product(spec: UnitSpec): Sizes {
       read: matrices * inner * (rows + columns),
       written: matrices * rows * columns,
     },
-    place: [matrices, rows, inner, columns].map(Math.log2),
+    place: [matrices, rows, inner, columns].map(octaves),
   };
 }
 
 function moving(spec: UnitSpec): Sizes {
   const [input, out] = [listOf(spec, "in"), listOf(spec, "out")];
   const [read, written] = [input, out].map((shape) => spec.batch * elementsOf(shape)) as [number, number];
-  const width = input.at(-1) ?? 1;
+  const width = input.at(-1) || 1;
   // Floats in blocks are pooled by whole registers, at a fifth of the time.
   const loose = spec.type === "pool" && spec.precision === "f32" && (picture(spec, "in")[1] ?? 1) % BLOCK ? 1 : 0;
   return {
     counts: { one: 1, read, written, rows: read / width, looseBlock: loose * read, looseWritten: loose * written },
-    place: [read, width, read / written].map((size) => Math.log2(Math.max(size, 1e-6))),
+    place: [read, width, read / Math.max(1, written)].map(octaves),
   };
 }
 

@@ -26,21 +26,26 @@ export async function openAsRun(
   threads = 1,
 ): Promise<OpenUnit> {
   const session = (await createSession(ort, await deployed(model, units, runOf), threads, "all")) as Session;
-  // Packages before 1.21 do not tell.
-  const types = new Map((session.inputMetadata ?? []).map(({ name, type }) => [name, type]));
-  const feeds: Record<string, unknown> = {};
-  for (const [name, value] of inputs) {
-    const type = types.get(name) ?? (value.data instanceof Float32Array ? "float32" : "int64");
-    feeds[name] = toTensor(ort, dataTypeOf(type), value, name);
-  }
-  const run = () => session.run(feeds as never, session.outputNames as never);
   try {
+    const feeds = feedsOf(ort, session, inputs);
+    const run = () => session.run(feeds as never, session.outputNames as never);
     await run();
+    return { copies: 1, run, base: null, close: () => session.release() };
   } catch (error) {
     await session.release();
     throw new DataError(`ONNX Runtime cannot run the model with these inputs: ${messageOf(error)}`);
   }
-  return { copies: 1, run, base: null, close: () => session.release() };
+}
+
+function feedsOf(ort: OnnxRuntime, { inputMetadata = [] }: Session, inputs: ToRun["inputs"]): object {
+  // Packages before 1.21 do not tell.
+  const types = new Map(inputMetadata.map(({ name, type }) => [name, type]));
+  return Object.fromEntries(
+    [...inputs].map(([name, value]) => {
+      const type = types.get(name) ?? (value.data instanceof Float32Array ? "float32" : "int64");
+      return [name, toTensor(ort, dataTypeOf(type), value, name)];
+    }),
+  );
 }
 
 type Session = OnnxSession & {

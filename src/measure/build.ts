@@ -1,11 +1,12 @@
 import { DataError } from "../errors.ts";
 import { now } from "../latency/checks.ts";
 import type { Environment } from "../latency/environment.ts";
-import type { Row } from "../latency/row.ts";
+import { pooled } from "../latency/pool.ts";
+import { keyText, type Row } from "../latency/row.ts";
 import type { UnitSpec } from "../latency/spec.ts";
 import { type LatencyTable, lookup } from "../latency/table.ts";
 import { type Clock, withResolution } from "./clock.ts";
-import { type Measured, measureUnit, quartiles, type Reference, settled } from "./loop.ts";
+import { checkReference, type Measured, measureUnit, quartiles, type Reference, settled } from "./loop.ts";
 import type { Runner } from "./runner.ts";
 import type { OpenUnit } from "./unit.ts";
 import { warmUp } from "./warm.ts";
@@ -45,7 +46,7 @@ export interface BuildReport {
   readonly rows: number;
   /** Rows that were there before. */
   readonly known: number;
-  /** Units that the runtime does not have, with its words. */
+  /** Units that the runtime does not open or run, with its words. */
   readonly refused: readonly { readonly unit: string; readonly reason: string }[];
   /** Least and most of what the reference took, by what it took first. */
   readonly drift: readonly [number, number];
@@ -71,7 +72,7 @@ const [WARM_SHARE, MOST_WARM] = [0.08, 15];
 
 /**
  * Measures units of a runtime, the most telling first, and then whole models, until the time is up. Whatever was found stays found, whenever it ends.
- * @throws the signal's reason; DataError where the runtime does not have the reference
+ * @throws the signal's reason; DataError where the runtime does not have the reference, or the table has it of another machine
  */
 export async function buildTable(
   runner: Runner,
@@ -99,7 +100,7 @@ export async function buildTable(
   const reference = await openReference(job);
   job.ready = clock.now();
   const alone = (spec: UnitSpec, until: number): Wish => {
-    const open = () => runner.open(spec);
+    const open = async () => runner.open(spec);
     return { spec, open, long: each, enough: ENOUGH_OF_UNIT, patience: PATIENCE_OF_UNIT, until };
   };
   try {
@@ -196,7 +197,11 @@ async function timed(
   if (seconds(job) >= until) return null;
   const unit = nameOf(spec);
   await tell(job, unit);
-  const opened = await opening(open, unit, refused);
+  const refuse = (error: unknown): null => {
+    refused.push({ unit, reason: String((error as Error)?.message ?? error).slice(0, 300) });
+    return null;
+  };
+  const opened = await open().catch(refuse);
   if (!opened) return null;
   try {
     const begin = clock.now();
@@ -205,6 +210,11 @@ async function timed(
     job.waited += Math.max(0, clock.now() - begin - long);
     job.drifts.push(found.drift);
     return found;
+  } catch (error) {
+    signal?.throwIfAborted();
+    // A runtime in which this does not run any more has nothing to say of units.
+    await reference.run();
+    return refuse(error);
   } finally {
     await opened.close();
   }
@@ -223,25 +233,14 @@ const CALLS: readonly UnitSpec[] = [16, 256, 4096, 16384, 49152].flatMap((from) 
   })),
 );
 
-async function opening(
-  open: () => Promise<OpenUnit | null>,
-  unit: string,
-  refused: { unit: string; reason: string }[],
-): Promise<OpenUnit | null> {
-  try {
-    return await open();
-  } catch (error) {
-    refused.push({ unit, reason: String((error as Error)?.message ?? error).slice(0, 300) });
-    return null;
-  }
-}
-
 /** Of the budget, at most. */
 const SETTLED_SHARE = 0.1;
 
-/** What the reference took when the table was begun: milliseconds; null: the table does not tell. */
+/** What the reference took when the table was begun: milliseconds; null: the table does not tell. A row of 0 tells nothing. */
 export function knownReference(table: LatencyTable, { id }: Environment, { reference }: Runner): number | null {
-  return lookup(table, { ...reference, type: "reference", environment: id })?.median ?? null;
+  const rows = table.rows.get(keyText({ ...reference, type: "reference", environment: id }));
+  const told = [...(rows?.values() ?? [])].filter(({ median }) => median > 0);
+  return told.length > 0 ? pooled(told).median : null;
 }
 
 /** The reference, and what it takes: as an earlier build has found it, so that rows of all builds go together. */
@@ -250,14 +249,21 @@ async function openReference(job: Job): Promise<Reference & { close(): Promise<v
   const unit = await runner.open(runner.reference);
   if (!unit) throw new DataError(`${runner.runtime} does not have the unit that all others are compared with`);
   const { run } = unit;
-  const { times, median } = await settled(clock, run, SETTLED_SHARE * 1000 * (options.budget ?? 180));
-  const known = knownReference(options.table, environment, runner);
-  if (known === null) {
-    const spec = { ...runner.reference, type: "reference" };
-    const [low, , high] = quartiles(times);
-    await add(job, spec, { count: times.length, median, spread: (high - low) / 2, drift: 1 });
+  try {
+    const long = SETTLED_SHARE * 1000 * (options.budget ?? 180);
+    const { times, median } = await settled(clock, run, { long, signal: options.signal });
+    const known = knownReference(options.table, environment, runner);
+    if (known !== null) checkReference(known, median);
+    else {
+      const spec = { ...runner.reference, type: "reference" };
+      const [low, , high] = quartiles(times);
+      await add(job, spec, { count: times.length, median, spread: (high - low) / 2, drift: 1 });
+    }
+    return { run, ms: known ?? median, least: median, close: () => unit.close() };
+  } catch (error) {
+    await unit.close();
+    throw error;
   }
-  return { run, ms: known ?? median, least: median, close: () => unit.close() };
 }
 
 function rowOf(

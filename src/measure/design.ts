@@ -4,7 +4,7 @@ import { elementsOf } from "../latency/spec.ts";
 // Which units are measured where nothing is known yet: sizes spread evenly over what small models have, so that any number of the first are a good choice.
 
 /** Numbers from 0 to 1, evenly spread however many are taken (Halton, 1960). @param base - a prime, another for each dimension */
-export function halton(index: number, base: number): number {
+function halton(index: number, base: number): number {
   let [share, sum] = [1, 0];
   for (let i = index + 1; i > 0; i = Math.floor(i / base)) {
     share /= base;

@@ -35,7 +35,7 @@ export function choosing(uniform: () => number): Pick<Pen, "pick" | "chance"> {
 
 /** As ONNX. */
 export interface Drawn extends Pen {
-  finish(last: Flow): { bytes: Uint8Array; units: readonly Unit[]; input: Flow };
+  finish(last: Flow): { bytes(): Uint8Array; units: readonly Unit[]; input: Flow };
 }
 
 export interface OperatorOptions {
@@ -54,9 +54,10 @@ export interface ConvOptions {
   readonly activation?: "Relu" | "Clip" | null;
 }
 
-export function drawn(seed: number): Drawn {
+/** @param weighty - false: its weights have no numbers, as for units alone nobody needs them */
+export function drawn(seed: number, weighty = true): Drawn {
   const uniform = random(seed);
-  const sheet: Sheet = { build: graphBuilder(), uniform, units: [], sizes: new Map() };
+  const sheet: Sheet = { build: graphBuilder(), uniform, weighty, units: [], sizes: new Map() };
   let given: Flow | undefined;
   return {
     ...choosing(uniform),
@@ -71,7 +72,7 @@ export function drawn(seed: number): Drawn {
     finish({ value }) {
       sheet.build.node("Identity", [value], {}, { outputs: ["y"] });
       sheet.build.output("y");
-      return { bytes: sheet.build.bytes(), units: sheet.units, input: given as Flow };
+      return { bytes: sheet.build.bytes, units: sheet.units, input: given as Flow };
     },
   };
 }
@@ -79,6 +80,7 @@ export function drawn(seed: number): Drawn {
 interface Sheet {
   readonly build: GraphBuilder;
   readonly uniform: () => number;
+  readonly weighty: boolean;
   readonly units: Unit[];
   /** Elements of parameters; one that is not here is a scalar. */
   readonly sizes: Map<string, number>;
@@ -95,13 +97,22 @@ function add({ units, sizes }: Sheet, unit: NewUnit, { from, to }: Ends, attribu
 type NewParameter = readonly [suffix: string, shape: readonly number[], inputs: number];
 
 /** Of the variance that He's rule asks for; with no inputs, small. */
-function parameters({ build, uniform, sizes }: Sheet, name: string, wanted: readonly NewParameter[]): string[] {
+function parameters(
+  { build, uniform, weighty, sizes }: Sheet,
+  name: string,
+  wanted: readonly NewParameter[],
+): string[] {
   return wanted.map(([suffix, shape, inputs]) => {
     const full = `${name}.${suffix}`;
     const count = elementsOf(shape);
     sizes.set(full, count);
     const range = inputs === 0 ? 0.1 : Math.sqrt(6 / inputs);
-    const data = Float32Array.from({ length: count }, () => range * (2 * uniform() - 1));
+    const data = new Float32Array(weighty ? count : 0);
+    // Drawn even where they go nowhere: what is chosen behind them comes of the same seed.
+    for (let i = 0; i < count; i++) {
+      const value = range * (2 * uniform() - 1);
+      if (weighty) data[i] = value;
+    }
     return build.weight(full, shape, data);
   });
 }

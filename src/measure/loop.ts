@@ -1,3 +1,4 @@
+import { DataError } from "../errors.ts";
 import { type Clock, type Meter, meter } from "./clock.ts";
 import type { OpenUnit } from "./unit.ts";
 
@@ -151,14 +152,27 @@ export interface Settled {
   readonly median: number;
 }
 
-/** The fastest window of a task. @param long - milliseconds, after which no window begins */
-export async function settled(clock: Clock, task: Reference["run"], long = Number.POSITIVE_INFINITY): Promise<Settled> {
+export interface SettleOptions {
+  /** Milliseconds, after which no window begins. */
+  readonly long?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The fastest window of a task. @throws the signal's reason */
+export async function settled(
+  clock: Clock,
+  task: Reference["run"],
+  { long = Number.POSITIVE_INFINITY, signal }: SettleOptions = {},
+): Promise<Settled> {
   const { warm, read } = meter(clock, task);
   const begin = clock.now();
   await warm();
   let best: Settled = { times: [], median: Number.POSITIVE_INFINITY };
   for (let window = 0, most = FEWEST_WINDOWS; window < most; window++) {
     if (window > 0 && clock.now() - begin >= long) break;
+    // Runs need not give way to events, and signals come with those.
+    if (signal) await new Promise((turn) => setTimeout(turn));
+    signal?.throwIfAborted();
     const times: number[] = [];
     for (const end = clock.now() + WINDOW_MS; clock.now() < end || times.length < LEAST; ) times.push(await read());
     const [, median] = quartiles(times);
@@ -166,6 +180,18 @@ export async function settled(clock: Clock, task: Reference["run"], long = Numbe
     if (median <= best.median) best = { times, median };
   }
   return best;
+}
+
+/** Times either way: no machine varies that much by itself. */
+const FARTHEST = 10;
+
+/** What a table says of a reference against what it takes here: all that is timed beside it is told by their ratio. @throws DataError */
+export function checkReference(told: number, taken: number): void {
+  if (Math.max(told / taken, taken / told) <= FARTHEST) return;
+  const [before, now] = [told, taken].map((ms) => ms.toPrecision(3));
+  throw new DataError(
+    `the table says that its reference takes ${before} ms here, and it takes ${now} ms: rows of another machine go with those of this one in no table, so begin a new one`,
+  );
 }
 
 /** The quartiles of numbers. */

@@ -18,8 +18,9 @@ export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
   const openModel: Runner["openModel"] = async (index, seed, run) => {
     const model = relative(index, seed);
     const { bytes, units, input } = model;
+    const feeds = inputOf(ort, input.shape);
     const session = await create(await deployed(bytes, units, () => run));
-    return { unit: alone(session, inputOf(ort, input.shape)), whole: wholeFrom(model, run) };
+    return { unit: alone(session, feeds), whole: wholeFrom(model, run) };
   };
   return {
     runtime: runtimeName(ort),
@@ -30,16 +31,15 @@ export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
     async open(spec) {
       if (spec.type === "model")
         return (await openModel(numberOf(spec, "index"), numberOf(spec, "seed"), spec.precision as Run))?.unit ?? null;
-      if (spec.type === "run")
-        return called(
-          [await create(callGraph(spec, 1)), await create(callGraph(spec, 2))],
-          inputOf(ort, [sizeOf(spec, "in")]),
-        );
+      if (spec.type === "run") {
+        const feeds = inputOf(ort, [sizeOf(spec, "in")]);
+        return called(await both(create, callGraph(spec, 1), callGraph(spec, 2)), feeds);
+      }
       const graphs = unitGraphs(spec, copiesOf(spec, threads, native));
       if (!graphs) return null;
       const { copies, input } = graphs;
       const feeds = inputOf(ort, input.shape);
-      const [run, base] = [await create(graphs.run), await create(graphs.base)];
+      const [run, base] = await both(create, graphs.run, graphs.base);
       const close = async (): Promise<void> => {
         await run.release();
         await base.release();
@@ -53,6 +53,21 @@ export function onnxRunner(ort: OnnxRuntime, threads = 1): Runner {
     },
     openModel,
   };
+}
+
+/** Two sessions, or none. */
+async function both(
+  create: (model: Uint8Array) => Promise<OnnxSession>,
+  first: Uint8Array,
+  second: Uint8Array,
+): Promise<[OnnxSession, OnnxSession]> {
+  const session = await create(first);
+  try {
+    return [session, await create(second)];
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
 }
 
 function alone(session: OnnxSession, feeds: object): OpenUnit {

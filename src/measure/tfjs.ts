@@ -82,7 +82,7 @@ function openLayers(core: Core, layers: LayersModule, spec: UnitSpec): OpenUnit 
   const shape = given.length > 0 ? given : [spec.batch * numberOf(spec, "rows"), numberOf(spec, "inputs")];
   const wanted = Math.max(2, Math.round(LONG / boundOf(spec, 1)));
   const copies = copiesWithin(spec, Math.min(MOST_COPIES, wanted));
-  const [net, base] = [copies + 1, 1].map((count) => copied(layers, spec, shape, count));
+  const [net, base] = [copies, 0].map((count) => copied(layers, spec, shape, count));
   return net && base ? opened(core, [net, base], shape, copies) : null;
 }
 
@@ -90,15 +90,19 @@ type Make = (config: object) => { apply(from: object | readonly object[]): objec
 
 const [LONG, MOST_COPIES] = [1, 12];
 
-/** A model with so many layers of a unit beside each other. null: there is no such layer. */
+/**
+ * A model with so many layers of a unit beside each other, behind what is read in their place. Without them it has none of their weights, which in a net
+ * that was only shorter would take caches from those of the longer one. null: there is no such layer.
+ */
 function copied(
   { layers, input, model }: LayersModule,
   spec: UnitSpec,
   shape: readonly number[],
   count: number,
 ): Net | null {
-  const x = input({ shape: shape.slice(1) });
-  const outputs: object[] = [];
+  const given = input({ shape: shape.slice(1) });
+  const x = (layers.reLU as Make)({}).apply(given);
+  const outputs: object[] = [x];
   for (let i = 0; i < count; i++) {
     const parts = layersOf(spec);
     if (!parts) return null;
@@ -110,7 +114,7 @@ function copied(
     }
     outputs.push(at);
   }
-  return model({ inputs: x, outputs: outputs as never });
+  return model({ inputs: given, outputs });
 }
 
 type Part = readonly [layer: string, config: object];

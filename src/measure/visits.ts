@@ -1,6 +1,6 @@
 import type { Interval } from "../latency/interval.ts";
 import { type Clock, withResolution } from "./clock.ts";
-import { type Measured, measureUnit, quartiles, type Reference, settled } from "./loop.ts";
+import { checkReference, type Measured, measureUnit, quartiles, type Reference, settled } from "./loop.ts";
 import type { OpenUnit } from "./unit.ts";
 
 // Times of whole models. A session differs from others of the same model by some percent, and so does a minute from others: each model is opened and timed
@@ -24,14 +24,15 @@ const ENOUGH = 31;
  * The middle of the visits of each, with the least and the most of them: milliseconds of a machine on which the reference takes what it is said to. Those
  * that were disturbed do not count where others were not; where most were, there are as many again.
  * @param opens - null: there is no such model here, and no time
- * @throws the signal's reason, or what opening throws
+ * @throws the signal's reason, what opening throws, or DataError for a reference that takes something else altogether
  */
 export async function timeInVisits(
   opens: readonly (() => Promise<OpenUnit | null>)[],
   { reference, visits = 4, each = 400, clock = performance, signal, onVisit }: VisitOptions,
 ): Promise<(Interval | null)[]> {
   const fine = withResolution(clock);
-  const { median: least } = await settled(fine, reference.run);
+  const { median: least } = await settled(fine, reference.run, { signal });
+  checkReference(reference.ms, least);
   const beside = { ...reference, least };
   const found = opens.map((): Measured[] => []);
   const absent = new Set<number>();

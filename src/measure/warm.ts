@@ -18,7 +18,7 @@ export interface WarmOptions {
   readonly onUnit: (spec: UnitSpec) => Promise<void> | void;
 }
 
-/** Runs units of all kinds, and measures nothing. Units that the runtime refuses are left out. @throws the signal's reason */
+/** Runs units of all kinds, and measures nothing. Units that the runtime refuses to open or to run are left out. @throws the signal's reason */
 export async function warmUp(
   runner: Runner,
   clock: Clock,
@@ -40,6 +40,9 @@ export async function warmUp(
         await unit.run();
         await unit.base?.();
       } while (clock.now() < until);
+    } catch {
+      signal?.throwIfAborted();
+      // Who measures the unit is told why.
     } finally {
       await unit.close();
     }

@@ -1,8 +1,8 @@
 import type { Latency } from "../latency/pool.ts";
 import type { Whole } from "../latency/predict.ts";
-import type { Run } from "../latency/run.ts";
-import { numberOf, type UnitSpec } from "../latency/spec.ts";
-import { drawRelative, type Relative, relative, seedOf } from "./family.ts";
+import { RUNS, type Run } from "../latency/run.ts";
+import type { UnitSpec } from "../latency/spec.ts";
+import { drawRelative, type Relative, relativeUnits, seedOf } from "./family.ts";
 import { type LayersModule, layersPen, type Net } from "./layers.ts";
 
 // Graphs of the family as what the predictor takes.
@@ -18,15 +18,32 @@ export function familySpec(form: "family" | "layers", index: number, seed: numbe
  */
 export const referenceSpec = (form: "family" | "layers"): UnitSpec => familySpec(form, 6, 3, "f32");
 
-/** The model that a row of the builder is about, for latencyModel. */
-export function wholeOf(row: Latency): Whole | null {
-  if (row.type !== "model") return null;
-  const [index, seed] = [numberOf(row, "index"), numberOf(row, "seed")];
-  if (row.form === "family") return wholeFrom(relative(index, seed), row.precision as Run);
-  return row.form === "layers" ? (layersRelative(index, seed, null)?.whole ?? null) : null;
+/** The model that a row of the builder is about, for latencyModel; null for what no builder has made. */
+export function wholeOf({ type, form, attributes, precision }: Latency): Whole | null {
+  const { index, seed } = attributes;
+  const run = RUNS.find((each) => each === precision);
+  if (type !== "model" || !run || !isWhole(index) || !isWhole(seed)) return null;
+  if (form === "family") return wholeFrom(unitsOnce(index, seed), run);
+  return form === "layers" ? (layersRelative(index, seed, null)?.whole ?? null) : null;
 }
 
-export function wholeFrom({ units, input }: Relative, run: Run): Whole {
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const MOST_KNOWN = 256;
+const known = new Map<string, ReturnType<typeof relativeUnits>>();
+
+/** Rows are of few graphs: each has one for every way to run it. */
+function unitsOnce(index: number, seed: number): ReturnType<typeof relativeUnits> {
+  const key = `${index} ${seed}`;
+  const found = known.get(key);
+  if (found) return found;
+  if (known.size >= MOST_KNOWN) known.clear();
+  const made = relativeUnits(index, seed);
+  known.set(key, made);
+  return made;
+}
+
+export function wholeFrom({ units, input }: Pick<Relative, "units" | "input">, run: Run): Whole {
   return { units, inputs: [input.shape], outputs: [units.at(-1)?.outputShape ?? []], batch: 1, runOf: () => run };
 }
 

@@ -1,5 +1,20 @@
 import { constants } from "node:fs";
-import { copyFile, mkdir, mkdtemp, open, rename, rm, rmdir, stat, symlink } from "node:fs/promises";
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -75,10 +90,12 @@ export async function openDatabase(path: string): Promise<{ database: Database; 
  * @throws DataError as openDatabase
  */
 export async function changeDatabase<T>(
-  path: string,
+  given: string,
   replace: boolean,
   change: (database: Database, isNew: boolean) => T,
 ): Promise<T> {
+  // Not a link to the file.
+  const path = await realpath(given).catch(() => given);
   for (let i = 0; i < TRIES; i++) {
     const before = replace ? null : await identity(path);
     if (before !== null) await checkWhole(path);
@@ -89,10 +106,12 @@ export async function changeDatabase<T>(
     try {
       const copy = join(folder, "file");
       if (before !== null) await copyFile(path, copy, constants.COPYFILE_FICLONE);
+      // SQLite makes files that nobody else may read.
+      else await writeFile(copy, "");
       const database = await opened(copy, false);
       const result = damageOf(path, () => changed(database, () => change(database, before === null)));
       await flush(copy);
-      const exchanged = await alone(path, async () => {
+      const exchanged = await alone(path, folder, async () => {
         const same = replace || (await identity(path)) === before;
         if (same) await rename(copy, path);
         return same;
@@ -105,26 +124,58 @@ export async function changeDatabase<T>(
   throw new DataError(`${path}: other programs exchange it all the time`);
 }
 
-/** Runs `task` while nobody else does so for this file: the lock is a folder, which only one can make. */
-async function alone<T>(path: string, task: () => Promise<T>): Promise<T> {
+/**
+ * Runs `task` while nobody else does so for this file. The lock is a folder with one file in it, whose name is its holder's alone. A rename puts both there
+ * at once, and fails where they are already; who finds a stale one removes that file by its name, and so never the lock that another has taken since.
+ * @param folder - the caller's own, beside the file
+ */
+async function alone<T>(path: string, folder: string, task: () => Promise<T>): Promise<T> {
   const lock = join(dirname(resolve(path)), `.${basename(path)}.lock`);
+  const [aside, name] = [join(folder, "lock"), basename(folder)];
+  await mkdir(aside);
   for (;;) {
-    const held = await mkdir(lock).then(
-      () => false,
+    // Each time anew: its age is that of the lock.
+    await writeFile(join(aside, name), "locked");
+    const held = await rename(aside, lock).then(
+      () => true,
       (error: NodeJS.ErrnoException) => {
-        if (error.code !== "EEXIST") throw error;
-        return true;
+        if (!TAKEN.includes(error.code ?? "")) throw error;
+        return false;
       },
     );
-    if (!held) break;
-    const found = await stat(lock).catch(() => null);
-    if (found && Date.now() - found.mtimeMs > STALE) await rmdir(lock).catch(() => {});
-    else await setTimeout(5);
+    if (held) break;
+    await removeStale(lock, `.${basename(path)}.`);
+    await setTimeout(5);
   }
   try {
     return await task();
   } finally {
+    await unlink(join(lock, name)).catch(() => {});
     await rmdir(lock).catch(() => {});
+  }
+}
+
+/** Why a folder cannot be renamed to a name that another has; Windows says the last two. */
+const TAKEN = ["ENOTEMPTY", "EEXIST", "ENOTDIR", "EPERM", "EACCES"];
+/** Why a lock cannot be removed any more: it is gone, or another's. */
+const EXCHANGED = ["ENOENT", "ENOTEMPTY", "EEXIST"];
+
+/** @param ours - how names in it begin @throws DataError for a lock that would stay for ever */
+async function removeStale(lock: string, ours: string): Promise<void> {
+  try {
+    for (const name of await readdir(lock)) {
+      if (!name.startsWith(ours)) throw new Error(`"${name}" in it is of other software`);
+      const { mtimeMs } = await lstat(join(lock, name));
+      if (Date.now() - mtimeMs <= STALE) return;
+      await unlink(join(lock, name));
+    }
+    await rmdir(lock);
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    if (EXCHANGED.includes(code)) return;
+    throw new DataError(
+      `${lock}: this lock stays, as it cannot be removed (${message}): remove it yourself when no other quern runs`,
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { ChunkStore } from "../container/store.ts";
 import { checkEntry, checkFile, entryOf, isFile, summed } from "../load/stores/kept.ts";
 import { readRange } from "./range.ts";
+import { isRunning } from "./running.ts";
 
 // What a writer that is still at it has begun is younger. One that is slower, or of another machine, finds its file gone and writes again.
 const LEFT_MS = 5 * 60_000;
@@ -118,9 +119,5 @@ async function isLeft(path: string): Promise<boolean> {
   if (writer === undefined) return false;
   const found = await lstat(path).catch(absent);
   if (!("mtimeMs" in found) || Date.now() - found.mtimeMs > LEFT_MS) return true;
-  try {
-    return !process.kill(Number(writer), 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
-  }
+  return !isRunning(Number(writer));
 }

@@ -49,6 +49,8 @@ export interface Found {
   readonly tried: Tried;
   readonly refined: Refined;
   readonly tuned: Trial | null;
+  /** Why weights were not trained; null: they were, or were not to be. */
+  readonly untuned: string | null;
   readonly excluded: readonly Excluded[];
   readonly losers: readonly Dominated<Expected>[];
 }
@@ -91,13 +93,14 @@ function lostTo(job: Job, trial: Trial, { trial: best, checked }: Settled): stri
   if (trial.from === "space") return whyLost(job, trial, best);
   if (trial.loss < best.loss && trial.bytes > best.bytes)
     return `it takes ${shownAmount("bytes", trial.bytes)}, and the answer ${shownAmount("bytes", best.bytes)}`;
-  if (missesAll(trial, job.limits) === 0 && trial.loss > best.loss && trial.bytes < best.bytes)
+  const smaller = missesAll(trial, job.limits) === 0 && trial.bytes < best.bytes;
+  if (smaller && job.goal === "size" && job.samples.trial.length < job.samples.all.length)
     return `its loss is ${shownAmount("loss", trial.loss)} on the samples of trials, and more than the limit is expected on all of them`;
   const than = `${shownAmount("loss", best.loss)} in ${shownAmount("bytes", best.bytes)}`;
   return `it loses ${shownAmount("loss", trial.loss)} in ${shownAmount("bytes", trial.bytes)}, and the answer ${than}`;
 }
 
-function reasonOf({ goal, limits, spending }: Job, best: Trial, { tried }: Found): string {
+function reasonOf({ goal, limits, spending }: Job, best: Trial, { tried, untuned }: Found): string {
   const { latency, bytes, loss } = best;
   const time = `${shownAmount("latency", latency.ms)} (${shownAmount("latency", latency.low)} to ${shownAmount("latency", latency.high)})`;
   const missed = metBy(best, limits).filter(({ ok }) => !ok);
@@ -110,6 +113,14 @@ function reasonOf({ goal, limits, spending }: Job, best: Trial, { tried }: Found
     refined: `Refined from "${tried.best.text}", which loses ${shownAmount("loss", tried.best.loss)} in ${shownAmount("bytes", tried.best.bytes)}.`,
     tuned: `Its weights were trained under "${tried.best.text}".`,
   }[best.from];
-  const first = `Best for ${goal} of what was tried in ${spending.used} trials: loss ${shownAmount("loss", loss)}, ${shownAmount("bytes", bytes)}, ${time}.`;
-  return [first, told, how].join(" ");
+  const trials = spending.used === 1 ? "one trial" : `${spending.used} trials`;
+  const first = `Best for ${goal} of what was tried in ${trials}: loss ${shownAmount("loss", loss)}, ${shownAmount("bytes", bytes)}, ${time}.`;
+  const unknown = Number.isFinite(loss)
+    ? []
+    : [
+        "Outputs are not finite, of this model or of the one that was given: look for NaN and infinity in its weights and in the data.",
+      ];
+  return [first, ...unknown, told, how, ...(untuned === null ? [] : [`Weights were not trained: ${untuned}.`])].join(
+    " ",
+  );
 }

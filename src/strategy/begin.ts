@@ -1,6 +1,7 @@
 import { costTable } from "../container/estimate.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { describedFor } from "../data/described.ts";
+import { describedFor, firstOf } from "../data/described.ts";
+import { feedOf } from "../data/feed.ts";
 import { argument, DataError } from "../errors.ts";
 import { loadKernels } from "../kernels.ts";
 import { decodeSpeed } from "../latency/decoding.ts";
@@ -10,7 +11,7 @@ import { rowsOf } from "../latency/table.ts";
 import { shuffled } from "../random.ts";
 import type { Model } from "../tensor.ts";
 import { decodedTensors } from "./decoded.ts";
-import { dataDigest, digest, modelDigest } from "./digest.ts";
+import { dataDigest, digest, modelDigest, outputsDigest } from "./digest.ts";
 import { GOALS, type Job, type Limits, newSpending } from "./job.ts";
 import { type Ledger, memoryLedger, openLedger } from "./ledger.ts";
 import { presetSpace } from "./presets.ts";
@@ -28,9 +29,13 @@ export async function newJob(model: Model, options: CompressOptions): Promise<Jo
   if (goal === "load") demandLine(options);
   const kernels = options.kernels ?? (await loadKernels());
   const samples = drawn(data, options, seed);
+  const description = await describedFor(engine, data);
+  // What a table of thousands of rows tells takes seconds, in which no signal is heard.
+  await new Promise((resolve) => setTimeout(resolve));
+  signal?.throwIfAborted();
   const job: Omit<Job, "ledger"> = {
     ...{ kernels, engine, model, environment, table, data, goal, seed, samples, signal },
-    description: await describedFor(engine, data),
+    description,
     latency: latencyModel(table, environment, options.wholeOf),
     decoding: decodeSpeed(table, environment),
     costs: costTable(kernels, model),
@@ -92,15 +97,17 @@ function drawn({ count }: Dataset, { samples = {} }: CompressOptions, seed: numb
 
 async function ledgerOf(job: Omit<Job, "ledger">, options: CompressOptions): Promise<Ledger> {
   if (!options.ledger) return memoryLedger();
-  const { data, samples, signal, goal, limits, seed, priority, comparing, table, environment } = job;
+  const { engine, data, samples, signal, goal, limits, seed, priority, comparing, table, environment } = job;
   const { rounds = 2, tune = false, opset = null, space = presetSpace(job.description) } = options;
   const of = (value: unknown): string => digest().add(JSON.stringify(value)).text();
   return openLedger(options.ledger, {
     model: await modelDigest(job.model, signal),
-    data: await dataDigest(data, samples.trial, signal),
+    data: await dataDigest(data, samples.all, signal),
+    units: of(job.description),
+    outputs: outputsDigest(await engine.run(await firstOf(feedOf(job.description, data), data))),
     table: of(rowsOf(table)),
     environment: of([environment.id, environment.line]),
-    runtime: job.engine.runtime,
+    runtime: engine.runtime,
     ...{ goal, seed, rounds, tune, opset, trials: job.spending.most },
     limits: JSON.stringify(limits),
     samples: `${samples.trial.length} ${samples.score.length}`,

@@ -35,24 +35,30 @@ export async function compress(model: Model, options: CompressOptions): Promise<
   const { ranked, excluded: unable } = rank(worth, job);
   const tried = await tryInOrder(job, ranked, Math.ceil(job.spending.most / 2));
   const refined = await refine(job, tried.best, rounds);
-  const tuned = tune ? await tuneBest(job, refined.best) : null;
+  const trained = tune ? await tuneBest(job, refined.best) : null;
+  const [tuned, untuned] = typeof trained === "string" ? [null, trained] : [trained, null];
   const settled = await settle(job, finalists(job, tried, refined, tuned));
   return answerOf(job, settled, {
     tried,
     refined,
     tuned,
+    untuned,
     excluded: [...excluded, ...expected.excluded, ...unable],
     losers,
   });
 }
 
-/** The best first; then others that meet the limits, by what the goal is about and by loss, and those that do not. */
+/**
+ * Those that meet the limits, by what the goal is about and by loss, then those that do not. Where the goal is latency, refining is for the least loss of
+ * plans as fast as each other, and what came of it goes first.
+ */
 function finalists(job: Job, { best, trials }: Tried, refined: Refined, tuned: Trial | null): Trial[] {
   const trained = tuned && isBetter(job, tuned, refined.best) ? [tuned] : [];
   const missed = (trial: Trial): number => missesAll(trial, job.limits);
   const worth = (trial: Trial): number => goalOf(trial, job.goal).ms;
-  const others = [best, ...refined.trials, ...trials].sort(
+  const all = [...trained, refined.best, best, ...refined.trials, ...trials];
+  const inOrder = [...all].sort(
     (a, b) => missed(a) - missed(b) || worth(a) - worth(b) || a.loss - b.loss || (a.text < b.text ? -1 : 1),
   );
-  return [...new Set([...trained, refined.best, ...others])];
+  return [...new Set(job.goal === "latency" ? [...trained, refined.best, ...inOrder] : inOrder)];
 }

@@ -1,4 +1,5 @@
 import type { Dataset } from "../data/dataset.ts";
+import type { Values } from "../engine/engine.ts";
 import { elementCount, type Model, readElements } from "../tensor.ts";
 
 // What a run depends on, in few characters: enough to tell by mistake from on purpose, not to keep anybody from anything.
@@ -54,5 +55,13 @@ export async function dataDigest(data: Dataset, indices: readonly number[], sign
     for (const values of [inputs.data, labels])
       if (values) sum.add(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
+  return sum.text();
+}
+
+/** What a model gives: graphs of the same units may yet have other settings. */
+export function outputsDigest(outputs: Values): string {
+  const sum = digest();
+  for (const [name, { shape, data }] of outputs)
+    sum.add(JSON.stringify([name, shape])).add(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   return sum.text();
 }

@@ -1,15 +1,14 @@
+import { PlanError } from "../errors.ts";
+import { printSteps } from "../plan.ts";
 import { type Candidate, parseCandidate, printCandidate } from "./candidate.ts";
 import type { Excluded } from "./filter.ts";
-import { stepsOfTensor } from "./how.ts";
+import { isQuantized, stepsOfTensor } from "./how.ts";
 import { type Job, weightsOf } from "./job.ts";
 import { outlookOf, slopesOf } from "./outlook.ts";
 import { type Priced, price } from "./price.ts";
-import { scoreAlone } from "./score.ts";
-import type { Expected } from "./tries.ts";
+import { isWide, scoreAlone } from "./score.ts";
+import { type Expected, LAST_RESORT } from "./tries.ts";
 import { isUnfit } from "./unfit.ts";
-
-/** What is taken where no candidate can be: it runs wherever the original does. */
-const LAST_RESORT = "lossless";
 
 /** Prices of candidates, and what they are likely to lose; those whose steps the values of a tensor do not allow are left out. */
 export async function expectAll(
@@ -22,6 +21,7 @@ export async function expectAll(
   for (const candidate of candidates) {
     job.signal?.throwIfAborted();
     try {
+      await demandNarrow(job, candidate);
       priced.push(await price(job, candidate));
     } catch (error) {
       if (!isUnfit(error)) throw error;
@@ -37,4 +37,18 @@ export async function expectAll(
   const all: Expected[] = [];
   for (const one of priced) all.push({ ...one, error: await outlookOf(job, one.candidate, weights, slopes) });
   return { all, excluded };
+}
+
+/** @throws PlanError where a step that is chosen by its error or its bits turns out to need more bits than are multiplied */
+async function demandNarrow(job: Job, candidate: Candidate): Promise<void> {
+  if (candidate.run === "f32") return;
+  for (const { weight, tensor } of weightsOf(job)) {
+    const steps = stepsOfTensor(job, candidate, tensor);
+    if (!weight || !isQuantized(steps)) continue;
+    const cost = await job.costs.tensor(tensor.name, steps, { signal: job.signal });
+    if (isWide(cost.steps))
+      throw new PlanError(
+        `the weight "${tensor.name}" needs codes of 16 bits under "${printSteps(steps)}", which no operator multiplies: run it as f32`,
+      );
+  }
 }

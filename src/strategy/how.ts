@@ -60,9 +60,12 @@ export function runsOf(job: PlanPlace, candidate: Candidate): RunOf {
   };
 }
 
-/** The plan with other steps for some tensors. */
+/** The plan with other steps for some tensors; one without a name keeps those that it has. */
 export function localPlan(plan: Plan, steps: ReadonlyMap<string, readonly Step[]>): Plan {
-  const rules = [...steps].map(([name, own]): Rule => ({ name: patternOf(name) ?? "?", steps: own }));
+  const rules = [...steps].flatMap(([name, own]): Rule[] => {
+    const pattern = patternOf(name);
+    return pattern === null ? [] : [{ name: pattern, steps: own }];
+  });
   // A pattern that takes more than its own tensor comes after the names that it would take.
   const wild = ({ name = "" }: Rule): boolean => /[*?]/.test(name);
   return [...rules.filter((rule) => !wild(rule)), ...rules.filter(wild), ...plan];

@@ -39,6 +39,8 @@ export async function openLedger(place: LedgerPlace, head: LedgerHead): Promise<
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
   const lines = whole.split("\n").slice(0, -1);
   if (lines.length > 0) demandSame(lines[0] as string, head);
+  // Of a first line that was not finished there is the begin; any other text is somebody's.
+  else if (!first.startsWith(text)) throw noLedger(text);
   if (lines.length === 0 || whole !== text) await place.write(lines.length > 0 ? whole : first);
   const known = new Map(lines.slice(1).map((line, i) => entryOf(line, i + 2)));
   return ledgerOver(known, (line) => place.append(line));
@@ -84,12 +86,24 @@ export function memoryPlace(text: string | null = null): LedgerPlace & { readonl
 /** JSON has no infinity. */
 const INFINITE = "infinite";
 const finite = (_: string, value: unknown): unknown => (value === Number.POSITIVE_INFINITY ? INFINITE : value);
-const infinite = (_: string, value: unknown): unknown => (value === INFINITE ? Number.POSITIVE_INFINITY : value);
+const infinite = (value: unknown): unknown => (value === INFINITE ? Number.POSITIVE_INFINITY : value);
+
+const isAmount = (value: unknown): boolean => typeof value === "number" && value >= 0;
+
+/** What steps that a tensor cannot have cost, and do to it. */
+const MAY_BE_NONE = ["bytes", "error"];
+
+/** What a line knows; of a trial two figures. @returns undefined for what cannot be known */
+function figureOf(kind: string, value: unknown): unknown {
+  if (value === null && MAY_BE_NONE.includes(kind)) return null;
+  if (kind !== "trial") return isAmount(infinite(value)) ? infinite(value) : undefined;
+  const { loss, bytes } = (value ?? {}) as Record<string, unknown>;
+  return isAmount(infinite(loss)) && isAmount(bytes) ? { loss: infinite(loss), bytes } : undefined;
+}
 
 function demandSame(line: string, head: LedgerHead): void {
   const given = parsed(line, 1) as Record<string, unknown>;
-  if (given.quern !== "ledger")
-    throw new DataError(`the ledger's line 1: expected a ledger of quern, got ${printed(line.slice(0, 60))}`);
+  if (given.quern !== "ledger") throw noLedger(line);
   if (given.version !== VERSION)
     throw new DataError(`the ledger's version: expected ${VERSION}, got ${printed(given.version)}`);
   const different = Object.keys({ ...given, ...head }).filter(
@@ -100,16 +114,23 @@ function demandSame(line: string, head: LedgerHead): void {
   throw new DataError(`the ledger is of another run: ${told.join("; ")}: name another file, or remove it`);
 }
 
+function noLedger(text: string): DataError {
+  return new DataError(`the ledger's line 1: expected a ledger of quern, got ${printed(text.slice(0, 60))}`);
+}
+
 function entryOf(line: string, number: number): [string, unknown] {
   const { kind, key, value } = parsed(line, number) as Record<string, unknown>;
-  if (typeof kind !== "string" || typeof key !== "string" || value === undefined)
-    throw new DataError(`the ledger's line ${number}: expected kind, key and value, got ${printed(line.slice(0, 60))}`);
-  return [JSON.stringify([kind, key]), value];
+  const found = typeof kind === "string" ? figureOf(kind, value) : undefined;
+  if (typeof key !== "string" || found === undefined)
+    throw new DataError(
+      `the ledger's line ${number}: expected kind, key and value, a number from 0, got ${printed(line.slice(0, 60))}`,
+    );
+  return [JSON.stringify([kind, key]), found];
 }
 
 function parsed(line: string, number: number): object {
   try {
-    const value: unknown = JSON.parse(line, infinite);
+    const value: unknown = JSON.parse(line);
     if (typeof value === "object" && value !== null) return value;
   } catch {}
   throw new DataError(`the ledger's line ${number}: expected an object of JSON, got ${printed(line.slice(0, 60))}`);

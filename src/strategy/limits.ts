@@ -64,7 +64,8 @@ export function shownLimit(
 }
 
 export function shownAmount(name: LimitName, value: number): string {
-  if (name === "loss") return `${Number((100 * value).toPrecision(3))} %`;
+  if (name === "loss")
+    return value === Number.POSITIVE_INFINITY ? "not finite" : `${Number((100 * value).toPrecision(3))} %`;
   if (name === "latency") return `${Number(value.toPrecision(3))} ms`;
   return `${Math.round(value).toLocaleString("en")} bytes`;
 }

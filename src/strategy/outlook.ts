@@ -43,7 +43,8 @@ export async function outlookOf(
   let sum = 0;
   for (const weight of weights) {
     const error = await tensorError(job, weight, stepsOfTensor(job, candidate, weight.tensor));
-    sum += (error ?? Number.POSITIVE_INFINITY) * (slopes.get(weight.tensor.name) ?? 0);
+    // What is left as it is loses nothing, however large a loss is made of errors there; what cannot be said is taken to lose everything.
+    if (error !== 0) sum += (error ?? Number.POSITIVE_INFINITY) * (slopes.get(weight.tensor.name) ?? 0);
   }
   return Number.isNaN(sum) ? Number.POSITIVE_INFINITY : sum;
 }

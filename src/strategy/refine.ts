@@ -7,6 +7,7 @@ import type { ScoredRow } from "./score.ts";
 import type { Most } from "./solve.ts";
 import { nearTable, wholeTable } from "./table.ts";
 import { type Trial, tryOut } from "./trial.ts";
+import { unlessUnfit } from "./unfit.ts";
 
 // A plan made better against the measured loss: steps of single tensors are chosen by what each does to the outputs, the whole is run, choices are looked
 // at again in the model that came of it, and so on.
@@ -115,7 +116,7 @@ async function nearRows(job: Job, state: State): Promise<readonly ScoredRow[]> {
   return state.near;
 }
 
-/** @returns what was run; null: it was run before */
+/** @returns what was run; null: it was run before, or could not be assembled */
 async function attempt(
   job: Job,
   state: State,
@@ -129,7 +130,11 @@ async function attempt(
     state.doubt *= 2;
     return null;
   }
-  const trial = await tryOut(job, candidate, "refined");
+  const trial = await tryOut(job, candidate, "refined").catch(unlessUnfit);
+  if (!trial) {
+    state.quiet++;
+    return null;
+  }
   state.trials.push(trial);
   const taken = takes(trial);
   const { used, most } = job.spending;

@@ -109,15 +109,18 @@ async function weigh(job: Job, weight: Weight, steps: readonly Step[], run: Run)
   const bytes = await ledger.recall("bytes", key, async () => {
     try {
       const cost = await costs.tensor(tensor.name, steps, { signal });
-      // A step size may turn out to need 16 bits, which no runtime multiplies.
-      const wide = cost.steps.some((step) => step.op === "quantize" && step.bits === 16);
-      return wide && run !== "f32" ? null : cost.bytes;
+      return run !== "f32" && isWide(cost.steps) ? null : cost.bytes;
     } catch (error) {
       return unlessUnfit(error);
     }
   });
   const error = bytes === null ? null : await tensorError(job, weight, steps);
   return bytes === null || error === null ? null : { steps, bytes, error };
+}
+
+/** Whether a step size has turned out to need codes of 16 bits, which no runtime multiplies. @param steps - as the file says them */
+export function isWide(steps: readonly Step[]): boolean {
+  return steps.some((step) => step.op === "quantize" && step.bits === 16);
 }
 
 /** Where the tensor's own error differs by less, the model may see it otherwise. */

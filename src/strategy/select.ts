@@ -1,7 +1,7 @@
 import type { Interval } from "../latency/interval.ts";
 import type { Excluded } from "./filter.ts";
 import type { Goal, Job, Limits } from "./job.ts";
-import { LIMITS, type LimitName, misses, shownLimit } from "./limits.ts";
+import { LIMITS, type LimitName, misses, shownAmount, shownLimit } from "./limits.ts";
 import type { Priced } from "./price.ts";
 import { decidingReason, inPriorityOrder } from "./priority.ts";
 
@@ -17,7 +17,7 @@ export interface Ranked<T extends Priced> {
 type Rules = Pick<Job, "goal" | "limits" | "priority" | "description">;
 
 /**
- * By predicted latency, bytes or loading. Those whose intervals overlap with the first one's are ties if they are at most 5 % behind it, in the order of the
+ * By predicted latency, bytes or loading. Those whose intervals overlap with the first one's are ties if they are at most 3 % behind it, in the order of the
  * priority list; then the next that are left. If no candidate can meet the limits, all are ranked, those that miss them least first.
  */
 export function rank<T extends Priced>(priced: readonly T[], rules: Rules): Ranked<T> {
@@ -50,7 +50,7 @@ function inTies<T extends Priced>(priced: readonly T[], { goal, priority, descri
   const order: T[] = [];
   while (left.length > 0) {
     const first = left[0] as T;
-    const ties = new Set(left.filter((one) => areTied(goalOf(first, goal), goalOf(one, goal))));
+    const ties = new Set(left.filter((one) => one === first || areTied(goalOf(first, goal), goalOf(one, goal))));
     const byCandidate = new Map([...ties].map((one) => [one.candidate, one]));
     order.push(
       ...inPriorityOrder([...byCandidate.keys()], priority, description).map((one) => byCandidate.get(one) as T),
@@ -70,7 +70,7 @@ export function goalOf({ latency, load, bytes }: Priced, goal: Goal): Interval {
 /** Both times are of one model, and mostly err together: of two whose intervals overlap, one may still be known to be faster. So no more is given away. */
 const GIVEN_AWAY = 0.03;
 
-export function areTied(a: Interval, b: Interval): boolean {
+function areTied(a: Interval, b: Interval): boolean {
   const overlap = a.low <= b.high && b.low <= a.high;
   return overlap && Math.max(a.ms, b.ms) <= (1 + GIVEN_AWAY) * Math.min(a.ms, b.ms);
 }
@@ -82,6 +82,8 @@ export function whyBehind(first: Priced, second: Priced, { goal, priority, descr
     const prior = decidingReason(first.candidate, second.candidate, priority, description);
     return `as good as "${first.text}" by ${goal}${prior ? `, which goes first: ${prior}` : ""}`;
   }
-  const unit = goal === "size" ? "bytes" : "ms";
-  return `its ${goal} is ${Number(b.ms.toPrecision(4))} ${unit}, and that of "${first.text}" is ${Number(a.ms.toPrecision(4))} ${unit}`;
+  const [own, other] = [b, a].map(({ ms }) =>
+    goal === "size" ? shownAmount("bytes", ms) : `${Number(ms.toPrecision(4))} ms`,
+  );
+  return `its ${goal} is ${own}, and that of "${first.text}" is ${other}`;
 }

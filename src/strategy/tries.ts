@@ -1,9 +1,11 @@
+import { parseCandidate } from "./candidate.ts";
 import type { Excluded } from "./filter.ts";
 import type { Job } from "./job.ts";
 import { LIMITS, misses, missesAll, shownAmount, shownLimit } from "./limits.ts";
 import type { Priced } from "./price.ts";
 import { whyBehind } from "./select.ts";
 import { type Trial, tryOut } from "./trial.ts";
+import { isUnfit, unlessUnfit } from "./unfit.ts";
 
 // Candidates are run in their order until one meets all limits.
 
@@ -20,6 +22,9 @@ export interface Tried {
   readonly rejected: readonly Excluded[];
 }
 
+/** What is taken where no candidate can be: it runs wherever the original does. */
+export const LAST_RESORT = "lossless";
+
 /** A loss is taken to be out of reach if it is reckoned to be so many times the limit. */
 const HOPELESS = 4;
 
@@ -30,8 +35,13 @@ export async function tryInOrder(job: Job, ranked: readonly Expected[], most: nu
   const { limits, spending } = job;
   const skipped: Expected[] = [];
   let winner: Trial | null = null;
+  const unfit = new Map<Expected, string>();
   const run = async (one: Expected): Promise<void> => {
-    const trial = await tryOut(job, one.candidate);
+    const trial = await tryOut(job, one.candidate).catch((error) => {
+      if (isUnfit(error)) unfit.set(one, error.message);
+      return unlessUnfit(error);
+    });
+    if (!trial) return;
     trials.push(trial);
     job.onProgress({ phase: "trying", done: spending.used, total: spending.most, note: lossNote(trial) });
     if (missesAll(trial, limits) === 0) winner = trial;
@@ -45,14 +55,14 @@ export async function tryInOrder(job: Job, ranked: readonly Expected[], most: nu
   }
   // What was reckoned to be out of reach is tried when nothing else is left, the nearest first.
   for (const one of [...skipped].sort((a, b) => a.error - b.error)) if (able()) await run(one);
-  const best = winner ?? [...trials].sort((a, b) => missesAll(a, limits) - missesAll(b, limits))[0];
-  if (!best) throw new Error("nothing to try");
+  if (trials.length === 0) trials.push(await tryOut(job, parseCandidate(LAST_RESORT)));
+  const best = winner ?? ([...trials].sort((a, b) => missesAll(a, limits) - missesAll(b, limits))[0] as Trial);
   for (const one of ranked) {
     const trial = trials.find(({ text }) => text === one.text);
     if (one.text === best.text) continue;
     const reason = trial
       ? whyLost(job, trial, best)
-      : whyNotTried(job, one, best, skipped.includes(one) ? reckoned(one, ranked, trials) : null);
+      : (unfit.get(one) ?? whyNotTried(job, one, best, skipped.includes(one) ? reckoned(one, ranked, trials) : null));
     rejected.push({ candidate: one.text, reason });
   }
   return { best, trials, rejected };
@@ -92,6 +102,6 @@ function whyNotTried(job: Job, one: Expected, best: Trial, loss: number | null):
     : "not tried: the trials were used up";
 }
 
-export function lossNote({ loss, bytes }: Trial): string {
+function lossNote({ loss, bytes }: Trial): string {
   return `loss ${shownAmount("loss", loss)}, ${bytes.toLocaleString("en")} bytes`;
 }

@@ -8,14 +8,20 @@ import { type Trial, tryOut } from "./trial.ts";
 /** Turns through the samples. */
 const EPOCHS = 5;
 
-/**
- * The best plan with weights that were trained under it.
- * @returns null where the runtime does not train, the data have no labels, or units multiply integers
- */
-export async function tuneBest(job: Job, best: Trial): Promise<Trial | null> {
-  const { engine, data, model, kernels, seed, signal, spending } = job;
+/** Why weights cannot be trained under a plan; null: they can. */
+function whyNotTuned({ engine, data, spending }: Job, { candidate }: Trial): string | null {
+  if (!engine.fit) return `${engine.runtime} does not train`;
+  if (!data.labelled) return "the data have no labels";
+  if (candidate.run !== "f32") return `units are run as ${candidate.run}, and training is for those in floats`;
+  return spending.left() ? null : "the trials were used up";
+}
+
+/** The best plan with weights that were trained under it, or why there is none. */
+export async function tuneBest(job: Job, best: Trial): Promise<Trial | string> {
+  const problem = whyNotTuned(job, best);
+  if (problem !== null) return problem;
+  const { engine, data, model, kernels, seed, signal } = job;
   const { candidate } = best;
-  if (!engine.fit || !data.labelled || candidate.run !== "f32" || !spending.left()) return null;
   const trained = await tune(engine, model, data, {
     plan: planOf(job, candidate),
     epochs: EPOCHS,

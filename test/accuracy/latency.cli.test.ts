@@ -1,15 +1,17 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { addEnvironment, newEnvironment, newTable, printLines } from "../../src/latency.ts";
 import { relative } from "../../src/measure/family.ts";
 import { CLI, type Ended, quernIn } from "../command.ts";
 import { npy, raw } from "../data.files.ts";
 import { weights } from "../helpers.ts";
+import { FACTS } from "../latency.rows.ts";
 import { FLOAT, graphBuilder, INT64 } from "./build.ts";
 
 // quern latency build and predict as a user runs them, with the real runtimes.
@@ -22,6 +24,12 @@ async function json(...args: string[]) {
   const { code, stdout, stderr } = await quern(...args, "--json");
   expect(code, stderr).toBe(0);
   return JSON.parse(stdout);
+}
+
+/** The lines that a build has written on its way into a file; none where there is no build. */
+async function journalOf(db: string): Promise<string[]> {
+  const name = (await readdir(folder)).find((each) => each.startsWith(`${db}.journal.`));
+  return name === undefined ? [] : (await readFile(path(name), "utf8")).split("\n");
 }
 
 /** Texts of any length. */
@@ -51,7 +59,7 @@ test.each(["onnxruntime-web", "onnxruntime-node", "tfjs-wasm"])("units of %s", a
   const first = await json(...build, "12s");
   expect(first).toMatchObject({ db, known: 0, refused: [], environment: { runtime: { name: runtime } } });
   expect(first.rows).toBeGreaterThan(5);
-  expect(existsSync(path(`${db}.journal.jsonl`))).toBe(false);
+  expect(await journalOf(db)).toEqual([]);
   const again = await json(...build, "2s");
   // Not the reference, which is timed by each build, and not what it had no time to come to.
   expect(again.known).toBeGreaterThan(0);
@@ -96,9 +104,7 @@ test("extents that a model leaves free are those of the data's first sample", as
 test("what was found before it was killed is there afterwards", async () => {
   const args = ["latency", "build", "--runtime", "onnxruntime-web", "--db", "killed.sqlite", "--budget", "60s"];
   const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: "ignore" });
-  const journal = path("killed.sqlite.journal.jsonl");
-  const rows = async (): Promise<number> =>
-    existsSync(journal) ? (await readFile(journal, "utf8")).split("\n").length : 0;
+  const rows = async (): Promise<number> => (await journalOf("killed.sqlite")).length;
   while ((await rows()) < 8) await setTimeout(50);
   child.kill("SIGKILL");
   await new Promise((resolve) => child.once("exit", resolve));
@@ -106,19 +112,53 @@ test("what was found before it was killed is there afterwards", async () => {
   expect(existsSync(path("killed.sqlite"))).toBe(false);
   const resumed = await json(...args.slice(0, -1), "3s");
   expect(resumed.known).toBeGreaterThanOrEqual(found - 1);
-  expect(existsSync(journal)).toBe(false);
+  expect(await rows()).toBe(0);
+});
+
+test("two at once bring what they found into one file", async () => {
+  const build = ["latency", "build", "--runtime", "onnxruntime-web", "--db", "both.sqlite", "--budget"];
+  const [one, two] = await Promise.all([json(...build, "6s"), json(...build, "9s")]);
+  const { latencies } = await json("latency", "show", "both.sqlite");
+  const rows = latencies.reduce((sum: number, { pooled }: { pooled: number }) => sum + pooled, 0);
+  expect(rows).toBe(one.rows + two.rows);
+  expect(await journalOf("both.sqlite")).toEqual([]);
 });
 
 test("stopped, it keeps what was found", async () => {
   const args = ["latency", "build", "--runtime", "onnxruntime-web", "--db", "stopped.sqlite", "--budget", "60s"];
   const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: "ignore" });
-  const journal = path("stopped.sqlite.journal.jsonl");
-  while (!existsSync(journal) || (await readFile(journal, "utf8")).split("\n").length < 8) await setTimeout(50);
+  while ((await journalOf("stopped.sqlite")).length < 8) await setTimeout(50);
   child.kill("SIGINT");
   const code = await new Promise((resolve) => child.once("exit", resolve));
   expect(code).toBe(130);
   const { latencies } = await json("latency", "show", "stopped.sqlite");
   expect(latencies.length).toBeGreaterThan(4);
+});
+
+test("ways to run are those of the operators that compressed models have", async () => {
+  const environments = ["1.18.0", "1.19.0"].map((version) =>
+    newEnvironment({ ...FACTS, name: `of ${version}`, runtime: { ...FACTS.runtime, version } }),
+  );
+  const table = newTable();
+  for (const each of environments) addEnvironment(table, each);
+  await writeFile(path("old.jsonl"), printLines(table));
+  const runs = async (version: string): Promise<string[]> => {
+    const told = await json("latency", "predict", "net.onnx", "--db", "old.jsonl", "--env", `of ${version}`);
+    return told.predictions.map(({ run }: { run: string }) => run);
+  };
+  expect(await runs("1.18.0")).toEqual(["f32", "int8", "w8"]);
+  expect(await runs("1.19.0")).toEqual(["f32", "int8", "w8", "w4"]);
+});
+
+test("an environment of quern's own kernels runs no models", async () => {
+  const own = newEnvironment({ ...FACTS, runtime: { name: "quern", version: "0.1.0", threads: 1 } });
+  const table = newTable();
+  addEnvironment(table, own);
+  await writeFile(path("own.jsonl"), printLines(table));
+  const { code, stdout, stderr } = await quern("latency", "predict", "net.onnx", "--db", "own.jsonl", "--env", own.id);
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toContain(`no model runs in ${own.name} (${own.id})`);
+  expect(stderr).toContain("name an environment of a runtime");
 });
 
 test("says what to do", async () => {
