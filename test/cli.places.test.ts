@@ -14,7 +14,7 @@ test("what is read is not written, and two places are not one, however they are 
   demandApart({ "-o": "a/model.quern", "--ledger": undefined, "--report": "page.html" }, read);
   for (const path of ["data.npy", "./data.npy", "a/../data.npy"])
     expect(() => demandApart({ "-o": "x.quern", "--report": path }, read)).toThrow(
-      new UsageError(`--report would replace ${path}, which is used: name another file`),
+      new UsageError("--report would replace data.npy: name another file"),
     );
   expect(() => demandApart({ "-o": "x", "--ledger": "./x" }, read)).toThrow(/^--ledger would replace/);
 });
@@ -26,7 +26,7 @@ test("places that cannot be are told before anything is done", async () => {
   await demandPlaces({ "-o": join(folder, "new"), "--ledger": join(folder, "file"), "--report": undefined });
   await expect(demandPlaces({ "-o": "" })).rejects.toThrow(UsageError);
   await expect(demandPlaces({ "-o": join(folder, "inner") })).rejects.toThrow(/got a folder or device/);
-  await expect(demandPlaces({ "-o": join(folder, "none", "x") })).rejects.toThrow(/none: no such folder, for x/);
+  await expect(demandPlaces({ "-o": join(folder, "none", "x") })).rejects.toThrow(/none: no such folder, for .*x/);
   await expect(demandPlaces({ "-o": join(folder, "file", "x") })).rejects.toThrow(DataError);
 });
 

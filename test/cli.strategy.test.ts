@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { printEnvironment } from "../src/latency.ts";
+import { newEnvironment, printEnvironment } from "../src/latency.ts";
 import { quernIn } from "./command.ts";
 import { npy, raw } from "./data.files.ts";
 import { place } from "./strategy.chain.ts";
@@ -21,7 +21,10 @@ describe("without a runtime", () => {
     await writeFile(join(folder, "model.json"), jsonOf(weights, ["w.bin"], own));
     await writeFile(join(folder, "w.bin"), raw(Float32Array.of(1, 2, 3, 4)));
     await writeFile(join(folder, "x.npy"), npy("<f4", [2, 2], raw(Float32Array.of(1, 2, 3, 4))));
-    await writeFile(join(folder, "env.json"), printEnvironment(place()));
+    const { quern, version, id, ...facts } = place();
+    const runtime = { name: "tfjs-wasm", version: "4.22.0", threads: 1 } as const;
+    await writeFile(join(folder, "env.json"), printEnvironment(newEnvironment({ ...facts, runtime })));
+    await writeFile(join(folder, "onnx.json"), printEnvironment(place()));
     await writeFile(join(folder, "bad.json"), "{}");
     await writeFile(join(folder, "bad.jsonl"), "x");
   });
@@ -45,6 +48,12 @@ describe("without a runtime", () => {
   const FULL = ["--data", "x.npy", "--env", "env.json"];
   test.each([
     ["no data", ["--env", "env.json"], 2, "--data"],
+    [
+      "a place that runs no such model",
+      ["--data", "x.npy", "--env", "onnx.json"],
+      2,
+      "onnxruntime-web runs no tfjs models",
+    ],
     ["no such goal", [...FULL, "--goal", "speed"], 2, "latency, size, load"],
     ["a loss that is none", [...FULL, "--max-loss", "1 per cent"], 2, "--max-loss expected a share such as 1% or 0.01"],
     ["a loss below 0", [...FULL, "--max-loss=-1%"], 2, "--max-loss expected"],

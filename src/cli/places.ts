@@ -12,11 +12,11 @@ export type Places = Readonly<Record<string, string | undefined>>;
 
 /** @throws UsageError where a place is one of the files that are read, or two are one */
 export function demandApart(places: Places, read: readonly (string | undefined)[]): void {
-  const taken = new Set(read.flatMap((path) => (path === undefined ? [] : [resolve(path)])));
+  const taken = new Map(read.flatMap((path) => (path === undefined ? [] : [[resolve(path), path]])));
   for (const [flag, path] of given(places)) {
-    if (taken.has(resolve(path)))
-      throw new UsageError(`${flag} would replace ${path}, which is used: name another file`);
-    taken.add(resolve(path));
+    const other = taken.get(resolve(path));
+    if (other !== undefined) throw new UsageError(`${flag} would replace ${other}: name another file`);
+    taken.set(resolve(path), path);
   }
 }
 
@@ -29,7 +29,7 @@ export async function demandPlaces(places: Places): Promise<void> {
       throw new DataError(`${path}: expected a file, or a new name, got a folder or device`);
     const folder = dirname(resolve(path));
     if (!(await stat(folder).catch(() => null))?.isDirectory())
-      throw new DataError(`${dirname(path)}: no such folder, for ${basename(path)}`);
+      throw new DataError(`${dirname(path)}: no such folder, for ${path}`);
     await access(folder, constants.W_OK).catch(() => {
       throw new DataError(`${dirname(path)}: no permission to write ${basename(path)} there`);
     });

@@ -96,7 +96,7 @@ export function whyLost(job: Job, trial: Trial, best: Trial): string {
 
 function whyNotTried(job: Job, one: Expected, best: Trial, loss: number | null): string {
   if (loss !== null)
-    return `not tried: by the errors of its tensors its loss is reckoned to be about ${shownAmount("loss", loss)}`;
+    return `not tried: by the errors of its tensors its loss is reckoned to be ${Number.isFinite(loss) ? "about " : ""}${shownAmount("loss", loss)}`;
   return missesAll(best, job.limits) === 0
     ? `not tried: ${whyBehind(best, one, job)}`
     : "not tried: the trials were used up";
