@@ -1,8 +1,9 @@
 import { open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import type { ByteSink, ByteSource, Folder } from "./bytes.ts";
-import { DataError, demand } from "./errors.ts";
+import { demand } from "./errors.ts";
 import { readRange } from "./node/range.ts";
+import { targetOf } from "./node/target.ts";
 
 export type { ChunkStore, StoredFile } from "./container/store.ts";
 export type { Workers } from "./container/workers.ts";
@@ -62,9 +63,7 @@ async function readAgain(path: string, was: { dev: number; ino: number }, start:
  */
 export async function fileSink(path: string): Promise<ByteSink & { discard(): Promise<void> }> {
   // Renaming would put a file in the place of a device, or of a link to where the file is.
-  const there = await stat(path).catch(() => null);
-  if (there && !there.isFile()) throw new DataError(`${path}: expected a file, or a new name, got a folder or device`);
-  const target = there ? await realpath(path) : path;
+  const target = await targetOf(path);
   const aside = join(dirname(target), `.${basename(target)}.${process.pid}.part`);
   const handle = await open(aside, "w").catch((error: NodeJS.ErrnoException) => {
     // The name aside is no name that the caller knows.

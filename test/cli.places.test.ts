@@ -2,10 +2,10 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { demandApart, demandPlaces, watched } from "../src/cli/places.ts";
+import { demandApart, demandPlaces, watchedFolder } from "../src/cli/places.ts";
 import { UsageError } from "../src/cli/terminal.ts";
 import { DataError } from "../src/index.ts";
-import { fileFolder, fileSink } from "../src/node.ts";
+import { fileSink } from "../src/node.ts";
 
 // Where verbs write.
 
@@ -48,7 +48,7 @@ test("a file does not take the place of a device, nor of a link", async () => {
 test("a folder tells what was opened in it", async () => {
   const path = await mkdtemp(join(tmpdir(), "quern-places-"));
   await writeFile(join(path, "shard.bin"), "abc");
-  const folder = watched(fileFolder(path), path);
+  const folder = watchedFolder(path);
   const source = await folder.open("shard.bin");
   expect(source.byteLength).toBe(3);
   expect(folder.opened).toEqual([join(path, "shard.bin")]);

@@ -11,7 +11,6 @@ import { modelGraph } from "../model/graph.ts";
 import { readModelFields } from "../model/onnx/graph.ts";
 import { walkOver } from "../model/onnx/wire.ts";
 import { formatOf, readModel } from "../model/recognise.ts";
-import { fileFolder } from "../node.ts";
 import { compress } from "../strategy/compress.ts";
 import { GOALS, type Goal, type Limits } from "../strategy/job.ts";
 import { parsePriority } from "../strategy/priority.ts";
@@ -28,7 +27,7 @@ import { formatIn } from "./format.ts";
 import { ledgerAt } from "./ledger.ts";
 import { wholeNumber } from "./numbers.ts";
 import { REPORT_OPTION, reportPath } from "./page.ts";
-import { demandApart, demandPlaces, watched } from "./places.ts";
+import { demandApart, demandPlaces, watchedFolder } from "./places.ts";
 import { environmentIn, tableOf } from "./tables.ts";
 import { type Result, type Task, UsageError } from "./terminal.ts";
 
@@ -130,7 +129,7 @@ export async function compressVerb(task: Task, flags: CompressFlags, file = ""):
     const { engine, bytes } = await openEngine(file);
     try {
       const found = await withSource(file, async (source) => {
-        const folder = watched(fileFolder(dirname(file)), dirname(file));
+        const folder = watchedFolder(dirname(file));
         const graph = flags.withGraph ? await modelGraph(source, folder) : null;
         const model = await readModel(source, folder);
         const opset = (await formatOf(source)) === "onnx" ? (await readModelFields(walkOver(source))).opset : undefined;

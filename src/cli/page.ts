@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { DataError } from "../errors.ts";
 import { type Report, reportPage } from "../report/report.ts";
 import { writeWhole } from "./files.ts";
+import { demandApart } from "./places.ts";
 import { UsageError } from "./terminal.ts";
 
 // Pages that verbs write.
@@ -24,8 +25,7 @@ export function reportTo(
 ): (report: Report) => Promise<void> {
   if (typeof flag !== "string") return async () => {};
   if (flag === "") throw new UsageError("--report expected a file");
-  const input = inputs.find((path) => resolve(path) === resolve(flag));
-  if (input !== undefined) throw new UsageError(`--report would replace ${input}: name another file`);
+  demandApart({ "--report": flag }, inputs);
   if (!existsSync(dirname(resolve(flag)))) throw new DataError(`${dirname(flag)}: no such folder, for ${flag}`);
   return async ({ facts = [], ...report }) => {
     const date = `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`;

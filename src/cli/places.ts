@@ -3,6 +3,8 @@ import { access, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { Folder } from "../bytes.ts";
 import { DataError } from "../errors.ts";
+import { targetOf } from "../node/target.ts";
+import { fileFolder } from "../node.ts";
 import { UsageError } from "./terminal.ts";
 
 // Where a verb writes: what cannot be is said before the work, which may be long.
@@ -24,9 +26,7 @@ export function demandApart(places: Places, read: readonly (string | undefined)[
 export async function demandPlaces(places: Places): Promise<void> {
   for (const [flag, path] of given(places)) {
     if (path === "") throw new UsageError(`${flag} expected a file`);
-    const there = await stat(path).catch(() => null);
-    if (there && !there.isFile())
-      throw new DataError(`${path}: expected a file, or a new name, got a folder or device`);
+    await targetOf(path);
     const folder = dirname(resolve(path));
     if (!(await stat(folder).catch(() => null))?.isDirectory())
       throw new DataError(`${dirname(path)}: no such folder, for ${path}`);
@@ -39,8 +39,9 @@ export async function demandPlaces(places: Places): Promise<void> {
 const given = (places: Places): [string, string][] =>
   Object.entries(places).flatMap(([flag, path]) => (path === undefined ? [] : [[flag, path] as [string, string]]));
 
-/** A folder that tells which of its files were opened: parts of a model, which its first file names. @param path - of the folder */
-export function watched(folder: Folder, path: string): Folder & { readonly opened: readonly string[] } {
+/** A folder that tells which of its files were opened: parts of a model, which its first file names. */
+export function watchedFolder(path: string): Folder & { readonly opened: readonly string[] } {
+  const folder = fileFolder(path);
   const opened: string[] = [];
   return {
     opened,

@@ -66,11 +66,11 @@ function found(table: LatencyTable, where: Where): Map<string, Row>[] {
     const [first] = rows.values();
     return wanted.every(([name, value]) => first?.[name as keyof Row] === value);
   });
-  return inOrder(new Map(those));
+  return inOrder(those);
 }
 
-export function inOrder<T>(map: ReadonlyMap<string, T>): T[] {
-  return [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+export function inOrder<T>(entries: Iterable<readonly [string, T]>): T[] {
+  return [...entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
 }
 
 /** A table of what is in any of these. */

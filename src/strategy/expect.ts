@@ -2,7 +2,7 @@ import { PlanError } from "../errors.ts";
 import { printSteps } from "../plan.ts";
 import { type Candidate, parseCandidate, printCandidate } from "./candidate.ts";
 import type { Excluded } from "./filter.ts";
-import { isQuantized, stepsOfTensor } from "./how.ts";
+import { stepsOfTensor } from "./how.ts";
 import { type Job, weightsOf } from "./job.ts";
 import { outlookOf, slopesOf } from "./outlook.ts";
 import { type Priced, price } from "./price.ts";
@@ -44,7 +44,7 @@ async function demandNarrow(job: Job, candidate: Candidate): Promise<void> {
   if (candidate.run === "f32") return;
   for (const { weight, tensor } of weightsOf(job)) {
     const steps = stepsOfTensor(job, candidate, tensor);
-    if (!weight || !isQuantized(steps)) continue;
+    if (!weight || !steps.some((step) => step.op === "quantize" && step.target !== undefined)) continue;
     const cost = await job.costs.tensor(tensor.name, steps, { signal: job.signal });
     if (isWide(cost.steps))
       throw new PlanError(
