@@ -42,6 +42,13 @@ Examples:
 Exit codes: 0 done, 1 bad input (the message says where), 2 wrong usage, 130 interrupted.`,
   );
 
+// Who reads may have seen enough before all is written, as `head` has: no more is said, and the verb ends as it does.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
 addVerbs(program);
 try {
   await program.parseAsync();

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +42,24 @@ beforeAll(async () => {
 });
 
 afterAll(() => rm(folder, { recursive: true }));
+
+/** The command as a shell runs it with nobody who reads what it says. */
+function unread(...args: string[]): Promise<Ended> {
+  const line = `{ "$0" "$@"; echo "code $?" >&2; } | true`;
+  return new Promise((resolve) => {
+    execFile("sh", ["-c", line, process.execPath, CLI, ...args], { cwd: folder }, (error, stdout, stderr) => {
+      resolve({ code: error ? -1 : 0, stdout, stderr });
+    });
+  });
+}
+
+test("ends as it would where nobody reads what it says", async () => {
+  expect(await unread("--help")).toEqual({ code: 0, stdout: "", stderr: "code 0\n" });
+  expect(await unread("pack", "model.safetensors", "-o", "unread.quern", "--json")).toMatchObject({
+    stderr: "code 0\n",
+  });
+  expect(await json("verify", "unread.quern")).toMatchObject({ ok: true });
+});
 
 describe("the verbs", () => {
   test("pack, inspect, verify, diff, unpack and bench do their work, as text and as JSON", async () => {

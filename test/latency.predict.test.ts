@@ -244,6 +244,19 @@ describe("what nothing is known of", () => {
     expect(ms / low).toBeGreaterThan(1.5);
   });
 
+  test("a batch is of models that leave it free: units of others have all of it", () => {
+    const fixed = descriptionOf(0);
+    const [input] = fixed.inputs;
+    const free = { ...fixed, inputs: [{ ...input, shape: [-1, ...input.shape.slice(1)] }] };
+    const [one, eight, own] = [
+      predictRun(empty, free, () => "f32", 1),
+      predictRun(empty, free, () => "f32", 8),
+      predictRun(empty, fixed, () => "f32", 8),
+    ];
+    expect(eight.ms).toBeGreaterThan(2 * one.ms);
+    expect(own).toEqual(one);
+  });
+
   test("a model without units takes what a call takes", () => {
     const none: Description = { ...descriptionOf(0), units: [] };
     expect(predictRun(empty, none, () => "f32").ms).toBeGreaterThan(0);

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { freeExtents } from "../data/described.ts";
 import type { Description } from "../engine/engine.ts";
 import type { Environment } from "../latency/environment.ts";
-import { type LatencyModel, latencyModel, partTimes, predictRun } from "../latency/predict.ts";
+import { fixedBatch, type LatencyModel, latencyModel, partTimes, predictRun } from "../latency/predict.ts";
 import { RUNS, type Run } from "../latency/run.ts";
 import { type Feature, supports } from "../latency/support.ts";
 import { rowsOf } from "../latency/table.ts";
@@ -33,7 +33,7 @@ export function addPredictVerb(group: Command): void {
   addSampleOptions(verb, "whose first sample has the extents that the model leaves free (default: each is 1)")
     .requiredOption("--db <file>", "the table: a SQLite file, or lines of JSON")
     .option("--env <what>", "the environment: its id, its name, or its JSON file (default: the only one of the table)")
-    .option("--batch <n>", "samples that are run at once (default: 1)")
+    .option("--batch <n>", "samples that are run at once (default: what the model fixes, else 1)")
     .option("--units", "every part by itself, too")
     .option("--json", "one JSON object on stdout")
     .action((model: string, flags: Flags) => runVerb(flags.json === true, () => predictVerb(model, flags)));
@@ -55,8 +55,9 @@ async function predictVerb(path: string, flags: Flags): Promise<Result> {
     throw new UsageError(
       `--env: no model runs in ${environment.name} (${environment.id}): ${runtime.reason}; name an environment of a runtime`,
     );
-  const batch = wholeNumber("--batch", flags.batch, 1) ?? 1;
+  const wanted = wholeNumber("--batch", flags.batch, 1);
   const description = await descriptionOf(path, flags);
+  const batch = batchOf(description, wanted);
   const model = latencyModel(known, environment, wholeOf);
   const runs = RUNS.filter((run) => supports(environment, NEEDED[run]).ok);
   const predictions = runs.map((run) => ({ run, ...predictRun(model, description, () => run, batch) }));
@@ -75,6 +76,13 @@ async function predictVerb(path: string, flags: Flags): Promise<Result> {
         rows: rowsOf(known, { environment: environment.id }).length,
       }),
   };
+}
+
+/** @throws UsageError where the model takes another number of samples at once */
+function batchOf(description: Description, wanted: number | undefined): number {
+  const own = fixedBatch(description) ?? wanted ?? 1;
+  if (wanted === undefined || wanted === own) return own;
+  throw new UsageError(`--batch ${wanted}: the model runs ${own} at once, and no other number of samples`);
 }
 
 function unitsOf(model: LatencyModel, description: Description, run: Run, batch: number) {

@@ -97,7 +97,7 @@ export interface Unit {
   readonly inputs: readonly string[];
   /** The name of the value behind it, for `tap`. */
   readonly output: string;
-  /** Shapes for a batch of one, free extents as 1. */
+  /** Shapes for a batch of one, or of what the model fixes; other free extents as 1. */
   readonly inputShape: readonly number[];
   readonly outputShape: readonly number[];
   /** What the first input is multiplied with, where that is a parameter. */
@@ -107,7 +107,7 @@ export interface Unit {
   /** Names of all parameters, the weight's too, and those that what it takes is made of. */
   readonly parameters: readonly string[];
   readonly attributes: Attributes;
-  /** Multiplications for a batch of one. */
+  /** Multiplications for the batch of its shapes. */
   readonly macs: number;
   /** Of its parameters. */
   readonly bytes: number;

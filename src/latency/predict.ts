@@ -141,7 +141,11 @@ export function partTimes(model: LatencyModel, description: Description, runOf: 
 /** Of a normal distribution, nine out of ten are within so many standard deviations. */
 const NINE_OF_TEN = 1.645;
 
-/** Milliseconds of a run of a batch. @param runOf - how units with weights are run */
+/**
+ * Milliseconds of a run of a batch.
+ * @param runOf - how units with weights are run
+ * @param batch - samples at once, of a model that leaves it free; one that fixes it runs its own
+ */
 export function predictRun(model: LatencyModel, description: Description, runOf: RunOf, batch = 1): Prediction {
   return predictWhole(model, wholeModel(description, runOf, batch));
 }
@@ -157,7 +161,15 @@ export function wholeModel({ units, inputs, outputs }: Description, runOf: RunOf
       ({ name, shape }) =>
         (shape.slice(1).includes(-1) ? described.get(name) : undefined) ?? shape.map((extent) => Math.max(1, extent)),
     );
-  return { units, inputs: shapes(inputs), outputs: shapes(outputs), batch, runOf };
+  // Units of a model that fixes the batch are described with all of it.
+  const times = fixedBatch({ inputs }) ? 1 : batch;
+  return { units, inputs: shapes(inputs), outputs: shapes(outputs), batch: times, runOf };
+}
+
+/** How many samples a model takes at once; null: as many as it is given. */
+export function fixedBatch({ inputs }: Pick<Description, "inputs">): number | null {
+  const extent = inputs[0]?.shape[0] ?? 1;
+  return extent > 0 ? extent : null;
 }
 
 export function predictWhole(model: LatencyModel, whole: Whole): Prediction {

@@ -101,6 +101,19 @@ test("extents that a model leaves free are those of the data's first sample", as
   expect((await quern(...predict, ...data)).stdout).not.toContain("--data");
 });
 
+test("a batch is of models that leave it free", async () => {
+  const predict = ["latency", "predict"];
+  const text = [...predict, "text.onnx", "--db", "text.sqlite", "--data", "x.npy"];
+  const [one, eight] = [await json(...text), await json(...text, "--batch", "8")];
+  expect([one.batch, eight.batch]).toEqual([1, 8]);
+  expect(eight.predictions[0].ms).toBeGreaterThan(2 * one.predictions[0].ms);
+  const net = [...predict, "net.onnx", "--db", "net.sqlite", "--batch"];
+  expect(await json(...net, "1")).toMatchObject({ batch: 1 });
+  const other = await quern(...net, "8");
+  expect([other.code, other.stdout]).toEqual([2, ""]);
+  expect(other.stderr).toBe("quern: --batch 8: the model runs 1 at once, and no other number of samples\n");
+});
+
 test("what was found before it was killed is there afterwards", async () => {
   const args = ["latency", "build", "--runtime", "onnxruntime-web", "--db", "killed.sqlite", "--budget", "60s"];
   const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: "ignore" });
