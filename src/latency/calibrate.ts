@@ -1,4 +1,5 @@
 import { type Alike, alike, bytesOf } from "./alike.ts";
+import { CACHES, farOf } from "./far.ts";
 import { nonNegative } from "./nnls.ts";
 import { HALF_QUARTILES } from "./pool.ts";
 import type { UnitSpec } from "./spec.ts";
@@ -38,8 +39,19 @@ export interface PartTime {
 /** Rows and neighbours that several units have in common err together: half of what a unit may err by is taken as common to all. */
 const COMMON = 0.5;
 
-function summed(parts: readonly PartTime[], factor: (group: string) => number): ToldModel {
-  const times = groupsOf(parts).map((group, i) => (parts[i] as PartTime).ms * factor(group));
+/** What parts take in models by what they take alone. */
+interface Factors {
+  of(group: string): number;
+  /** Of what weights take that are read from beyond that cache. */
+  readonly far: number;
+  readonly cache: number;
+}
+
+const ALONE: Factors = { of: () => 1, far: 0, cache: CACHES[0] as number };
+
+function summed(parts: readonly PartTime[], { of, far, cache }: Factors): ToldModel {
+  const beyond = farOf(specsOf(parts), cache);
+  const times = groupsOf(parts).map((group, i) => (parts[i] as PartTime).ms * of(group) + (beyond[i] as number) * far);
   let [ms, together, apart] = [0, 0, 0];
   for (const [i, own] of times.entries()) {
     const { deviation } = parts[i] as PartTime;
@@ -50,13 +62,15 @@ function summed(parts: readonly PartTime[], factor: (group: string) => number): 
   return { ms, parts: times, deviation: Math.sqrt(COMMON ** 2 * together ** 2 + (1 - COMMON ** 2) * apart) / ms };
 }
 
-/** Models that go through more do not stay in the second cache. */
+const specsOf = (parts: readonly PartTime[]): UnitSpec[] => parts.map(({ spec }) => spec);
+
+/** Values of models that go through more do not stay in the second cache. */
 const LARGE = 1 << 20;
 
 /** Of each part, what it is in models to the same degree as others of its group. */
 function groupsOf(parts: readonly PartTime[]): string[] {
-  const large = bytesOf(parts.map(({ spec }) => spec)) > LARGE;
-  return parts.map(({ spec }) => (spec.type === "run" || !large ? groupOf(spec) : `${groupOf(spec)} large`));
+  const large = bytesOf(specsOf(parts)) > LARGE;
+  return parts.map(({ spec }) => (large && !SAME.includes(spec.type) ? `${groupOf(spec)} large` : groupOf(spec)));
 }
 
 function groupOf({ type, precision }: UnitSpec): string {
@@ -66,6 +80,8 @@ function groupOf({ type, precision }: UnitSpec): string {
 }
 
 const GROUPED = ["conv", "depthwise", "dense"];
+/** Alike in large models but for where their weights are. */
+const SAME = ["run", "dense"];
 
 /** Of measurements of the same, minutes apart. */
 export const AGAIN = 0.02;
@@ -80,13 +96,13 @@ const DOUBT = 0.1;
 export function calibrate(models: readonly Known[]): Calibration {
   if (models.length < FEWEST) {
     const bare = (parts: readonly PartTime[]): ToldModel => {
-      const sum = summed(parts, () => 1);
+      const sum = summed(parts, ALONE);
       return { ...sum, deviation: Math.hypot(sum.deviation, UNKNOWN) };
     };
     return { told: bare, deviation: UNKNOWN };
   }
-  const { factor, groups } = factorsOf(models);
-  const told = models.map(({ parts }) => summed(parts, factor));
+  const { factors, groups } = factorsOf(models);
+  const told = models.map(({ parts }) => summed(parts, factors));
   const others = alike(
     models.map(({ ms, parts }, i) => {
       const own = told[i] as ToldModel;
@@ -97,7 +113,7 @@ export function calibrate(models: readonly Known[]): Calibration {
   const free = Math.sqrt(models.length / Math.max(1, models.length - groups));
   const deviation = Math.max(AGAIN, (free * medianOf(others.left.map(Math.abs))) / HALF_QUARTILES);
   const within = sharedOut(deviation, medianOf(told.map((each) => each.deviation)));
-  return { deviation, told: (parts) => corrected(parts, summed(parts, factor), others, within) };
+  return { deviation, told: (parts) => corrected(parts, summed(parts, factors), others, within) };
 }
 
 const timed = (parts: readonly PartTime[], { parts: times }: ToldModel) =>
@@ -118,23 +134,47 @@ function corrected(
   };
 }
 
-function factorsOf(models: readonly Known[]): { factor: (group: string) => number; groups: number } {
+interface Fitted {
+  readonly factors: Factors;
+  readonly groups: number;
+  /** Squares of relative errors that are left of the models. */
+  readonly left: number;
+}
+
+/** By the cache that leaves the least of what models take: rows do not tell what their machine has. */
+function factorsOf(models: readonly Known[]): Fitted {
+  const fitted = CACHES.map((cache) => fittedTo(models, cache));
+  return fitted.reduce((best, each) => (each.left < best.left ? each : best));
+}
+
+function fittedTo(models: readonly Known[], cache: number): Fitted {
   const sums = models.map(({ ms, parts }) => {
     const shares = new Map<string, number>();
     for (const [i, group] of groupsOf(parts).entries())
       shares.set(group, (shares.get(group) ?? 0) + (parts[i] as PartTime).ms / ms);
     return shares;
   });
-  const all = 1 / medianOf(sums.map((shares) => [...shares.values()].reduce((sum, share) => sum + share, 0)));
+  const all = 1 / medianOf(sums.map((shares) => sumOf([...shares.values()])));
+  const beyond = models.map(({ ms, parts }) => sumOf(farOf(specsOf(parts), cache)) / ms);
   const groups = [...new Set(sums.flatMap((shares) => [...shares.keys()]))].sort();
-  const rows = sums.map((shares) => groups.map((group) => shares.get(group) ?? 0));
-  const doubts = groups.map((_, i) => groups.map((_, j) => (i === j ? Math.sqrt(DOUBT) : 0)));
-  const found = nonNegative([...rows, ...doubts], [...rows.map(() => 1), ...doubts.map(() => Math.sqrt(DOUBT) * all)]);
+  const rows = sums.map((shares, i) => [...groups.map((group) => shares.get(group) ?? 0), beyond[i] as number]);
+  const believed = [...groups.map(() => all), 0];
+  const doubts = believed.map((_, i) => believed.map((_, j) => (i === j ? Math.sqrt(DOUBT) : 0)));
+  const aims = [...rows.map(() => 1), ...believed.map((factor) => Math.sqrt(DOUBT) * factor)];
+  const found = nonNegative([...rows, ...doubts], aims);
+  const told = rows.map((row) => sumOf(row.map((share, i) => share * (found[i] as number))));
   // Squares of relative errors are least a little below the middle.
-  const middle = medianOf(rows.map((row) => row.reduce((sum, share, i) => sum + share * (found[i] as number), 0)));
+  const middle = medianOf(told);
   const factors = new Map(groups.map((group, i) => [group, (found[i] as number) / middle]));
-  return { factor: (group) => factors.get(group) ?? all, groups: groups.length };
+  const far = (found.at(-1) as number) / middle;
+  return {
+    factors: { of: (group) => factors.get(group) ?? all, far, cache },
+    groups: groups.length + 1,
+    left: sumOf(told.map((each) => (each - 1) ** 2)),
+  };
 }
+
+const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 
 /**
  * Squares of deviations add up: those of units, less if models show that they are told too large, and what models have beside them.
