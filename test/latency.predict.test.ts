@@ -183,7 +183,7 @@ test("weights that a cache does not hold take as long as they have bytes, whatev
   const all = [1, 4, 16].flatMap((rows) =>
     sizes.flatMap((size) => [2, 3, 5].map((count) => perceptron(rows, new Array(count).fill(size)))),
   );
-  // Models that a part of which may be held are left out: how much of them is, is the cache's own affair.
+  // Not those of which a part may be held: how much of it is, is the cache's own affair.
   const clear = all.filter((parts) => {
     const bytes = parts.reduce((sum, { spec }) => sum + 4 * (spec.attributes.inputs as number) ** 2, 0);
     return bytes < 1.4 * mib || bytes > 2.9 * mib;
