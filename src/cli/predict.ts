@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { freeExtents } from "../data/described.ts";
+import { fixedBatch } from "../engine/batch.ts";
 import type { Description } from "../engine/engine.ts";
 import type { Environment } from "../latency/environment.ts";
-import { fixedBatch, type LatencyModel, latencyModel, partTimes, predictRun } from "../latency/predict.ts";
+import { type LatencyModel, latencyModel, partTimes, predictRun } from "../latency/predict.ts";
 import { RUNS, type Run } from "../latency/run.ts";
 import { type Feature, supports } from "../latency/support.ts";
 import { rowsOf } from "../latency/table.ts";

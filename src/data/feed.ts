@@ -1,3 +1,4 @@
+import { fixedBatch } from "../engine/batch.ts";
 import type { Description, Value, ValueInfo } from "../engine/engine.ts";
 import { DataError } from "../errors.ts";
 import type { Batch, Dataset } from "./dataset.ts";
@@ -19,7 +20,7 @@ export function feedOf({ inputs }: Description, { shape }: Pick<Dataset, "shape"
     const names = inputs.map(({ name }) => name).join(", ");
     throw new DataError(`the model has ${inputs.length} inputs (${names}): data sets go into one`);
   }
-  const [batch = -1, ...wanted] = info.shape;
+  const [, ...wanted] = info.shape;
   const inner = fitted(shape, wanted);
   if (!inner)
     throw new DataError(
@@ -27,7 +28,7 @@ export function feedOf({ inputs }: Description, { shape }: Pick<Dataset, "shape"
     );
   return {
     name: info.name,
-    batch: batch > 0 ? batch : null,
+    batch: fixedBatch({ inputs }),
     value: ({ shape: [count = 0], data }) => ({ shape: [count, ...inner], data: typed(data, info) }),
   };
 }

@@ -31,12 +31,14 @@ export function placeOf(parts: readonly Part[]): number[] {
 const typeOf = (spec: UnitSpec): string =>
   spec.type === "conv" && elementsOf(listOf(spec, "kernel")) === 1 ? "point" : spec.type;
 
+/** Of the weights of a unit, as it is run. */
+export function weightBytes(spec: UnitSpec): number {
+  return ({ f32: 4, w4: 0.5 }[spec.precision] ?? 1) * (workOf(spec).counts.weights ?? 0);
+}
+
 /** What a run goes through, at the least: all weights, and room for the largest value. */
 export function bytesOf(specs: readonly UnitSpec[]): number {
-  const weights = specs.reduce(
-    (sum, spec) => sum + ({ f32: 4, w4: 0.5 }[spec.precision] ?? 1) * (workOf(spec).counts.weights ?? 0),
-    0,
-  );
+  const weights = specs.reduce((sum, spec) => sum + weightBytes(spec), 0);
   const values = specs
     .filter(({ type }) => type !== "run")
     .flatMap((spec) => [listOf(spec, "in"), listOf(spec, "out")]);

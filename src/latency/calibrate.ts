@@ -143,11 +143,6 @@ interface Fitted {
 
 /** By the cache that leaves the least of what models take: rows do not tell what their machine has. */
 function factorsOf(models: readonly Known[]): Fitted {
-  const fitted = CACHES.map((cache) => fittedTo(models, cache));
-  return fitted.reduce((best, each) => (each.left < best.left ? each : best));
-}
-
-function fittedTo(models: readonly Known[], cache: number): Fitted {
   const sums = models.map(({ ms, parts }) => {
     const shares = new Map<string, number>();
     for (const [i, group] of groupsOf(parts).entries())
@@ -155,23 +150,27 @@ function fittedTo(models: readonly Known[], cache: number): Fitted {
     return shares;
   });
   const all = 1 / medianOf(sums.map((shares) => sumOf([...shares.values()])));
-  const beyond = models.map(({ ms, parts }) => sumOf(farOf(specsOf(parts), cache)) / ms);
   const groups = [...new Set(sums.flatMap((shares) => [...shares.keys()]))].sort();
-  const rows = sums.map((shares, i) => [...groups.map((group) => shares.get(group) ?? 0), beyond[i] as number]);
   const believed = [...groups.map(() => all), 0];
   const doubts = believed.map((_, i) => believed.map((_, j) => (i === j ? Math.sqrt(DOUBT) : 0)));
-  const aims = [...rows.map(() => 1), ...believed.map((factor) => Math.sqrt(DOUBT) * factor)];
-  const found = nonNegative([...rows, ...doubts], aims);
-  const told = rows.map((row) => sumOf(row.map((share, i) => share * (found[i] as number))));
-  // Squares of relative errors are least a little below the middle.
-  const middle = medianOf(told);
-  const factors = new Map(groups.map((group, i) => [group, (found[i] as number) / middle]));
-  const far = (found.at(-1) as number) / middle;
-  return {
-    factors: { of: (group) => factors.get(group) ?? all, far, cache },
-    groups: groups.length + 1,
-    left: sumOf(told.map((each) => (each - 1) ** 2)),
-  };
+  const aims = [...sums.map(() => 1), ...believed.map((factor) => Math.sqrt(DOUBT) * factor)];
+  const fitted = CACHES.map((cache): Fitted => {
+    const rows = models.map(({ ms, parts }, i) => [
+      ...groups.map((group) => sums[i]?.get(group) ?? 0),
+      sumOf(farOf(specsOf(parts), cache)) / ms,
+    ]);
+    const found = nonNegative([...rows, ...doubts], aims);
+    const told = rows.map((row) => sumOf(row.map((share, i) => share * (found[i] as number))));
+    // Squares of relative errors are least a little below the middle.
+    const middle = medianOf(told);
+    const factors = new Map(groups.map((group, i) => [group, (found[i] as number) / middle]));
+    return {
+      factors: { of: (group) => factors.get(group) ?? all, far: (found.at(-1) as number) / middle, cache },
+      groups: believed.length,
+      left: sumOf(told.map((each) => (each - 1) ** 2)),
+    };
+  });
+  return fitted.reduce((best, each) => (each.left < best.left ? each : best));
 }
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);

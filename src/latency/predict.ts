@@ -1,3 +1,4 @@
+import { fixedBatch } from "../engine/batch.ts";
 import type { Description, Unit } from "../engine/engine.ts";
 import { AGAIN, type Calibration, calibrate, type Known, type PartTime } from "./calibrate.ts";
 import type { Environment } from "./environment.ts";
@@ -164,12 +165,6 @@ export function wholeModel({ units, inputs, outputs }: Description, runOf: RunOf
   // Units of a model that fixes the batch are described with all of it.
   const times = fixedBatch({ inputs }) ? 1 : batch;
   return { units, inputs: shapes(inputs), outputs: shapes(outputs), batch: times, runOf };
-}
-
-/** How many samples a model takes at once; null: as many as it is given. */
-export function fixedBatch({ inputs }: Pick<Description, "inputs">): number | null {
-  const extent = inputs[0]?.shape[0] ?? 1;
-  return extent > 0 ? extent : null;
 }
 
 export function predictWhole(model: LatencyModel, whole: Whole): Prediction {
