@@ -6,7 +6,7 @@ import { calibrate, type Known, type PartTime } from "../src/latency/calibrate.t
 import { farOf } from "../src/latency/far.ts";
 import { fused } from "../src/latency/fuse.ts";
 import { partsOf } from "../src/latency/parts.ts";
-import { type LatencyModel, latencyModel, predictRun, specsOf } from "../src/latency/predict.ts";
+import { type LatencyModel, latencyModel, partTimes, predictRun, specsOf } from "../src/latency/predict.ts";
 import { regressor } from "../src/latency/regress.ts";
 import { RUNS } from "../src/latency/run.ts";
 import type { UnitSpec } from "../src/latency/spec.ts";
@@ -301,6 +301,9 @@ describe("what nothing is known of", () => {
     ];
     expect(eight.ms).toBeGreaterThan(2 * one.ms);
     expect(own).toEqual(one);
+    const specs = (of: Description, batch: number) => partTimes(empty, of, () => "f32", batch).map(({ spec }) => spec);
+    expect(specs(fixed, 8)).toEqual(specs(free, 1));
+    expect(specs(free, 8)).not.toEqual(specs(free, 1));
   });
 
   test("a model without units takes what a call takes", () => {

@@ -101,7 +101,7 @@ export function calibrate(models: readonly Known[]): Calibration {
     };
     return { told: bare, deviation: UNKNOWN };
   }
-  const { factors, groups } = factorsOf(models);
+  const { factors, count } = factorsOf(models);
   const told = models.map(({ parts }) => summed(parts, factors));
   const others = alike(
     models.map(({ ms, parts }, i) => {
@@ -110,7 +110,7 @@ export function calibrate(models: readonly Known[]): Calibration {
     }),
   );
   // The factors follow these models more than they will others.
-  const free = Math.sqrt(models.length / Math.max(1, models.length - groups));
+  const free = Math.sqrt(models.length / Math.max(1, models.length - count));
   const deviation = Math.max(AGAIN, (free * medianOf(others.left.map(Math.abs))) / HALF_QUARTILES);
   const within = sharedOut(deviation, medianOf(told.map((each) => each.deviation)));
   return { deviation, told: (parts) => corrected(parts, summed(parts, factors), others, within) };
@@ -136,7 +136,8 @@ function corrected(
 
 interface Fitted {
   readonly factors: Factors;
-  readonly groups: number;
+  /** How many factors there are: one for each group, and `far`. */
+  readonly count: number;
   /** Squares of relative errors that are left of the models. */
   readonly left: number;
 }
@@ -166,7 +167,7 @@ function factorsOf(models: readonly Known[]): Fitted {
     const factors = new Map(groups.map((group, i) => [group, (found[i] as number) / middle]));
     return {
       factors: { of: (group) => factors.get(group) ?? all, far: (found.at(-1) as number) / middle, cache },
-      groups: believed.length,
+      count: believed.length,
       left: sumOf(told.map((each) => (each - 1) ** 2)),
     };
   });

@@ -129,7 +129,7 @@ export interface TimedPart extends Part {
 /** What parts of a model take in it; beside them there is the call. */
 export function partTimes(model: LatencyModel, description: Description, runOf: RunOf, batch = 1): TimedPart[] {
   const whole = wholeModel(description, runOf, batch);
-  const parts = partsOf(whole.units, runOf, batch);
+  const parts = partsOf(whole.units, whole.runOf, whole.batch);
   const times = timesOf(model.unit, specsOf(whole));
   const told = model.whole.told(times).parts;
   return parts.map((part, i) => ({
